@@ -1,0 +1,49 @@
+# Every target sets up .venv by itself: `make demo` and `make test` are all a fresh clone needs.
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := .venv/.installed
+
+.PHONY: demo test test-all check format lint types doctest constraints clean help
+help:
+	@echo "make demo      set up, then a whole study on a synthetic corpus (minutes on two CPU cores)"
+	@echo "make test      set up, then the tests;   make test-all   with the slow ones"
+	@echo "make check     format, lint, types, tests, doctests"
+
+$(SETUP): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "spectune needs Python 3.11 or newer, got " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	touch $(SETUP)
+
+demo: $(SETUP)
+	$(BIN)/spectune demo
+
+test: $(SETUP)
+	$(BIN)/python -m pytest -m "not slow and not gpu" --cov --cov-report=term:skip-covered
+
+test-all: $(SETUP)
+	$(BIN)/python -m pytest
+
+format: $(SETUP)
+	$(BIN)/ruff format --check .
+
+lint: $(SETUP)
+	$(BIN)/ruff check .
+
+types: $(SETUP)
+	$(BIN)/mypy
+
+doctest: $(SETUP)
+	$(BIN)/python -m pytest --doctest-modules study search_spaces runners reports --no-cov -q
+
+check: format lint types test doctest
+
+# Resolve again after a change of pyproject.toml; names versions only, no index.
+constraints:
+	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev \
+	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate --upgrade pyproject.toml -o constraints.txt
+
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
