@@ -1,0 +1,60 @@
+"""Amplitude scales: what a band's power becomes before it is a pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from search_spaces.kinds import Dimension, at_least
+
+__all__ = ["AMPLITUDES", "Amplitude", "Db", "Log1p", "Root"]
+
+
+@dataclass(frozen=True)
+class Db:
+    """Decibels re a full-scale sine, cut at a floor."""
+
+    floor_db: float = -80.0
+
+    def __post_init__(self) -> None:
+        if not -200 <= self.floor_db < 0:
+            raise ValueError(f"floor_db must be in [-200, 0), got floor_db={self.floor_db!r}")
+
+    def apply(self, power: Tensor) -> Tensor:
+        """Return 10 log10 of the power, at least `floor_db`, of the same shape."""
+        return 10.0 * torch.log10(power.clamp_min(10.0 ** (self.floor_db / 10.0)))
+
+
+@dataclass(frozen=True)
+class Log1p:
+    """log(1 + gain x power): linear for what is weak, logarithmic for what is strong."""
+
+    gain: float = 1e4
+
+    def __post_init__(self) -> None:
+        at_least(1e-6, gain=self.gain)
+
+    def apply(self, power: Tensor) -> Tensor:
+        """Return log(1 + gain x power), of the same shape."""
+        return torch.log1p(self.gain * power)
+
+
+@dataclass(frozen=True)
+class Root:
+    """Power raised to an exponent below one (0.5: magnitude; 0.33: loudness-like)."""
+
+    exponent: float = 0.33
+
+    def __post_init__(self) -> None:
+        if not 0 < self.exponent <= 1:
+            raise ValueError(f"exponent must be in (0, 1], got exponent={self.exponent!r}")
+
+    def apply(self, power: Tensor) -> Tensor:
+        """Return power ** exponent, of the same shape."""
+        return power.pow(self.exponent)
+
+
+Amplitude = Db | Log1p | Root
+AMPLITUDES = Dimension("amplitude", {"db": Db, "log1p": Log1p, "root": Root})

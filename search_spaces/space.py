@@ -1,0 +1,117 @@
+"""A search space: YAML -> what may be chosen -> one TrialSpec for a sampler's suggestions."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from search_spaces.augment import AUGMENTATIONS
+from search_spaces.backbones import Timm
+from search_spaces.errors import InputError
+from search_spaces.front_end import FrontEnd
+from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest
+from search_spaces.suggesters import Draw, Recall
+from search_spaces.values import Fixed, Suggester, Values, choices_of
+
+__all__ = ["Parameters", "Space"]
+
+Parameters = Mapping[str, Values]
+
+
+@dataclass(frozen=True)
+class Space:
+    """What a study may choose from.
+
+    Args:
+        dimensions: Per dimension, its kinds and what may be chosen of each kind's parameters.
+        sections: Per section, what may be chosen of its parameters.
+        augment: Per augmentation that may be used, the same.
+        baselines: Named specs that a study tries before it searches.
+        plain: The YAML it was read from, as values: what is stored and compared.
+    """
+
+    dimensions: Mapping[str, Mapping[str, Parameters]]
+    sections: Mapping[str, Parameters]
+    augment: Mapping[str, Parameters]
+    baselines: Mapping[str, TrialSpec] = field(default_factory=dict)
+    plain: Mapping[str, Any] = field(default_factory=dict)
+
+    def suggest(self, suggester: Suggester, *, seed: int = 0) -> TrialSpec:
+        """Return the spec for a suggester's choices; only the kinds taken are asked for more."""
+        values: dict[str, Any] = {"seed": seed}
+        for name, kinds in self.dimensions.items():
+            names = list(kinds)
+            kind = names[0] if len(names) == 1 else suggester.suggest_categorical(name, names)
+            values[name] = DIMENSIONS[name].build(kind, _ask(kind, kinds[kind], suggester))
+        for name, parameters in self.sections.items():
+            values[name] = SECTIONS[name](**_ask(name, parameters, suggester))
+        values["augment"] = tuple(
+            made
+            for name, parameters in self.augment.items()
+            if (made := _suggest_augmentation(name, parameters, suggester)) is not None
+        )
+        return TrialSpec(**values)
+
+    def parameters(self, spec: TrialSpec) -> dict[str, Any] | None:
+        """Return the choices that give `spec`, or None where it lies outside this space."""
+        try:
+            given = Recall(spec)
+            again = self.suggest(given, seed=spec.seed)
+        except LookupError:
+            return None
+        return given.asked if again == spec else None
+
+    @property
+    def digest(self) -> str:
+        """Identity of what may be chosen; baselines and the description do not change it."""
+        searched = {k: v for k, v in self.plain.items() if k not in ("baselines", "description")}
+        return canonical_digest(searched)
+
+    def backbones(self) -> list[Timm]:
+        """Return every network that a trial may ask for, with each of its pretrained choices."""
+        specs = [b.backbone for b in self.baselines.values()]
+        found = [b for b in specs if isinstance(b, Timm)]
+        for name, parameters in self.dimensions.get("backbone", {}).items():
+            if name in DIMENSIONS["backbone"].kinds:
+                continue
+            choices = choices_of(parameters.get("pretrained", Fixed(False)))
+            found += [Timm(name, pretrained=choice) for choice in choices]
+        unique = {(b.name, b.pretrained): Timm(b.name, b.pretrained) for b in found}
+        return list(unique.values())
+
+    def check(self, *, sampling_rate: int) -> None:
+        """Check that what may be chosen can be built at a sampling rate.
+
+        Every baseline and 64 points of the space, its corners among them, get their front end.
+
+        Raises:
+            InputError: With the first combination that cannot be built.
+        """
+        draws = [Draw(random.Random(i), corner=i % 3) for i in range(64)]
+        specs = {f"baselines.{name}": spec for name, spec in self.baselines.items()}
+        specs |= {f"space ({draw.said})": self.suggest(draw) for draw in draws}
+        for where, spec in specs.items():
+            try:
+                FrontEnd(
+                    spec.spectrogram, spec.channels, spec.scale, spec.amplitude, spec.image,
+                    sampling_rate=sampling_rate,
+                )  # fmt: skip
+            except ValueError as error:
+                raise InputError(f"{where}: {error}") from error
+
+
+def _ask(prefix: str, parameters: Parameters, suggester: Suggester) -> dict[str, Any]:
+    return {name: v.suggest(f"{prefix}.{name}", suggester) for name, v in parameters.items()}
+
+
+def _suggest_augmentation(name: str, parameters: Parameters, suggester: Suggester) -> Any:
+    """Return the augmentation, or None where its probability is 0: then nothing else is asked."""
+    values = {}
+    if "p" in parameters:
+        values["p"] = parameters["p"].suggest(f"augment.{name}.p", suggester)
+        if values["p"] == 0:
+            return None
+    rest = {key: v for key, v in parameters.items() if key != "p"}
+    return AUGMENTATIONS[name](**values, **_ask(f"augment.{name}", rest, suggester))

@@ -1,0 +1,141 @@
+"""TrialSpec: everything that defines one trial, frozen, and the same again from its JSON."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from search_spaces.amplitude import AMPLITUDES, Amplitude, Db
+from search_spaces.augment import AUGMENTATIONS
+from search_spaces.backbones import BACKBONES, Backbone, Timm, family
+from search_spaces.channels import CHANNELS, Channels, Mono
+from search_spaces.errors import InputError
+from search_spaces.front_end import Image, Spectrogram
+from search_spaces.kinds import Dimension, build, nearest
+from search_spaces.recipe import OPTIMIZERS, AdamW, Optimizer, Recipe
+from search_spaces.scales import SCALES, Linear, Scale
+
+__all__ = ["DIMENSIONS", "SECTIONS", "TrialSpec", "canonical_digest"]
+
+# Dimensions take one of several kinds; sections have parameters only.
+DIMENSIONS: dict[str, Dimension] = {
+    d.name: d for d in (SCALES, CHANNELS, AMPLITUDES, BACKBONES, OPTIMIZERS)
+}
+SECTIONS: dict[str, type[Any]] = {"spectrogram": Spectrogram, "image": Image, "recipe": Recipe}
+
+
+def canonical_digest(plain: Any) -> str:
+    """Return 16 hexadecimal digits of the SHA-256 of a JSON value, whatever its key order."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One point of a search space: from the waveform to the trained network.
+
+    Two trials of equal specs differ in nothing but `seed`; equal ones give the same numbers on
+    the same machine's CPU.
+    """
+
+    spectrogram: Spectrogram = Spectrogram()
+    channels: Channels = Mono()
+    scale: Scale = Linear()
+    amplitude: Amplitude = Db()
+    image: Image = Image()
+    augment: tuple[Any, ...] = ()  # in the order of AUGMENTATIONS
+    backbone: Backbone = Timm("resnet18")
+    optimizer: Optimizer = AdamW()
+    recipe: Recipe = Recipe()
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values, from which `from_dict` makes an equal spec."""
+        plain: dict[str, Any] = {}
+        for name in (f.name for f in dataclasses.fields(self)):
+            value = getattr(self, name)
+            if name in DIMENSIONS:
+                plain[name] = DIMENSIONS[name].to_dict(value)
+            elif name in SECTIONS:
+                plain[name] = dataclasses.asdict(value)
+            elif name == "augment":
+                plain[name] = {augment_name(a): dataclasses.asdict(a) for a in value}
+            else:
+                plain[name] = value
+        return json.loads(json.dumps(plain))  # type: ignore[no-any-return]  # tuples become lists
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> TrialSpec:
+        """Make a spec from `to_dict`'s values; what is missing takes its default.
+
+        Raises:
+            InputError: If a name or a value is wrong.
+        """
+        known = [f.name for f in dataclasses.fields(cls)]
+        values: dict[str, Any] = {}
+        for name, value in plain.items():
+            if name not in known:
+                raise InputError(f"spec: unknown key {name!r}{nearest(name, known)}")
+            if name in DIMENSIONS:
+                values[name] = DIMENSIONS[name].from_dict(value)
+            elif name in SECTIONS:
+                values[name] = build(SECTIONS[name], _mapping(name, value), where=name)
+            elif name == "augment":
+                values[name] = build_augment(_mapping(name, value))
+            elif isinstance(value, bool) or not isinstance(value, int):
+                raise InputError(f"spec: {name} must be a whole number, got {value!r}")
+            else:
+                values[name] = value
+        return cls(**values)
+
+    @property
+    def digest(self) -> str:
+        """Identity of the spec without its seed: trials of one digest are repeats."""
+        return canonical_digest(self.to_dict() | {"seed": None})
+
+    @property
+    def family(self) -> str:
+        """Backbone family."""
+        return family(self.backbone)
+
+    @property
+    def label(self) -> str:
+        """A name a person can read in a table: `linear-3win resnet18`."""
+        scale = SCALES.name_of(self.scale)
+        windows = len(self.channels.windows)
+        channels = "mono" if windows == 1 else f"{windows}win"
+        return f"{scale}-{channels} {BACKBONES.name_of(self.backbone)}"
+
+
+def augment_name(augmentation: Any) -> str:
+    """Return the name of an augmentation in `AUGMENTATIONS`."""
+    return next(name for name, kind in AUGMENTATIONS.items() if type(augmentation) is kind)
+
+
+def build_augment(plain: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Make the augmentations of `{name: {parameter: value}}` in the order in which they act.
+
+    Raises:
+        InputError: If a name or a value is wrong.
+    """
+    for name in plain:
+        if name not in AUGMENTATIONS:
+            raise InputError(
+                f"augment: unknown augmentation {name!r}{nearest(name, AUGMENTATIONS)};"
+                f" there are {', '.join(AUGMENTATIONS)}"
+            )
+    return tuple(
+        build(kind, _mapping(f"augment.{name}", plain[name]), where=f"augment.{name}")
+        for name, kind in AUGMENTATIONS.items()
+        if name in plain
+    )
+
+
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name} must be a mapping, got {value!r}")
+    return value

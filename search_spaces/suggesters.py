@@ -1,0 +1,121 @@
+"""Suggesters that are not a sampler: draws for a check, a spec's own choices, and none at all."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from search_spaces.kinds import fields_of
+from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name
+from search_spaces.values import Choice, Range, choice_label
+
+__all__ = ["Draw", "Recall", "Refuse", "flat_parameters"]
+
+
+class Draw:
+    """A suggester that draws at random, or from the low (1) or the high (2) ends."""
+
+    def __init__(self, rng: random.Random, *, corner: int) -> None:
+        self.rng = rng
+        self.corner = corner
+        self.said = ""
+
+    def _note(self, name: str, value: Any) -> Any:
+        self.said += f"{', ' if self.said else ''}{name}={value}"
+        return value
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose one of the choices."""
+        return self._note(name, self.rng.choice(list(choices)))
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose a number."""
+        drawn = (self.rng.uniform(low, high), low, high)[self.corner]
+        return float(self._note(name, drawn))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose a whole number."""
+        return int(self._note(name, (self.rng.randint(low, high), low, high)[self.corner]))
+
+
+class Recall:
+    """A suggester that answers what a spec has; remembers what was asked."""
+
+    def __init__(self, spec: TrialSpec) -> None:
+        self.flat: Mapping[str, Any] = _values_by_parameter(spec)
+        self.asked: dict[str, Any] = {}
+
+    def _answer(self, name: str) -> Any:
+        self.asked[name] = choice_label(self.flat.get(name, 0 if name.endswith(".p") else None))
+        return self.asked[name]
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose one of the choices."""
+        value = self._answer(name)
+        Choice(tuple(choices)).parameter(value)
+        return value
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose a number."""
+        value = self._answer(name)
+        Range(low, high, log, step).parameter(value)
+        return float(value)
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose a whole number."""
+        value = self._answer(name)
+        Range(low, high, log, step, whole=True).parameter(value)
+        return int(value)
+
+
+class Refuse:
+    """A suggester for what must have nothing to choose."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose one of the choices."""
+        raise LookupError(name)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose a number."""
+        raise LookupError(name)
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose a whole number."""
+        raise LookupError(name)
+
+
+def _values_by_parameter(spec: TrialSpec) -> dict[str, Any]:
+    """Return every choice of a spec by the name under which a space asks for it."""
+    values: dict[str, Any] = {}
+    for name, dimension in DIMENSIONS.items():
+        part = getattr(spec, name)
+        kind = dimension.name_of(part)
+        values[name] = kind
+        values |= {f"{kind}.{key}": getattr(part, key) for key in fields_of(type(part))}
+    for name in SECTIONS:
+        part = getattr(spec, name)
+        values |= {f"{name}.{key}": getattr(part, key) for key in fields_of(type(part))}
+    for part in spec.augment:
+        prefix = f"augment.{augment_name(part)}"
+        values |= {f"{prefix}.{key}": getattr(part, key) for key in fields_of(type(part))}
+    return values
+
+
+def flat_parameters(spec: TrialSpec) -> dict[str, Any]:
+    """Return a spec as flat parameters for tables: `scale`, `mel.n_bands`, `augment.noise.p`."""
+    values = _values_by_parameter(spec)
+    name = f"{DIMENSIONS['backbone'].name_of(spec.backbone)}.name"
+    return {key: choice_label(value) for key, value in values.items() if key != name}
