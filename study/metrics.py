@@ -1,0 +1,235 @@
+"""Unweighted average recall (UAR), the objective of every study, and what is told beside it.
+
+The values are those of scikit-learn's `balanced_accuracy_score`: the mean of the recalls of the
+classes that occur in the labels. Classes that do not occur are dropped with a warning.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = [
+    "Metrics",
+    "confusion_matrix",
+    "recall_per_class",
+    "uar_from_confusion",
+    "uar_of_probabilities",
+    "unweighted_average_recall",
+]
+
+
+class Metrics(NamedTuple):
+    """What is told of one set of predictions; UAR in [0, 1].
+
+    The bounds of the interval are None where none can be given (fewer than 5 speakers).
+    """
+
+    uar: float
+    ci_low: float | None
+    ci_high: float | None
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    labels: tuple[str, ...]
+    n: int
+    n_speakers: int | None
+
+
+def _as_labels(values: ArrayLike, name: str) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name} must have one axis (clips), got shape {array.shape}")
+    if array.dtype == object:
+        if any(not isinstance(value, str) for value in array):
+            raise ValueError(f"{name} must be strings or integers throughout, got a mixture")
+        return array.astype(str)
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} must not contain NaN or infinity")
+        if (array != np.floor(array)).any():
+            raise ValueError(f"{name} must be strings or integers, got fractions")
+        return array.astype(np.int64)
+    return array
+
+
+def _codes(
+    labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[Any]]:
+    truth, guess = _as_labels(labels, "labels"), _as_labels(predictions, "predictions")
+    if truth.shape != guess.shape:
+        raise ValueError(
+            f"labels and predictions must have the same length, got {truth.size} and {guess.size}"
+        )
+    if truth.size == 0:
+        raise ValueError("labels must hold at least one clip, got none")
+    if (truth.dtype.kind == "U") != (guess.dtype.kind == "U"):
+        raise ValueError(
+            "labels and predictions must both be strings or both be integers, "
+            f"got {truth.dtype} and {guess.dtype}"
+        )
+    if classes is None:
+        names = np.unique(np.concatenate([truth, guess]))
+    else:
+        names = _as_labels(classes, "classes")
+        if np.unique(names).size != names.size:
+            raise ValueError(f"classes must be distinct, got {list(names)}")
+    order = np.argsort(names)
+    both = np.concatenate([truth, guess])
+    if names.size == 0 or (names.dtype.kind == "U") != (both.dtype.kind == "U"):
+        raise ValueError(f"classes must hold every label, got {list(names)} without {both[0]!r}")
+    positions = np.searchsorted(names[order], both).clip(max=names.size - 1)
+    codes = order[positions]
+    unknown = names[codes] != both
+    if unknown.any():
+        raise ValueError(
+            f"classes must hold every label, got {list(names)} without {both[unknown][0]!r}"
+        )
+    return codes[: truth.size], codes[truth.size :], names
+
+
+def confusion_matrix(
+    labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None = None
+) -> NDArray[np.int64]:
+    """Counts of clips, (classes, classes): rows are labels, columns predictions.
+
+    Args:
+        labels: True classes, (clips,), integer codes or strings.
+        predictions: Predicted classes, (clips,).
+        classes: Order of the classes; sorted (strings by code point) over both when None.
+
+    Raises:
+        ValueError: When lengths differ, there are no clips, a value is NaN, or a class is unknown.
+
+    >>> confusion_matrix(["a", "a", "b"], ["a", "b", "b"]).tolist()
+    [[1, 1], [0, 1]]
+    """
+    truth, guess, names = _codes(labels, predictions, classes)
+    counts = np.bincount(truth * names.size + guess, minlength=names.size**2)
+    return counts.reshape(names.size, names.size).astype(np.int64)
+
+
+def recall_per_class(
+    labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """Share of every class's clips that were recognised, (classes,); NaN for an absent class.
+
+    Raises:
+        ValueError: As `confusion_matrix`.
+    """
+    return _recalls(confusion_matrix(labels, predictions, classes))
+
+
+def _recalls(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
+    totals = matrix.sum(axis=-1)
+    recalls = np.full(hits.shape, np.nan)
+    np.divide(hits, totals, out=recalls, where=totals > 0)
+    return recalls
+
+
+def uar_from_confusion(matrix: NDArray[Any]) -> NDArray[np.float64]:
+    """UAR of confusion matrices, (..., classes, classes) -> (...); silent about absent classes.
+
+    A matrix without clips has UAR NaN.
+    """
+    recalls = _recalls(matrix)
+    present = ~np.isnan(recalls)
+    n_present = present.sum(axis=-1)
+    uar = np.full(n_present.shape, np.nan)
+    np.divide(np.where(present, recalls, 0.0).sum(axis=-1), n_present, out=uar, where=n_present > 0)
+    return uar
+
+
+def unweighted_average_recall(
+    labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None = None
+) -> float:
+    """Mean of the recalls of the classes that occur in `labels`, in [0, 1].
+
+    Args:
+        labels: True classes, (clips,), integer codes or strings.
+        predictions: Predicted classes, (clips,).
+        classes: All classes there are; those that do not occur are dropped with a warning.
+
+    Raises:
+        ValueError: As `confusion_matrix`.
+
+    >>> unweighted_average_recall(["a", "a", "a", "b"], ["a", "a", "b", "b"])
+    0.8333333333333333
+    """
+    truth, guess, names = _codes(labels, predictions, classes)
+    totals = np.bincount(truth, minlength=names.size)
+    absent = names[totals == 0]
+    if absent.size:
+        warnings.warn(
+            f"classes without a clip are left out of the UAR: {', '.join(map(str, absent))}",
+            UserWarning,
+            stacklevel=2,
+        )
+    hits = np.bincount(truth[truth == guess], minlength=names.size)
+    present = totals > 0
+    return float((hits[present] / totals[present]).mean())
+
+
+def uar_of_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+    """UAR of the most probable class, for many members or epochs at once.
+
+    Equal probabilities go to the first class, as with `numpy.argmax`.
+
+    Args:
+        probabilities: (..., clips, classes).
+        labels: Codes into the last axis, (clips,).
+
+    Returns:
+        UAR, (...).
+
+    Raises:
+        ValueError: When shapes do not fit, there are no clips, a value is NaN, or a code is
+            outside the classes.
+    """
+    values = np.asarray(probabilities)
+    codes = check_codes(labels, values.shape[-2:])
+    if np.isnan(values).any():
+        raise ValueError("probabilities must not contain NaN")
+    hits = _argmax_last(values) == codes
+    present = np.unique(codes)
+    recalls = [hits[..., codes == code].mean(axis=-1) for code in present]
+    return np.asarray(np.mean(recalls, axis=0), dtype=np.float64)
+
+
+def check_codes(labels: ArrayLike, shape: Sequence[int]) -> NDArray[np.intp]:
+    """Labels as codes that fit probabilities whose last two axes are (clips, classes).
+
+    Raises:
+        ValueError: When they do not fit, or there are no clips.
+    """
+    codes = _as_labels(labels, "labels")
+    if codes.dtype.kind not in "iub" or len(shape) != 2:
+        raise ValueError(
+            "labels must be integer codes for probabilities of (..., clips, classes), "
+            f"got dtype {codes.dtype} and last axes {tuple(shape)}"
+        )
+    if codes.size != shape[0]:
+        raise ValueError(
+            f"labels must have one code per clip, got {codes.size} for {shape[0]} clips"
+        )
+    if codes.size == 0:
+        raise ValueError("labels must hold at least one clip, got none")
+    if codes.min() < 0 or codes.max() >= shape[1]:
+        raise ValueError(
+            f"labels must be codes in [0, {shape[1]}), got {codes.min()} to {codes.max()}"
+        )
+    return codes.astype(np.intp)
+
+
+def _argmax_last(values: NDArray[Any]) -> NDArray[np.intp]:
+    """`argmax` over a short last axis; one comparison per class is faster than one per row."""
+    best = values[..., 0].copy()
+    index = np.zeros(best.shape, dtype=np.intp)
+    for code in range(1, values.shape[-1]):
+        column = values[..., code]
+        index[column > best] = code
+        np.maximum(best, column, out=best)
+    return index
