@@ -8,6 +8,7 @@ Nothing heavier than the standard library is imported, so that `spectune status`
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import os
@@ -29,6 +30,7 @@ __all__ = [
     "TrialRecord",
     "leaderboard",
     "read_results",
+    "replace_text",
     "write_leaderboard",
 ]
 
@@ -222,17 +224,24 @@ def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
     A text cell that a spreadsheet would take for a formula is written with an apostrophe before
     it. UAR stays in [0, 1].
     """
-    path = Path(path)
     rows = leaderboard(results)
     fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
     columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(column) for column in columns])
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return replace_text(path, text.getvalue())
+
+
+def replace_text(path: Path | str, text: str) -> Path:
+    """Write a file as a whole: a reader sees the old text or the new one, never half of it."""
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow([_cell(column) for column in columns])
-            writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+            file.write(text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
     except BaseException:

@@ -1,0 +1,121 @@
+"""The fusion's path: UAR as members enter, beside what simpler choices give."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from reports.text import cell, inert, percent, points
+from reports.theme import BLUE, GREEN, GREY, PURPLE, figure
+from study.results import StudyResults
+
+__all__ = ["Fusion", "Reference", "Step", "fusion", "fusion_figure"]
+
+
+class Step(NamedTuple):
+    """The fusion after its n-th member; `gain` is over the step before (the first: over 0)."""
+
+    n: int
+    trial: int
+    name: str
+    weight: float | None  # in the final fusion; None where the member did not stay
+    alone: float | None
+    uar: float
+    gain: float | None
+
+
+class Reference(NamedTuple):
+    """What a simpler choice gives."""
+
+    label: str
+    uar: float
+
+
+class Fusion(NamedTuple):
+    """The path and the references."""
+
+    uar: float
+    steps: tuple[Step, ...]
+    references: tuple[Reference, ...]
+
+
+def fusion(results: StudyResults) -> Fusion | None:
+    """The path of the fusion; None without one."""
+    ensemble = results.ensemble
+    if ensemble is None:
+        return None
+    members = {member.trial: member for member in ensemble.members}
+    steps: list[Step] = []
+    for entry in ensemble.trajectory:
+        member = members.get(entry["trial"])
+        steps.append(
+            Step(
+                n=int(entry["n"]),
+                trial=int(entry["trial"]),
+                name=str(entry.get("name", "")),
+                weight=member.weight if member else None,
+                alone=member.uar if member else None,
+                uar=float(entry["uar"]),
+                gain=float(entry["uar"]) - steps[-1].uar if steps else None,
+            )
+        )
+    labels = {
+        "best_single": "best single (trial {trial})",
+        "uniform": "average of all {n}",
+        "top_k": "average of the best {k}",
+    }
+    references = tuple(
+        Reference(_fill(label, ensemble.references[key]), float(ensemble.references[key]["uar"]))
+        for key, label in labels.items()
+        if ensemble.references.get(key, {}).get("uar") is not None
+    )
+    return Fusion(ensemble.uar, tuple(steps), references)
+
+
+def fusion_figure(numbers: Fusion) -> go.Figure:
+    """The path as a line with points, each reference as a horizontal line of its own style."""
+    last = max((step.n for step in numbers.steps), default=1)
+    traces = [
+        go.Scatter(
+            x=[1, max(last, 2)],
+            y=[100 * reference.uar] * 2,
+            mode="lines",
+            name=f"{reference.label}: {percent(reference.uar)}",
+            line={"color": colour, "dash": dash, "width": 2},
+            hoverinfo="name",
+            hoverlabel={"namelength": -1},
+        )
+        for reference, colour, dash in zip(
+            numbers.references, (GREEN, GREY, PURPLE), ("dash", "dot", "dashdot"), strict=False
+        )
+    ]
+    traces.append(
+        go.Scatter(
+            x=[step.n for step in numbers.steps],
+            y=[100 * step.uar for step in numbers.steps],
+            text=[inert(_tell(step)) for step in numbers.steps],
+            hoverinfo="text",
+            mode="lines+markers",
+            name=f"fusion: {percent(numbers.uar)}",
+            line={"color": BLUE, "width": 3},
+            marker={"size": 9},
+        )
+    )
+    return figure(
+        traces,
+        xaxis={"title": {"text": "members"}, "dtick": max(1, last // 10), "tickformat": "d"},
+        yaxis={"title": {"text": "devel UAR (%)"}, "hoverformat": ".1f"},
+        legend={"orientation": "h", "y": -0.22, "x": 0},
+    )
+
+
+def _tell(step: Step) -> str:
+    gain = "" if step.gain is None else f", {points(step.gain)}"
+    return f"{step.n}: trial {step.trial} {step.name}: {percent(step.uar)}{gain}"
+
+
+def _fill(label: str, known: Mapping[str, Any]) -> str:
+    """Fill in what the reference tells of itself."""
+    return label.format(**{key: cell(known.get(key)) for key in ("trial", "n", "k")})

@@ -1,0 +1,71 @@
+"""Scale by backbone: the best UAR of every combination that was tried."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from reports.importance import usable_trials
+from reports.text import cell, inert, percent
+from reports.theme import SEQUENTIAL, figure
+from study.results import StudyResults
+
+__all__ = ["HeatMap", "heatmap", "heatmap_figure"]
+
+
+class HeatMap(NamedTuple):
+    """UARs of the trials of every cell, by (scale, backbone)."""
+
+    scales: tuple[str, ...]
+    backbones: tuple[str, ...]
+    uars: dict[tuple[str, str], tuple[float, ...]]
+
+    def best(self, scale: str, backbone: str) -> float | None:
+        """The best UAR of a cell; None where nothing was tried."""
+        return max(self.uars.get((scale, backbone), ()), default=None)
+
+
+def heatmap(results: StudyResults) -> HeatMap | None:
+    """The cells, backbones from best to worst; None unless one of the two varied."""
+    cells: dict[tuple[str, str], tuple[float, ...]] = {}
+    for trial in usable_trials(results):
+        if "scale" in trial.params and "backbone" in trial.params and trial.uar is not None:
+            key = (cell(trial.params["scale"]), cell(trial.params["backbone"]))
+            cells[key] = (*cells.get(key, ()), trial.uar)
+    scales = tuple(sorted({scale for scale, _ in cells}))
+    top: dict[str, float] = {}
+    for (_, backbone), uars in cells.items():
+        top[backbone] = max(top.get(backbone, 0.0), *uars)
+    backbones = tuple(sorted(top, key=lambda name: (-top[name], name)))
+    return HeatMap(scales, backbones, cells) if len(cells) > 1 else None
+
+
+def heatmap_figure(numbers: HeatMap) -> go.Figure:
+    """Backbones downwards, scales across, best UAR and the number of trials in every cell."""
+    rows = list(reversed(numbers.backbones))
+    best = [[numbers.best(scale, backbone) for scale in numbers.scales] for backbone in rows]
+    counts = [[len(numbers.uars.get((s, b), ())) for s in numbers.scales] for b in rows]
+    texts = [
+        [f"{percent(uar)} ({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
+        for line, line_n in zip(best, counts, strict=True)
+    ]
+    trace = go.Heatmap(
+        x=[inert(scale, longest=24) for scale in numbers.scales],
+        y=[inert(backbone, longest=32) for backbone in rows],
+        z=[[None if uar is None else 100 * uar for uar in line] for line in best],
+        text=texts,
+        texttemplate="%{text}",
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        hoverongaps=False,
+        colorscale=SEQUENTIAL,
+        colorbar={"title": {"text": "UAR (%)"}, "thickness": 12},
+        xgap=2,
+        ygap=2,
+    )
+    return figure(
+        [trace],
+        height=130 + 38 * len(rows),
+        xaxis={"type": "category", "showgrid": False},
+        yaxis={"type": "category", "showgrid": False},
+    )

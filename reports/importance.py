@@ -1,0 +1,214 @@
+"""Which dimensions mattered: grouped permutation importance of a random forest.
+
+A forest predicts devel UAR from the parameters. It is fitted on a bootstrap sample of the trials
+and asked about the trials left out; then the columns of one dimension are drawn anew from other
+trials and it is asked again. The growth of the squared error, as a share of the variance of UAR,
+is the importance (Breiman 2001). The columns of a dimension move together, so that no impossible
+trial (a number of mel bands on a linear scale) is ever asked about; a single conditional parameter
+moves only among the trials that have it. Repeating the bootstrap gives the uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from reports.dimensions import DIMENSIONS, Parameter, varied
+from reports.text import cell, inert
+from reports.theme import BLUE, GREY, figure
+from study.results import StudyResults, TrialRecord
+
+__all__ = ["ENOUGH_TRIALS", "Bar", "Importance", "encode", "importance", "importance_figure"]
+
+ENOUGH_TRIALS = 10
+MOST_PARAMETERS = 12
+N_DRAWS = 5  # per dimension and bootstrap sample
+
+Floats = NDArray[np.float64]
+
+
+class Bar(NamedTuple):
+    """Median share of the variance of UAR, and the 10th and 90th percentile over samples."""
+
+    name: str
+    dimension: str
+    share: float
+    low: float
+    high: float
+
+
+class Importance(NamedTuple):
+    """What mattered; `r2` says how well the forest knows trials it has not seen (median)."""
+
+    dimensions: tuple[Bar, ...]  # most important first
+    parameters: tuple[Bar, ...]  # the first MOST_PARAMETERS
+    r2: float
+    n_trials: int
+    n_samples: int
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether the forest predicts unseen trials well enough to be asked about them."""
+        return self.r2 >= 0.2
+
+
+class Move(NamedTuple):
+    """Columns that are drawn anew together, among the trials of `rows`."""
+
+    columns: NDArray[np.intp]
+    rows: NDArray[np.bool_]  # (trials,)
+
+
+def usable_trials(results: StudyResults) -> tuple[TrialRecord, ...]:
+    """The completed and pruned trials that have parameters, by number."""
+    return tuple(trial for trial in results.trials if trial.ranked and trial.params)
+
+
+def importance(
+    results: StudyResults, *, n_samples: int = 25, n_trees: int = 40, seed: int = 0
+) -> Importance | None:
+    """Importance of the dimensions and parameters that varied.
+
+    None with fewer than `ENOUGH_TRIALS`, when nothing varied, or when all UARs are equal.
+    """
+    trials = usable_trials(results)
+    parameters = varied(trials)
+    uar = np.array([trial.uar for trial in trials], dtype=np.float64)
+    if len(trials) < ENOUGH_TRIALS or not parameters or np.ptp(uar) == 0:
+        return None
+    table = np.hstack([encode(parameter) for parameter in parameters])
+    alone = _moves(parameters)
+    groups = [name for name in DIMENSIONS if any(p.dimension == name for p in parameters)]
+    together = [
+        Move(
+            np.concatenate(
+                [m.columns for p, m in zip(parameters, alone, strict=True) if p.dimension == group]
+            ),
+            np.ones(len(trials), dtype=bool),
+        )
+        for group in groups
+    ]
+    growth, r2 = _growth_of_error(
+        table, uar, [*together, *alone], n_samples=n_samples, n_trees=n_trees, seed=seed
+    )
+    low, middle, high = np.percentile(growth, (10, 50, 90), axis=0).tolist()
+    names = [(group, group) for group in groups] + [(p.name, p.dimension) for p in parameters]
+    bars = [Bar(*n, m, lo, hi) for n, m, lo, hi in zip(names, middle, low, high, strict=True)]
+    return Importance(
+        dimensions=_sorted(bars[: len(groups)]),
+        parameters=_sorted(bars[len(groups) :])[:MOST_PARAMETERS],
+        r2=float(np.median(r2)),
+        n_trials=len(trials),
+        n_samples=n_samples,
+    )
+
+
+def encode(parameter: Parameter) -> Floats:
+    """Columns for a forest, (trials, columns); absent is a level of its own.
+
+    A number stays one column, with a value far below all others where it is absent (one split of
+    a tree sets it apart); anything else is one column per level and one for absent.
+    """
+    present = _present(parameter)
+    if parameter.numeric:
+        known = np.array([float(v) for v in parameter.values if v is not None])
+        column = np.full(len(present), known.min() - 10 * (np.ptp(known) + 1))
+        column[present] = known
+        return column[:, None]
+    texts = [None if value is None else cell(value) for value in parameter.values]
+    levels = [*parameter.levels, *([] if present.all() else [None])]
+    return np.array([[text == level for level in levels] for text in texts], dtype=np.float64)
+
+
+def importance_figure(bars: Sequence[Bar]) -> go.Figure:
+    """Horizontal bars, most important on top, with the interval."""
+    rows = list(reversed(bars))
+    same = all(bar.name == bar.dimension for bar in rows)
+    labels = [inert(b.name if same else f"{b.name} ({b.dimension})", longest=40) for b in rows]
+    trace = go.Bar(
+        y=labels,
+        x=[100 * bar.share for bar in rows],
+        orientation="h",
+        marker={"color": BLUE},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * (bar.high - bar.share) for bar in rows],
+            "arrayminus": [100 * (bar.share - bar.low) for bar in rows],
+            "color": GREY,
+        },
+        customdata=[f"{100 * bar.low:.0f} to {100 * bar.high:.0f} %" for bar in rows],
+        hovertemplate="%{y}: %{x:.0f} % of the variance (%{customdata})<extra></extra>",
+    )
+    return figure(
+        [trace],
+        height=110 + 30 * len(rows),
+        xaxis={"title": {"text": "share of the variance of UAR (%)"}},
+        yaxis={"type": "category"},
+        bargap=0.35,
+    )
+
+
+def _sorted(bars: Sequence[Bar]) -> tuple[Bar, ...]:
+    return tuple(sorted(bars, key=lambda bar: (-bar.share, bar.name)))
+
+
+def _present(parameter: Parameter) -> NDArray[np.bool_]:
+    return np.array([value is not None for value in parameter.values])
+
+
+def _moves(parameters: Sequence[Parameter]) -> list[Move]:
+    """Every parameter alone, among the trials that have it."""
+    ends = np.cumsum([0, *(encode(parameter).shape[1] for parameter in parameters)])
+    return [
+        Move(np.arange(start, end), _present(parameter))
+        for parameter, start, end in zip(parameters, ends[:-1], ends[1:], strict=True)
+    ]
+
+
+def _growth_of_error(
+    table: Floats,
+    uar: Floats,
+    moves: Sequence[Move],
+    *,
+    n_samples: int,
+    n_trees: int,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Growth of the error (samples, moves) and R2 (samples,), as shares of the variance of UAR."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    generator = np.random.default_rng(seed)
+    variance = uar.var()
+    growth: list[Floats] = []
+    r2: list[float] = []
+    while len(r2) < n_samples:
+        drawn = generator.integers(len(uar), size=len(uar))
+        left_out = np.setdiff1d(np.arange(len(uar)), drawn)
+        if left_out.size == 0:
+            continue
+        forest = RandomForestRegressor(
+            n_trees, max_features=0.5, random_state=int(generator.integers(2**31))
+        ).fit(table[drawn], uar[drawn])
+        asked = [table[left_out]]
+        asked += [_move(table, left_out, m, generator) for m in moves for _ in range(N_DRAWS)]
+        answers = forest.predict(np.concatenate(asked)).reshape(len(asked), -1)
+        errors = ((answers - uar[left_out]) ** 2).mean(axis=1) / variance
+        growth.append(errors[1:].reshape(len(moves), N_DRAWS).mean(axis=1) - errors[0])
+        r2.append(1 - float(errors[0]))
+    return np.array(growth), np.array(r2)
+
+
+def _move(
+    table: Floats, asked: NDArray[np.intp], move: Move, generator: np.random.Generator
+) -> Floats:
+    """The asked trials with the columns of a move taken from trials drawn anew."""
+    moved = table[asked]
+    places = np.flatnonzero(move.rows[asked])
+    donors = generator.choice(np.flatnonzero(move.rows), size=places.size)
+    moved[np.ix_(places, move.columns)] = table[np.ix_(donors, move.columns)]
+    return moved

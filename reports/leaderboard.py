@@ -1,0 +1,98 @@
+"""Tables: the leaderboard, the fusion's members, what failed and why."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from reports.dimensions import DIMENSIONS, varied
+from reports.fusion import Fusion
+from reports.text import cell, duration, percent, points
+from study.results import StudyResults, leaderboard
+
+__all__ = ["Table", "failures_table", "leaderboard_table", "members_table"]
+
+MOST_ROWS = 20
+_CHOICES = (*DIMENSIONS, "optimizer", "pretrained")
+
+
+class Table(NamedTuple):
+    """Texts by row; columns of numbers are set flush right."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: tuple[bool, ...]
+
+
+def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table | None:
+    """The best trials with the choices that varied; None when no trial has a UAR."""
+    ranked = [row for row in leaderboard(results) if row["rank"] is not None]
+    if not ranked:
+        return None
+    choices = [p.name for p in varied(results.ranked) if p.name in _CHOICES]
+    members = {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
+    columns = ("rank", "trial", "name", "UAR", "best epoch", "state", "time")
+    extra = ("weight in fusion",) if members else ()
+    rows = []
+    for row in ranked[:most]:
+        fixed = (
+            str(row["rank"]),
+            str(row["trial"]),
+            str(row["name"]),
+            percent(row["uar"]),
+            cell(row["best_epoch"]),
+            str(row["state"]),
+            duration(row["seconds"]),
+        )
+        weight = (cell(members.get(row["trial"])),) if members else ()
+        rows.append((*fixed, *weight, *(cell(row.get(name)) for name in choices)))
+    numeric = (True, True, False, True, True, False, True, *[True] * len(extra))
+    return Table((*columns, *extra, *choices), tuple(rows), (*numeric, *[False] * len(choices)))
+
+
+def members_table(numbers: Fusion | None) -> Table | None:
+    """The members in the order in which they entered, and what each added."""
+    if numbers is None or not numbers.steps:
+        return None
+    rows = tuple(
+        (
+            str(step.n),
+            str(step.trial),
+            step.name,
+            cell(step.weight),
+            percent(step.alone),
+            percent(step.uar),
+            "-" if step.gain is None else points(step.gain),
+        )
+        for step in numbers.steps
+    )
+    columns = ("members", "trial", "name", "weight", "alone", "fusion", "adds")
+    return Table(columns, rows, (True, True, False, True, True, True, True))
+
+
+def failures_table(results: StudyResults) -> Table | None:
+    """Reasons with the trials they hit, the commonest first; None when nothing went wrong.
+
+    A trial that was tried again, or pruned for a reason of its own, is told too.
+    """
+    hit: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for trial in results.trials:
+        if trial.state == "failed":
+            hit["failed", trial.reason or "no reason was recorded"].append(trial.number)
+        elif trial.state == "pruned" and trial.reason:
+            hit["pruned", trial.reason].append(trial.number)
+        for event in trial.events:
+            if event["event"] == "retry":
+                hit["tried again", _reason(event.get("reason"))].append(trial.number)
+    order = sorted(hit.items(), key=lambda item: (item[0][0] != "failed", -len(item[1]), item[0]))
+    rows = tuple(
+        (what, str(len(trials)), ", ".join(map(str, trials[:MOST_ROWS])), reason)
+        for (what, reason), trials in order
+    )
+    if not rows:
+        return None
+    return Table(("what", "trials", "numbers", "reason"), rows, (False, True, False, False))
+
+
+def _reason(reason: Any) -> str:
+    return str(reason) if reason else "no reason was recorded"

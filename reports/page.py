@@ -1,0 +1,77 @@
+"""One HTML file that holds the whole report and opens without a network."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import json
+from pathlib import Path
+
+import jinja2
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from reports.sections import Panel, sections
+from reports.summary import summary
+from study.results import StudyResults, read_results, replace_text
+
+__all__ = ["page", "write_report"]
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def write_report(study_folder: Path) -> Path:
+    """Write `report.html` of a results folder, finished or being written, and return its path.
+
+    The file is replaced as a whole: a reader sees the old page or the new one.
+
+    Raises:
+        InputError: The folder is no results folder, or a file in it is damaged.
+    """
+    results = read_results(study_folder)
+    return replace_text(Path(study_folder) / "report.html", page(results))
+
+
+def page(results: StudyResults) -> str:
+    """The report as HTML.
+
+    Names from the study reach the page through autoescaping, or as JSON in which no tag can end;
+    and the page's policy runs only its own two scripts, by their digest, and loads nothing.
+    """
+    scripts = [get_plotlyjs(), (TEMPLATES / "report.js").read_text(encoding="utf-8")]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("report.html.j2").render(
+        head=summary(results),
+        sections=sections(results),
+        policy=_policy(scripts),
+        style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
+        scripts=[Markup(script) for script in scripts],
+        figure_json=figure_json,
+        drawn=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    )
+
+
+def figure_json(panel: Panel) -> Markup:
+    """A figure as JSON for a script element: no `<`, so no tag or comment can begin in it."""
+    figure = json.loads(panel.figure.to_json())
+    figure["layout"].pop("template", None)
+    text = json.dumps({"name": panel.name, **figure}, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+def _policy(scripts: list[str]) -> str:
+    digests = (base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts)
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )

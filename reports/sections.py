@@ -1,0 +1,245 @@
+"""The sections of the page: each a sentence, and figures, a table, or why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import plotly.graph_objects as go
+
+from reports.calibration import calibration, calibration_figure
+from reports.confusion import confusion, confusion_figure
+from reports.curves import curves, curves_figure
+from reports.fusion import Fusion, fusion, fusion_figure
+from reports.heatmap import heatmap, heatmap_figure
+from reports.history import history, history_figure
+from reports.importance import (
+    ENOUGH_TRIALS,
+    Importance,
+    importance,
+    importance_figure,
+    usable_trials,
+)
+from reports.leaderboard import Table, failures_table, leaderboard_table, members_table
+from reports.parallel import Parallel, parallel, parallel_figure
+from reports.speakers import speakers, speakers_figure
+from reports.systems import System, systems_on_devel
+from study.results import StudyResults
+
+__all__ = ["Panel", "Section", "sections"]
+
+
+class Panel(NamedTuple):
+    """One figure with its file name and its heading (empty where the section's says enough)."""
+
+    name: str
+    figure: go.Figure
+    heading: str = ""
+
+
+class Section(NamedTuple):
+    """One part of the page; `note` says why there is no figure, or how far to trust it."""
+
+    id: str
+    title: str
+    sentence: str
+    panels: tuple[Panel, ...] = ()
+    table: Table | None = None
+    note: str = ""
+
+
+def sections(results: StudyResults) -> list[Section]:
+    """All sections, also of a study without a trial."""
+    weights = importance(results)
+    path = fusion(results)
+    systems = systems_on_devel(results)
+    order = [bar.name for bar in weights.parameters] if weights else []
+    return [
+        _leaderboard(results),
+        _fusion(path),
+        _history(results),
+        _curves(results),
+        _importance(results, weights),
+        _parallel(parallel(results, order)),
+        _heatmap(results),
+        _confusion(systems),
+        _speakers(results, systems),
+        _calibration(systems),
+        _failures(results),
+    ]
+
+
+def _leaderboard(results: StudyResults) -> Section:
+    table = leaderboard_table(results)
+    return Section(
+        "leaderboard",
+        "Leaderboard",
+        "The best trials by the devel UAR of their best epoch; pruned trials count with what they "
+        "had reached.",
+        table=table,
+        note="" if table else "No trial has ended with a UAR.",
+    )
+
+
+def _fusion(path: Fusion | None) -> Section:
+    panels = (Panel("fusion", fusion_figure(path)),) if path and path.steps else ()
+    return Section(
+        "fusion",
+        "Fusion",
+        "Devel UAR of the weighted average of probabilities as members enter, beside simpler "
+        "choices; all of it is apparent, since devel chose the members.",
+        panels,
+        members_table(path),
+        "" if path else "There is no fusion yet.",
+    )
+
+
+def _history(results: StudyResults) -> Section:
+    numbers = history(results)
+    return Section(
+        "history",
+        "Optimisation history",
+        "Every ended trial in the order of the search, and the best UAR so far.",
+        (Panel("history", history_figure(numbers)),) if numbers else (),
+        note="" if numbers else "No trial has ended.",
+    )
+
+
+def _curves(results: StudyResults) -> Section:
+    numbers = curves(results)
+    left_out = numbers.left_out if numbers else 0
+    note = f"{left_out} curves are left out." if left_out else ""
+    return Section(
+        "curves",
+        "Learning curves",
+        "Devel UAR by epoch: the five best trials in colour with a star at their best epoch, the "
+        "others in grey.",
+        (Panel("curves", curves_figure(numbers)),) if numbers else (),
+        note=note if numbers else "No trial has told more than one epoch.",
+    )
+
+
+def _importance(results: StudyResults, numbers: Importance | None) -> Section:
+    title = "What mattered"
+    if numbers is None:
+        n = len(usable_trials(results))
+        why = (
+            f"Too few trials: {n} with a UAR and parameters, at least {ENOUGH_TRIALS} are needed."
+            if n < ENOUGH_TRIALS
+            else "No parameter took two values, or all UARs are equal."
+        )
+        return Section("importance", title, _IMPORTANCE, note=why)
+    trust = (
+        f"{numbers.n_trials} trials, {numbers.n_samples} bootstrap samples; bars are medians, "
+        "whiskers go from the 10th to the 90th percentile. On trials it has not seen the forest "
+        f"explains {100 * max(numbers.r2, 0):.0f} % of the variance"
+    )
+    trust += "." if numbers.trustworthy else ": too little, do not read much into these bars."
+    return Section(
+        "importance",
+        title,
+        _IMPORTANCE,
+        (
+            Panel("importance", importance_figure(numbers.dimensions), "By dimension"),
+            Panel("importance-parameters", importance_figure(numbers.parameters), "By parameter"),
+        ),
+        note=trust,
+    )
+
+
+_IMPORTANCE = (
+    "How much worse a random forest predicts devel UAR from the parameters once a dimension is "
+    "shuffled between trials; a parameter of a branch not taken is a level of its own, and alone "
+    "it is shuffled only among trials that have it."
+)
+
+
+def _parallel(numbers: Parallel | None) -> Section:
+    note = "Fewer than two trials with different parameters have a UAR."
+    if numbers:
+        parts = [
+            f"{numbers.axes_left_out} less important parameters" if numbers.axes_left_out else "",
+            f"{numbers.lines_left_out} worse trials" if numbers.lines_left_out else "",
+        ]
+        left_out = " and ".join(part for part in parts if part)
+        note = f"Left out: {left_out}." if left_out else ""
+    return Section(
+        "parallel",
+        "Parallel coordinates",
+        "Each line is a trial, from grey (worst) over blue to orange (best); below an axis lie the "
+        "trials without that parameter.",
+        (Panel("parallel", parallel_figure(numbers)),) if numbers else (),
+        note=note,
+    )
+
+
+def _heatmap(results: StudyResults) -> Section:
+    numbers = heatmap(results)
+    return Section(
+        "heatmap",
+        "Scale and backbone",
+        "The best devel UAR of each combination, with the number of trials it had; more trials "
+        "make a better best.",
+        (Panel("heatmap", heatmap_figure(numbers)),) if numbers else (),
+        note="" if numbers else "Fewer than two combinations of scale and backbone have a UAR.",
+    )
+
+
+def _confusion(systems: Sequence[System]) -> Section:
+    matrices = [confusion(system) for system in systems]
+    return Section(
+        "confusion",
+        "Confusion on devel",
+        "Each row is a label and sums to 100 % of its clips; the diagonal holds the recalls whose "
+        "mean is the UAR.",
+        tuple(
+            Panel(
+                f"confusion-{place}",
+                confusion_figure(matrix),
+                f"{matrix.title}: {100 * matrix.uar:.1f} %",
+            )
+            for place, matrix in enumerate(matrices, start=1)
+        ),
+        note="" if matrices else "There are no devel predictions with labels.",
+    )
+
+
+def _speakers(results: StudyResults, systems: Sequence[System]) -> Section:
+    numbers = speakers(results, systems)
+    fewer = numbers is not None and min(numbers.n_classes) < len(results.classes)
+    return Section(
+        "speakers",
+        "UAR per speaker",
+        "Devel UAR of each speaker alone; a wide spread says that the result rests on who speaks.",
+        (Panel("speakers", speakers_figure(numbers)),) if numbers else (),
+        note=(
+            "Fewer than two devel speakers are known."
+            if numbers is None
+            else "A speaker's UAR is over the classes that the speaker has."
+            if fewer
+            else ""
+        ),
+    )
+
+
+def _calibration(systems: Sequence[System]) -> Section:
+    known = [calibration(system) for system in systems]
+    return Section(
+        "calibration",
+        "Calibration",
+        "How often a prediction is right at the probability it was given, in bins of equally many "
+        "devel clips; below the dotted line a system is surer than it should be.",
+        (Panel("calibration", calibration_figure(known)),) if known else (),
+        note="" if known else "There are no devel predictions with labels.",
+    )
+
+
+def _failures(results: StudyResults) -> Section:
+    table = failures_table(results)
+    return Section(
+        "failures",
+        "Failures",
+        "Trials that failed, were tried again or stopped for a reason of their own.",
+        table=table,
+        note="" if table else "None.",
+    )

@@ -1,0 +1,119 @@
+"""The head of the page: what was studied, what won and by how much, and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from reports.text import duration, percent, points
+from study.results import Partition, StudyResults
+
+__all__ = ["Summary", "summary"]
+
+
+class Summary(NamedTuple):
+    """The head of the page, as texts."""
+
+    study: str
+    corpus: str
+    simulated: bool
+    verdict: str  # what won and by how much
+    caution: str  # what that figure is not; empty without one
+    facts: tuple[tuple[str, str], ...]  # label, value
+    provenance: tuple[tuple[str, str], ...]
+
+
+def summary(results: StudyResults) -> Summary:
+    """The head of the page; also of a study without a trial."""
+    verdict, caution = _verdict(results)
+    return Summary(
+        study=results.name,
+        corpus=_corpus_name(results.corpus),
+        simulated=bool(results.corpus.get("simulated")),
+        verdict=verdict,
+        caution=caution,
+        facts=_facts(results),
+        provenance=_provenance(results.state),
+    )
+
+
+def _verdict(results: StudyResults) -> tuple[str, str]:
+    best, ensemble, counts = results.best, results.ensemble, results.count()
+    chance = f" Chance is {percent(1 / len(results.classes))}." if results.classes else ""
+    caution = (
+        "Apparent: devel chose the epoch, the trial and the members, so this UAR is optimistic "
+        "and says nothing yet about new speakers."
+    )
+    if best is None or best.uar is None:
+        if not results.trials:
+            return "No trial has been started yet.", ""
+        if counts["running"]:
+            return "No trial has ended with a UAR yet.", ""
+        return "No trial ended with a UAR; the reasons stand under failures.", ""
+    if ensemble is None:
+        return (
+            f"The best single model is trial {best.number} ({best.name}) with a devel UAR of "
+            f"{percent(best.uar)}; there is no fusion yet.{chance}",
+            caution,
+        )
+    reference = ensemble.references.get("best_single", {})
+    single = float(reference.get("uar") or best.uar)
+    number, name = reference.get("trial", best.number), reference.get("name", best.name)
+    difference = ensemble.uar - single
+    beside = f"the best single model, trial {number} ({name}), with {percent(single)}"
+    members = len(ensemble.members)
+    if round(1000 * difference) == 0:
+        verdict = f"The fusion of {members} gives {percent(ensemble.uar)}, no more than {beside}."
+    else:
+        verdict = (
+            f"The fusion of {members} models has a devel UAR of {percent(ensemble.uar)}, "
+            f"{points(difference)} against {beside}."
+        )
+    return verdict + chance, caution if ensemble.apparent else ""
+
+
+def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:
+    counts = {state: n for state, n in results.count().items() if n}
+    trials = ", ".join(f"{n} {state}" for state, n in counts.items())
+    seconds = [trial.seconds for trial in results.trials if trial.seconds is not None]
+    facts = [("trials", f"{len(results.trials)} ({trials})" if trials else "none")]
+    if seconds:
+        facts.append(("time in trials", duration(sum(seconds))))
+    devices = sorted({trial.device for trial in results.trials if trial.device})
+    if devices:
+        facts.append(("devices", ", ".join(devices)))
+    if results.classes:
+        shown = ", ".join(results.classes[:12])
+        more = f", and {len(results.classes) - 12} more" if len(results.classes) > 12 else ""
+        facts.append(("classes", f"{len(results.classes)}: {shown}{more}"))
+    facts += [(name, _size(part)) for name, part in results.partitions.items()]
+    return tuple(facts)
+
+
+def _size(partition: Partition) -> str:
+    speakers = {clip.speaker for clip in partition.clips if clip.speaker is not None}
+    text = f"{len(partition.clips):,} clips"
+    if speakers:
+        text += f", {len(speakers)} {'speaker' if len(speakers) == 1 else 'speakers'}"
+    if partition.clips and all(clip.label is None for clip in partition.clips):
+        text += ", blind"
+    return text
+
+
+def _corpus_name(corpus: Mapping[str, Any]) -> str:
+    name = corpus.get("name") or corpus.get("path") or corpus.get("folder") or ""
+    return str(name).rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def _provenance(state: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    command = state.get("command")
+    text = " ".join(map(str, command)) if isinstance(command, (list, tuple)) else command
+    rows = {
+        "command": text,
+        "revision": state.get("revision"),
+        "begun": state.get("created"),
+        "study id": state.get("id"),
+        "space": state.get("space_digest"),
+        "corpus": state.get("corpus_digest"),
+    }
+    return tuple((label, str(value)) for label, value in rows.items() if value)
