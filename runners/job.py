@@ -1,0 +1,96 @@
+"""What a worker is asked: the task that all trials of a study share, and one attempt at one trial."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import InputError
+from search_spaces.spec import TrialSpec
+
+__all__ = ["PADS", "Job", "Task"]
+
+PADS = ("repeat", "reflect", "zero")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The clips, their partitions and labels: the same for all trials of a study.
+
+    Labels of the test partition are not among them: no training can see them.
+    """
+
+    cache: str  # folder of `runners.clips.Clips`
+    classes: tuple[str, ...]
+    partitions: Mapping[str, tuple[int, ...]]  # train, devel, test: positions in the cache
+    labels: Mapping[str, tuple[int, ...]]  # train, devel: positions in `classes`
+    clip_seconds: float = 1.0  # what a network hears at once
+    pad: str = "repeat"  # what short clips are filled up with: repeat, reflect, zero
+
+    def write(self, path: Path) -> None:
+        """Write the task as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def read(cls, path: Path) -> Task:
+        """Read a task that `write` wrote.
+
+        Raises:
+            InputError: If the file is not such a task.
+        """
+        try:
+            plain = json.loads(path.read_text())
+            plain["classes"] = tuple(plain["classes"])
+            for key in ("partitions", "labels"):
+                plain[key] = {name: tuple(values) for name, values in plain[key].items()}
+            return cls(**plain)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{path}: is not a task of this version: {error}") from error
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one trial.
+
+    Args:
+        number: Of the trial.
+        attempt: From 1.
+        spec: What to train.
+        task: File of the task.
+        folder: Where the attempt's files go.
+        weights: File of the pretrained weights, resolved by the study.
+        rungs: Epochs after which the trial may be pruned; the answer is awaited one epoch later.
+        last_epoch: Stop after this epoch of the schedule (a refit at its best epoch); None: all.
+        accumulate: Micro-batches a batch is split into when memory does not hold it at once.
+        checkpoint: File to go on from; None: from the start.
+        checkpoint_s: Least seconds between two checkpoints.
+    """
+
+    number: int
+    attempt: int
+    spec: TrialSpec
+    task: str
+    folder: str
+    weights: str | None = None
+    rungs: tuple[int, ...] = ()
+    last_epoch: int | None = None
+    accumulate: int = 1
+    checkpoint: str | None = None
+    checkpoint_s: float = 30.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        plain = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return plain | {"spec": self.spec.to_dict(), "rungs": list(self.rungs)}
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Job:
+        """Make a job from `to_dict`'s values."""
+        values = dict(plain)
+        values["spec"] = TrialSpec.from_dict(plain["spec"])
+        values["rungs"] = tuple(plain["rungs"])
+        return cls(**values)

@@ -1,0 +1,96 @@
+"""The network of a trial: front end and backbone, and its weights as a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from search_spaces.backbones import BandStatistics, Timm
+from search_spaces.errors import InputError
+from search_spaces.front_end import FrontEnd
+from search_spaces.spec import TrialSpec
+
+__all__ = ["Classifier", "load_weights", "make_classifier", "save_weights"]
+
+
+class Classifier(nn.Module):
+    """Waveforms (clips, samples) to logits (clips, classes)."""
+
+    def __init__(self, front_end: FrontEnd, backbone: nn.Module) -> None:
+        super().__init__()
+        self.front_end = front_end
+        self.backbone = backbone
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return logits."""
+        logits: Tensor = self.backbone(self.front_end(waveforms))
+        return logits
+
+
+def make_classifier(
+    spec: TrialSpec,
+    *,
+    sampling_rate: int,
+    n_samples: int,
+    n_classes: int,
+    weights: Path | None = None,
+) -> Classifier:
+    """Build a spec's network, its initial weights drawn with the spec's seed.
+
+    Args:
+        spec: What to build.
+        sampling_rate: Hz.
+        n_samples: Length of a window, from which the image's width follows.
+        n_classes: Outputs.
+        weights: File of pretrained weights where the spec asks for them.
+    """
+    torch.manual_seed(spec.seed)
+    front_end = FrontEnd(
+        spec.spectrogram,
+        spec.channels,
+        spec.scale,
+        spec.amplitude,
+        spec.image,
+        sampling_rate=sampling_rate,
+    )
+    with torch.no_grad():
+        images = front_end(torch.zeros(1, n_samples))
+    channels, height, width = images.shape[1:]
+    if isinstance(spec.backbone, Timm):
+        backbone = spec.backbone.make(
+            in_chans=channels, n_classes=n_classes, size=(height, width), weights=weights
+        )
+    else:
+        backbone = BandStatistics(channels * height * 2, n_classes)
+    return Classifier(front_end, backbone)
+
+
+def save_weights(state: dict[str, Tensor], path: Path, *, about: dict[str, Any]) -> None:
+    """Write a state as safetensors with `about` as JSON in its header."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in state.items()}
+    save_file(plain, path, metadata={"spectune": json.dumps(about)})
+
+
+def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
+    """Load weights into a model and return what the file says about itself.
+
+    Raises:
+        InputError: If the file is damaged or holds another network.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            about = json.loads((file.metadata() or {}).get("spectune", "{}"))
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(state)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read as weights: {error}") from error
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: holds the weights of another network: {reason}") from error
+    return dict(about)
