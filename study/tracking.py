@@ -1,0 +1,283 @@
+"""Tracking a study in MLflow, without ever waiting for it.
+
+Every call of `Tracker` puts one `Write` into a queue and returns; a single thread owns the client.
+When the store is away the study goes on and the writes catch up. What is lost with a killed
+process is put right from the trial folders by `Tracker.reconcile`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, Literal
+
+from study.tracking_reconcile import Reconciliation, TrackedTrial, run_name
+from study.tracking_runs import NOTE, NOTE_LENGTH, Fusion, end_trial, start_trial, write_fusion
+from study.tracking_session import Plan, Point, Session
+from study.tracking_store import TrackingStore, resolve_tracking, store_at
+from study.tracking_thread import STUDY, NullThread, StoreThread
+from study.tracking_values import (
+    Artifacts,
+    clean_tags,
+    cut,
+    escape_markdown,
+    flatten_params,
+    split_metrics,
+)
+
+__all__ = [
+    "NullTracker",
+    "TrackedTrial",
+    "Tracker",
+    "TrackingStore",
+    "escape_markdown",
+    "resolve_tracking",
+    "store_at",
+]
+
+_ENDS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
+
+
+class Tracker:
+    """The runs of one study: a parent run, a child run per trial and per fusion.
+
+    Use `Tracker.open`. All methods return at once, and none raises for a fault of the store.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+        self._live: set[int] = set()  # trials started and not finished
+        self._seen: dict[int, dict[tuple[str, int], float]] = {}  # per live trial, what was logged
+        self._last_epoch: dict[int, int] = {}
+
+    @classmethod
+    def open(
+        cls,
+        store: TrackingStore,
+        *,
+        experiment: str,
+        study_id: str,
+        run_name: str,
+        run_id: str | None = None,
+        params: Mapping[str, object],
+        tags: Mapping[str, object],
+        dataset: Mapping[str, Any] | None = None,
+        wait_s: float = 30.0,
+    ) -> Tracker:
+        """Create or continue the study's parent run.
+
+        Args:
+            store: Where to write.
+            experiment: The experiment's name; the study's name by default of the caller.
+            study_id: What identifies the study; its run is found by it when `run_id` is unknown.
+            run_name: What the parent run is called.
+            run_id: The parent run as noted by an earlier session.
+            params: Nested parameters of the study. One that changed since is kept as a tag.
+            tags: For instance `mlflow.source.git.commit`.
+            dataset: `{digest, name, source, profile}` of the corpus; only the digest is needed.
+            wait_s: How long to wait until the run exists. A store that is away is not waited for:
+                `run_id` is then None until it is back.
+
+        Raises:
+            InputError: The store can never be used: wrong address, no permission, another version.
+        """
+        plan = Plan(experiment, study_id, run_name, run_id, params, tags, dataset)
+        thread = StoreThread(store, plan)
+        thread.start(wait_s)
+        return cls(thread)
+
+    @property
+    def run_id(self) -> str | None:
+        """The parent run; None as long as the store was never reached."""
+        session = self._thread.session
+        return None if session is None else session.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        """The experiment of the runs; None as long as the store was never reached."""
+        session = self._thread.session
+        return None if session is None else session.experiment_id
+
+    def start_trial(
+        self, number: int, name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> None:
+        """Open a trial's run, the one it already has if it is resumed."""
+        self._live.add(number)
+        own = {"mlflow.runName": run_name(number, name), "spectune.state": "running"}
+        all_tags, flat = clean_tags({**tags, **own}), flatten_params(params)
+        time_ms = _now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            start_trial(session, number, flat, all_tags, again=again, time_ms=time_ms)
+
+        self._thread.put(number, f"trial {number}, start", apply, _size(flat) + _size(all_tags))
+
+    def log_epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of one epoch at step `epoch`; values logged before are left out."""
+        finite, notes = split_metrics(metrics, f"epoch {epoch}")
+        seen = self._seen.setdefault(number, {})
+        points = _new_points(seen, finite, epoch)
+        self._last_epoch[number] = max(epoch, self._last_epoch.get(number, 0))
+        if points:
+            self._thread.put_points(number, f"trial {number}, epoch {epoch}", points)
+        if notes:
+            self.retag(number, notes)
+
+    def log_progress(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log metrics of the whole study on its parent run, for instance the best UAR so far."""
+        finite, _ = split_metrics(metrics)
+        if points := _new_points({}, finite, step):
+            self._thread.put_points(STUDY, f"the study, step {step}", points)
+
+    def retag(self, number: int, tags: Mapping[str, object]) -> None:
+        """Set tags of a trial: what may change between attempts, such as slot or host."""
+        cleaned, time_ms = clean_tags(tags), _now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            session.log(session.trial_run(number, again, {}, time_ms), tags=cleaned)
+
+        self._thread.put(number, f"trial {number}, tags", apply, _size(cleaned))
+
+    def finish_trial(
+        self,
+        number: int,
+        state: Literal["complete", "pruned", "failed"],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, object],
+        artifacts: Artifacts,
+    ) -> None:
+        """End a trial's run. Files are read later, by the writer: they must stay as they are."""
+        self._live.discard(number)
+        self._seen.pop(number, None)
+        epochs = self._last_epoch.pop(number, 0)
+        finite, notes = split_metrics(metrics)
+        points = _new_points({}, finite, epochs)
+        all_tags, time_ms = clean_tags({**notes, **tags}), _now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            end_trial(
+                session,
+                session.trial_run(number, again, {}, time_ms),
+                state,
+                points,
+                all_tags,
+                artifacts,
+                epochs=epochs,
+                whole=number not in self._thread.incomplete,
+                time_ms=time_ms,
+            )
+
+        self._thread.put(number, f"trial {number}, end", apply, _size(all_tags) + _size(artifacts))
+
+    def log_fusion(
+        self,
+        name: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        trajectory: Sequence[Mapping[str, Any]],
+        artifacts: Artifacts,
+        members: Sequence[int],
+    ) -> None:
+        """Log a fusion as a run that links its members; the same one again changes nothing."""
+        fusion = Fusion(name, params, metrics, trajectory, artifacts, members)
+        time_ms = _now_ms()
+        self._thread.put(
+            f"fusion {name}",
+            f"fusion {name}",
+            lambda session, _again: write_fusion(session, fusion, time_ms),
+            _size(artifacts) + 200 * len(trajectory),
+        )
+
+    def describe(self, text: str) -> None:
+        """Set the parent run's description, in Markdown without HTML.
+
+        Names in it must have gone through `escape_markdown`.
+        """
+        note = {NOTE: cut(text.replace("<", "&lt;"), NOTE_LENGTH)}
+        self._thread.put(
+            STUDY,
+            "the description",
+            lambda session, _again: session.log(session.run_id, tags=note),
+            len(text),
+        )
+
+    def reconcile(self, trials: Iterable[TrackedTrial]) -> None:
+        """Make the store equal to the trial folders; twice gives the same.
+
+        Missing runs are made, runs left RUNNING by a killed process are closed, doubles go.
+        Trials started through this tracker are left alone.
+        """
+        work, wanted = Reconciliation(), tuple(trials)
+        self._thread.put("reconcile", "reading the runs", lambda s, _again: work.survey(s))
+        live = frozenset(self._live)
+        for trial in wanted:
+            if trial.number in live:
+                continue
+            if trial.state == "running":
+                self._remember(trial)
+            self._thread.put(
+                trial.number,
+                f"trial {trial.number}, reconciliation",
+                partial(work.settle, trial=trial),
+                _size(trial.artifacts) + 100 * len(trial.epochs),
+            )
+        known = live | {trial.number for trial in wanted}
+        self._thread.put("reconcile", "left runs", lambda s, _again: work.close_others(s, known))
+
+    def close(
+        self, state: Literal["finished", "killed", "failed"], drain_s: float = 30.0
+    ) -> str | None:
+        """End the parent run and trials still open, and write what waits for at most `drain_s`.
+
+        Returns:
+            None when all is written, else a sentence about what is not.
+        """
+        live, time_ms = sorted(self._live), _now_ms()
+
+        def apply(session: Session, _again: bool) -> None:
+            for number in live:
+                if number in session.runs:
+                    session.log(session.runs[number], tags={"spectune.state": "interrupted"})
+                    session.terminate(session.runs[number], "KILLED", time_ms)
+            session.log(session.run_id, tags={"spectune.state": state})
+            session.terminate(session.run_id, _ENDS[state], time_ms)
+
+        self._thread.put(STUDY, "the study's end", apply)
+        return self._thread.close(drain_s)
+
+    def _remember(self, trial: TrackedTrial) -> None:
+        seen = self._seen.setdefault(trial.number, {})
+        for epoch, metrics in trial.epochs.items():
+            for key, value in split_metrics(metrics)[0].items():
+                seen[key, epoch] = value
+        self._last_epoch[trial.number] = trial.last_epoch
+
+
+class NullTracker(Tracker):
+    """Takes the same calls and keeps nothing: a study without tracking needs no other code."""
+
+    def __init__(self) -> None:
+        super().__init__(NullThread())
+
+
+def _new_points(
+    seen: dict[tuple[str, int], float], metrics: Mapping[str, float], step: int
+) -> list[Point]:
+    """The metrics not seen at this step with this value; they are noted as seen."""
+    time_ms = _now_ms()
+    new = {key: value for key, value in metrics.items() if seen.get((key, step)) != value}
+    seen.update({(key, step): value for key, value in new.items()})
+    return [Point(key, value, step, time_ms) for key, value in new.items()]
+
+
+def _size(values: Mapping[str, Any]) -> int:
+    """About how many bytes of text and data the values hold; files do not count."""
+    return sum(
+        len(key) + (len(value) if isinstance(value, str | bytes) else 200)
+        for key, value in values.items()
+    )
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,24 @@
+"""Which failures of a tracking store pass by themselves."""
+
+from __future__ import annotations
+
+__all__ = ["is_transient"]
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether an error may pass: refused connections, time-outs, 5xx, 429, locked databases.
+
+    Errors that say that the request is wrong (4xx), a file that is not there, and errors in our
+    own code will not.
+    """
+    status = getattr(error, "get_http_status_code", None)  # mlflow.exceptions.MlflowException
+    if status is not None:
+        if getattr(error, "error_code", "") == "INVALID_STATE":  # 500, but about the request
+            return False
+        return bool(status() >= 500 or status() in (408, 409, 429))
+    response = getattr(error, "response", None)  # requests.HTTPError, of artifact uploads
+    if response is not None:
+        return bool(response.status_code >= 500 or response.status_code in (408, 429))
+    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+        return False
+    return isinstance(error, OSError | MemoryError)
