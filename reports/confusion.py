@@ -39,7 +39,7 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     counts = np.array(numbers.counts, dtype=np.float64)[::-1]
     totals = counts.sum(axis=1, keepdims=True)
     shares = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    names = [inert(name, longest=20) for name in numbers.classes]
+    names = [inert(name, longest=14) for name in numbers.classes]
     n = len(names)
     few = n <= 6
     texts = [
@@ -58,7 +58,7 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
         hovertemplate=(
             "%{y} taken for %{x}: %{customdata} clips, %{z:.1f} % of %{y}<extra></extra>"
         ),
-        colorscale=SEQUENTIAL,
+        colorscale=list(SEQUENTIAL),
         showscale=False,
         xgap=1,
         ygap=1,

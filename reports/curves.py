@@ -8,13 +8,14 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from reports.text import inert, percent
-from reports.theme import GREY, figure, shade
+from reports.theme import BLUE, GREEN, GREY, OCHRE, PURPLE, VERMILION, figure
 from study.results import StudyResults
 
 __all__ = ["Curve", "Curves", "curves", "curves_figure"]
 
 MOST_CURVES = 200  # in grey; more would only darken the picture
-HIGHLIGHTED = 5
+COLOURS = (VERMILION, BLUE, GREEN, PURPLE, OCHRE)
+HIGHLIGHTED = len(COLOURS)
 
 
 class Curve(NamedTuple):
@@ -73,7 +74,7 @@ def curves_figure(numbers: Curves) -> go.Figure:
             )
         )
     for place, curve in reversed(list(enumerate(numbers.best))):
-        colour = shade(1 - place / HIGHLIGHTED)
+        colour = COLOURS[place]
         traces.append(
             go.Scatter(
                 x=list(range(1, len(curve.uar_per_epoch) + 1)),

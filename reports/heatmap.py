@@ -47,25 +47,25 @@ def heatmap_figure(numbers: HeatMap) -> go.Figure:
     best = [[numbers.best(scale, backbone) for scale in numbers.scales] for backbone in rows]
     counts = [[len(numbers.uars.get((s, b), ())) for s in numbers.scales] for b in rows]
     texts = [
-        [f"{percent(uar)} ({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
+        [f"{percent(uar)}<br>({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
         for line, line_n in zip(best, counts, strict=True)
     ]
     trace = go.Heatmap(
         x=[inert(scale, longest=24) for scale in numbers.scales],
-        y=[inert(backbone, longest=32) for backbone in rows],
+        y=[inert(backbone, longest=26) for backbone in rows],
         z=[[None if uar is None else 100 * uar for uar in line] for line in best],
         text=texts,
         texttemplate="%{text}",
         hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         hoverongaps=False,
-        colorscale=SEQUENTIAL,
-        colorbar={"title": {"text": "UAR (%)"}, "thickness": 12},
+        colorscale=list(SEQUENTIAL),
+        showscale=False,
         xgap=2,
         ygap=2,
     )
     return figure(
         [trace],
-        height=130 + 38 * len(rows),
+        height=90 + 48 * len(rows),
         xaxis={"type": "category", "showgrid": False},
         yaxis={"type": "category", "showgrid": False},
     )

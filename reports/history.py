@@ -51,7 +51,7 @@ def history_figure(numbers: History) -> go.Figure:
     foot = min(known, default=0.0) - 0.06 * (max(known, default=1.0) - min(known, default=0.0))
     looks = {
         "complete": ("complete", "circle", BLUE),
-        "pruned": ("pruned (best epoch before)", "triangle-down-open", GREY),
+        "pruned": ("pruned (best epoch so far)", "triangle-down-open", GREY),
         "failed": ("failed (no UAR)", "x", VERMILION),
     }
     traces: list[go.Scatter] = []

@@ -53,7 +53,7 @@ class Importance(NamedTuple):
     @property
     def trustworthy(self) -> bool:
         """Whether the forest predicts unseen trials well enough to be asked about them."""
-        return self.r2 >= 0.2
+        return self.r2 >= 0.1
 
 
 class Move(NamedTuple):
@@ -127,8 +127,7 @@ def encode(parameter: Parameter) -> Floats:
 def importance_figure(bars: Sequence[Bar]) -> go.Figure:
     """Horizontal bars, most important on top, with the interval."""
     rows = list(reversed(bars))
-    same = all(bar.name == bar.dimension for bar in rows)
-    labels = [inert(b.name if same else f"{b.name} ({b.dimension})", longest=40) for b in rows]
+    labels = [inert(bar.name, longest=30) for bar in rows]
     trace = go.Bar(
         y=labels,
         x=[100 * bar.share for bar in rows],
@@ -141,13 +140,15 @@ def importance_figure(bars: Sequence[Bar]) -> go.Figure:
             "arrayminus": [100 * (bar.share - bar.low) for bar in rows],
             "color": GREY,
         },
-        customdata=[f"{100 * bar.low:.0f} to {100 * bar.high:.0f} %" for bar in rows],
-        hovertemplate="%{y}: %{x:.0f} % of the variance (%{customdata})<extra></extra>",
+        customdata=[
+            f"{100 * bar.low:.0f} to {100 * bar.high:.0f} %), {bar.dimension}" for bar in rows
+        ],
+        hovertemplate="%{y}: %{x:.0f} % of the variance (%{customdata}<extra></extra>",
     )
     return figure(
         [trace],
         height=110 + 30 * len(rows),
-        xaxis={"title": {"text": "share of the variance of UAR (%)"}},
+        xaxis={"title": {"text": "share of variance (%)"}},
         yaxis={"type": "category"},
         bargap=0.35,
     )

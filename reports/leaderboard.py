@@ -32,7 +32,7 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
     choices = [p.name for p in varied(results.ranked) if p.name in _CHOICES]
     members = {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
     columns = ("rank", "trial", "name", "UAR", "best epoch", "state", "time")
-    extra = ("weight in fusion",) if members else ()
+    extra = ("in fusion",) if members else ()
     rows = []
     for row in ranked[:most]:
         fixed = (

@@ -155,8 +155,9 @@ def parallel_figure(numbers: Parallel) -> go.Figure:
         height=460,
         xaxis={
             "tickvals": list(range(last + 1)),
-            "ticktext": [inert(a.name, longest=24) for a in numbers.axes],
+            "ticktext": [_heading(a.name) for a in numbers.axes],
             "side": "top",
+            "tickangle": 0,
             "range": [-0.06, last + 0.06],
             "showgrid": False,
             "zeroline": False,
@@ -165,6 +166,7 @@ def parallel_figure(numbers: Parallel) -> go.Figure:
         annotations=notes,
         shapes=lines,
         meta={"wide": True},
+        margin={"l": 50, "r": 50, "t": 44, "b": 10},
     )
 
 
@@ -172,6 +174,12 @@ def _spread(row: int, a: Axis) -> float:
     """A little shift, so that lines through the same level do not hide each other."""
     crowded = len(set(a.positions)) <= MOST_LEVELS and a.name != "devel UAR (%)"
     return 0.018 * (row * 0.618034 % 1 - 0.5) * 2 if crowded else 0.0
+
+
+def _heading(name: str) -> str:
+    """A parameter's name on two lines, so that neighbours do not meet."""
+    branch, dot, own = name.rpartition(".")
+    return inert(branch + dot, longest=20) + ("<br>" if dot else "") + inert(own, longest=20)
 
 
 def _numeric_ticks(levels: Sequence[float], *, logarithmic: bool) -> list[float]:

@@ -149,8 +149,8 @@ def _importance(results: StudyResults, numbers: Importance | None) -> Section:
 
 _IMPORTANCE = (
     "How much worse a random forest predicts devel UAR from the parameters once a dimension is "
-    "shuffled between trials; a parameter of a branch not taken is a level of its own, and alone "
-    "it is shuffled only among trials that have it."
+    "shuffled between trials, as a share of the variance of UAR; a parameter of a branch not taken "
+    "is a level of its own, and alone it is shuffled only among trials that have it."
 )
 
 
@@ -166,8 +166,8 @@ def _parallel(numbers: Parallel | None) -> Section:
     return Section(
         "parallel",
         "Parallel coordinates",
-        "Each line is a trial, from grey (worst) over blue to orange (best); below an axis lie the "
-        "trials without that parameter.",
+        "Each line is a trial, from grey (worst) over blue and purple to orange (best); below an "
+        "axis lie the trials without that parameter.",
         (Panel("parallel", parallel_figure(numbers)),) if numbers else (),
         note=note,
     )

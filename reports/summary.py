@@ -30,7 +30,7 @@ def summary(results: StudyResults) -> Summary:
         study=results.name,
         corpus=_corpus_name(results.corpus),
         simulated=bool(results.corpus.get("simulated")),
-        verdict=verdict,
+        verdict=verdict.replace(" %", "\u00a0%"),
         caution=caution,
         facts=_facts(results),
         provenance=_provenance(results.state),
@@ -65,9 +65,10 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
     if round(1000 * difference) == 0:
         verdict = f"The fusion of {members} gives {percent(ensemble.uar)}, no more than {beside}."
     else:
+        side = "above" if difference > 0 else "below"
         verdict = (
             f"The fusion of {members} models has a devel UAR of {percent(ensemble.uar)}, "
-            f"{points(difference)} against {beside}."
+            f"{points(abs(difference)).lstrip('+')} {side} {beside}."
         )
     return verdict + chance, caution if ensemble.apparent else ""
 
@@ -101,8 +102,14 @@ def _size(partition: Partition) -> str:
 
 
 def _corpus_name(corpus: Mapping[str, Any]) -> str:
-    name = corpus.get("name") or corpus.get("path") or corpus.get("folder") or ""
-    return str(name).rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1]
+    if corpus.get("name"):
+        return str(corpus["name"])
+    return (
+        str(corpus.get("path") or corpus.get("folder") or "")
+        .rstrip("/\\")
+        .replace("\\", "/")
+        .rsplit("/", 1)[-1]
+    )
 
 
 def _provenance(state: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -10,18 +10,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 
-__all__ = ["BLUE", "GREEN", "GREY", "PURPLE", "SEQUENTIAL", "VERMILION", "figure", "shade"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "OCHRE",
+    "PURPLE",
+    "SEQUENTIAL",
+    "VERMILION",
+    "figure",
+    "shade",
+]
 
 BLUE = "#2f7ebc"
 VERMILION = "#d55e00"
 GREEN = "#00956d"
 PURPLE = "#a868b8"
 GREY = "#828b94"
-SEQUENTIAL = "Cividis"
+OCHRE = "#ad8200"
+SEQUENTIAL = ("#f0f4f8", "#7fb2d9", "#0b4a86")  # on a light page; a dark one has its own
 
-_LOW, _MIDDLE, _HIGH = (130, 139, 148), (47, 126, 188), (213, 94, 0)
+_AT = (0.0, 0.4, 0.7, 1.0)
+_RGB = ((130, 47, 164, 213), (139, 126, 84, 94), (148, 188, 160, 0))  # grey, blue, purple, orange
 
 
 def figure(traces: Iterable[Any], *, height: int = 420, **layout: Any) -> go.Figure:
@@ -33,13 +46,10 @@ def figure(traces: Iterable[Any], *, height: int = 420, **layout: Any) -> go.Fig
 
 
 def shade(position: float) -> str:
-    """A colour from grey (0) over blue to vermilion (1), legible on light and dark.
+    """A colour from grey (0) over blue and purple to vermilion (1), legible on light and dark.
 
-    >>> shade(0), shade(1)
-    ('#828b94', '#d55e00')
+    >>> shade(0), shade(0.4), shade(1)
+    ('#828b94', '#2f7ebc', '#d55e00')
     """
-    share = min(max(position, 0.0), 1.0) * 2
-    low, high = (_LOW, _MIDDLE) if share <= 1 else (_MIDDLE, _HIGH)
-    share -= share > 1
-    mixed = (round(a + (b - a) * share) for a, b in zip(low, high, strict=True))
-    return "#" + "".join(f"{value:02x}" for value in mixed)
+    red, green, blue = (round(float(np.interp(position, _AT, column))) for column in _RGB)
+    return f"#{red:02x}{green:02x}{blue:02x}"

@@ -2,7 +2,7 @@
 (() => {
   const palettes = {
     light: { page: "#ffffff", text: "#1b1f24", soft: "#5b646e", line: "#d9dee3" },
-    dark: { page: "#15181c", text: "#e7eaed", soft: "#a3acb5", line: "#343b43" },
+    dark: { page: "#15181c", text: "#e7eaed", soft: "#a3acb5", line: "#343b43", scale: [[0, "#1f2a36"], [0.5, "#2f6ea5"], [1, "#c3e1fb"]] },
   };
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const touch = window.matchMedia("(pointer: coarse)").matches;
@@ -23,7 +23,6 @@
         xaxis: axis, yaxis: axis,
         hoverlabel: { bgcolor: colours.page, bordercolor: colours.soft, font: { color: colours.text }, align: "left" },
         dragmode: touch ? false : "zoom",
-        colorscale: {},
       },
     };
     for (const note of layout.annotations || []) {
@@ -31,7 +30,9 @@
     }
     layout.autosize = !options.width;
     if (options.width) layout.width = options.width;
-    return { data: figure.data, layout };
+    const data = figure.data.map((trace) =>
+      trace.type === "heatmap" && colours.scale ? { ...trace, colorscale: colours.scale } : trace);
+    return { data, layout };
   };
 
   const config = { displayModeBar: false, responsive: true, scrollZoom: false, displaylogo: false };

@@ -153,7 +153,7 @@ def _devel(
     curve, arrays = [], []
     hardness = generator.normal(size=len(labels))
     for epoch in range(epochs):
-        strength = 4.5 * (goal - 0.5) * (1 - math.exp(-(epoch + 1) / 3)) + generator.normal(0, 0.05)
+        strength = 2.0 * (goal - 0.5) * (1 - math.exp(-(epoch + 1) / 3)) + generator.normal(0, 0.05)
         logits = generator.normal(size=(len(labels), n_classes))
         logits[np.arange(len(labels)), labels] += 2 * strength + 0.7 * hardness
         probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
