@@ -109,12 +109,7 @@ def combine(probabilities: ArrayLike, selection: Selection) -> NDArray[np.float6
     Returns:
         Weighted average, (..., classes).
     """
-    values = np.asarray(probabilities)
-    parts = zip(selection.members, selection.weights, strict=True)
-    total = np.zeros(values.shape[1:])
-    for member, weight in parts:
-        total += weight * values[member].astype(np.float64)
-    return total
+    return selection.scores(probabilities)
 
 
 def merge_seeds(

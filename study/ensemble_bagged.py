@@ -33,7 +33,7 @@ def bagged_greedy(
     n_bags: int = 20,
     fraction: float = 0.5,
     max_members: int = MAX_MEMBERS,
-    n_steps: int = 50,
+    n_steps: int = 25,
     seed: int = 0,
 ) -> Selection:
     """Greedy selection from many random halves of the library, their weights summed.

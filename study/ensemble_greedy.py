@@ -53,6 +53,22 @@ class Selection:
     weights: tuple[float, ...]
     trajectory: tuple[Step, ...] = ()
 
+    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """The fusion's probabilities.
+
+        Args:
+            probabilities: All candidates, in the order they were selected from,
+                (candidates, ..., classes).
+
+        Returns:
+            Weighted average, (..., classes).
+        """
+        values = np.asarray(probabilities)
+        total = np.zeros(values.shape[1:])
+        for member, weight in zip(self.members, self.weights, strict=True):
+            total += weight * values[member].astype(np.float64)
+        return total
+
 
 def greedy(
     probabilities: ArrayLike,

@@ -99,7 +99,7 @@ class FusionScorer:
         )
         sums = np.maximum(everything.sum(axis=0), SMALLEST_PROBABILITY)
         share = np.clip(own / sums, SMALLEST_PROBABILITY, 1.0)
-        return np.asarray(-np.log(share).mean(axis=1))
+        return np.asarray(-np.log(share).sum(axis=1) / share.shape[1])
 
     def _hits(self, planes: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the true class has the largest sum, (rows, clips); the first one wins ties.
@@ -124,4 +124,4 @@ class FusionScorer:
 
     def _uar(self, hits: NDArray[np.bool_]) -> NDArray[np.float64]:
         counts = np.add.reduceat(hits.view(np.int8), self.starts, axis=1, dtype=np.int64)
-        return np.asarray((counts / self.sizes).mean(axis=1))
+        return np.asarray((counts / self.sizes).sum(axis=1) / len(self.sizes))

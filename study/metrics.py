@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
     "Metrics",
+    "argmax_last",
+    "check_codes",
     "confusion_matrix",
     "recall_per_class",
     "uar_from_confusion",
@@ -193,7 +195,7 @@ def uar_of_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray
     codes = check_codes(labels, values.shape[-2:])
     if np.isnan(values).any():
         raise ValueError("probabilities must not contain NaN")
-    hits = _argmax_last(values) == codes
+    hits = argmax_last(values) == codes
     present = np.unique(codes)
     recalls = [hits[..., codes == code].mean(axis=-1) for code in present]
     return np.asarray(np.mean(recalls, axis=0), dtype=np.float64)
@@ -224,7 +226,7 @@ def check_codes(labels: ArrayLike, shape: Sequence[int]) -> NDArray[np.intp]:
     return codes.astype(np.intp)
 
 
-def _argmax_last(values: NDArray[Any]) -> NDArray[np.intp]:
+def argmax_last(values: NDArray[Any]) -> NDArray[np.intp]:
     """`argmax` over a short last axis; one comparison per class is faster than one per row."""
     best = values[..., 0].copy()
     index = np.zeros(best.shape, dtype=np.intp)

@@ -1,0 +1,199 @@
+"""What a fusion is worth on new speakers, told beside its apparent devel UAR.
+
+The choice of every trial's best epoch, the selection and (where the method has them) bias,
+temperature and the choice of the method itself are repeated without the speakers that judge:
+in folds of speakers (nested selection), and in bootstrap samples of speakers (out of bag; Efron
+and Tibshirani, "Improvements on cross-validation: the .632+ bootstrap method", JASA 1997). What
+cannot be repeated is the search: it has seen every speaker of devel. `study.simulation` measures
+what that leaves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.fusion_methods import DEFAULT, METHODS, Method
+from study.honest_folds import Split, bootstrap_splits, fold_splits, held_out_hits
+from study.honest_library import Library, library_of
+from study.intervals import Interval, IntervalMethod, interval, interval_of_counts
+from study.metrics import uar_of_probabilities
+from study.speaker_counts import count_by_speaker, paired_difference
+
+__all__ = ["HonestValue", "estimate", "estimate_library", "out_of_bag_uar"]
+
+ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flatters"
+NO_SPEAKERS = "clips treated as independent; too narrow, and the value still flatters"
+
+
+@dataclass(frozen=True)
+class HonestValue:
+    """A fusion's apparent and honest UAR, all in [0, 1].
+
+    Args:
+        method: Name of the fusion's method.
+        apparent: UAR on the clips that chose it.
+        nested: Nested UAR with its interval: the honest value.
+        out_of_bag: UAR of the speaker bootstrap, out of bag; None when not asked for.
+        single_apparent: UAR of the apparently best single trial.
+        single: Nested UAR of the best single trial, chosen in the same folds.
+        gain: Nested UAR of the fusion minus that of the best single trial.
+        gain_se: Its standard error over speakers; None with fewer than 5.
+        n_candidates: Number of candidates chosen from.
+        n_folds: Number of folds.
+        note: What a reader must know, empty when all is well.
+    """
+
+    method: str
+    apparent: float
+    nested: Interval
+    out_of_bag: float | None
+    single_apparent: float
+    single: Interval
+    gain: float
+    gain_se: float | None
+    n_candidates: int
+    n_folds: int
+    note: str = ""
+
+    @property
+    def optimism(self) -> float:
+        """By how much the apparent value flatters, as far as re-choosing can show it."""
+        return self.apparent - self.nested.uar
+
+    def sentence(self) -> str:
+        """The value in words, for the terminal, MLflow, the report and the bundle."""
+        bag = "" if self.out_of_bag is None else f", out of bag {100 * self.out_of_bag:.1f} %"
+        spread = "" if self.gain_se is None else f" (standard error {100 * self.gain_se:.1f})"
+        verb = "gains" if self.gain >= 0 else "loses"
+        note = f" Note: {self.note}." if self.note else ""
+        return (
+            f"Apparent devel UAR {100 * self.apparent:.1f} %; chosen again without the clips that "
+            f"judge ({self.n_folds} folds): {self.nested.sentence()}{bag}. "
+            f"Best single trial, chosen the same way: {100 * self.single.uar:.1f} % "
+            f"(apparent {100 * self.single_apparent:.1f} %); the fusion {verb} "
+            f"{abs(100 * self.gain):.1f} points{spread}.{note}"
+        )
+
+
+def estimate(
+    candidates: Sequence[ArrayLike],
+    labels: ArrayLike,
+    speakers: ArrayLike | None = None,
+    *,
+    families: Sequence[Hashable] | None = None,
+    spec_digests: Sequence[Hashable] | None = None,
+    method: str = DEFAULT,
+    n_folds: int = 10,
+    n_resamples: int = 25,
+    interval_method: IntervalMethod = "expanded",
+    seed: int = 0,
+) -> HonestValue:
+    """The honest value of a fusion.
+
+    Args:
+        candidates: Probabilities per trial, (epochs, clips, classes) each, as in `devel.npy`.
+        labels: Codes, (clips,).
+        speakers: Speaker of every clip, (clips,); None when unknown.
+        families: Backbone family per trial.
+        spec_digests: Equal for repeated seeds of one spec, per trial.
+        method: A key of `study.fusion_methods.METHODS`.
+        n_folds: Most folds; at most one per speaker.
+        n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
+        interval_method: As in `study.intervals.interval`.
+        seed: Of folds and resampling.
+
+    Raises:
+        ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
+    """
+    library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {sorted(METHODS)}, got {method!r}")
+    return estimate_library(
+        library,
+        METHODS[method],
+        name=method,
+        n_folds=n_folds,
+        n_resamples=n_resamples,
+        interval_method=interval_method,
+        seed=seed,
+    )
+
+
+def estimate_library(
+    library: Library,
+    method: Method,
+    *,
+    name: str,
+    n_folds: int = 10,
+    n_resamples: int = 25,
+    interval_method: IntervalMethod = "expanded",
+    seed: int = 0,
+) -> HonestValue:
+    """As `estimate`, for any method.
+
+    Raises:
+        ValueError: When there are fewer than two clips.
+    """
+    methods = {"fusion": method, "single": METHODS["best_single"]}
+    by_speaker = library.grouped and library.n_units > 1
+    units = library.units if by_speaker else np.arange(library.labels.size)
+    folds = fold_splits(library.labels, units, n_folds=n_folds, seed=seed)
+    hits = held_out_hits(library, methods, folds)
+    intervals = {
+        key: _interval(library, values, interval_method, seed) for key, values in hits.items()
+    }
+    counts = [
+        count_by_speaker(library.labels, hits[key], library.units) for key in ("fusion", "single")
+    ]
+    gain, gain_se = paired_difference(*counts)
+    bag = None
+    if n_resamples:
+        splits = bootstrap_splits(library.labels, units, n_resamples=n_resamples, seed=seed)
+        bag = out_of_bag_uar(library, method, splits)
+    return HonestValue(
+        method=name,
+        apparent=_apparent(library, method),
+        nested=intervals["fusion"],
+        out_of_bag=bag,
+        single_apparent=_apparent(library, methods["single"]),
+        single=intervals["single"],
+        gain=gain,
+        gain_se=gain_se,
+        n_candidates=len(library.groups),
+        n_folds=len(folds),
+        note="" if by_speaker else ONE_SPEAKER if library.grouped else NO_SPEAKERS,
+    )
+
+
+def _apparent(library: Library, method: Method) -> float:
+    """UAR of a fusion on the clips that it was fitted on."""
+    everything = np.arange(library.labels.size)
+    probabilities = library.at(library.best_epochs(everything), everything)
+    fitted = method(
+        probabilities, library.labels, speakers=library.units, families=library.families
+    )
+    return float(uar_of_probabilities(fitted.scores(probabilities), library.labels))
+
+
+def _interval(
+    library: Library, hits: NDArray[np.float64], method: IntervalMethod, seed: int
+) -> Interval:
+    if not library.grouped:
+        guesses = np.where(hits > 0, library.labels, -1)
+        return interval(library.labels, guesses, method=method, seed=seed)
+    counts = count_by_speaker(library.labels, hits, library.units)
+    return interval_of_counts(counts, method=method, seed=seed)
+
+
+def out_of_bag_uar(library: Library, method: Method, splits: Iterable[Split]) -> float | None:
+    """UAR of the shares of recognitions out of bag; None when no class was judged."""
+    hits = held_out_hits(library, {"fusion": method}, splits)["fusion"]
+    judged = ~np.isnan(hits)
+    if not judged.any():
+        return None
+    codes = library.labels[judged]
+    return float(np.mean([hits[judged][codes == code].mean() for code in np.unique(codes)]))

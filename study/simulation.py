@@ -1,0 +1,178 @@
+"""Does the honest value keep its promise? A simulation with known truth.
+
+    python -m study.simulation --repetitions 500 --out simulation.jsonl --minutes 60
+
+Every repetition draws a world, devel speakers and a search over trials with learning curves and
+pruning; fits the fusion on devel; and compares the apparent, nested and out-of-bag UAR with the
+fitted fusion's UAR on 1,000 new speakers. Finished repetitions are lines of the file; the same
+command goes on where it stopped, and prints the table of what there is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study import ensemble
+from study.fusion_methods import METHODS
+from study.honest import out_of_bag_uar
+from study.honest_folds import bootstrap_splits, fold_splits, held_out_hits
+from study.honest_library import library_of
+from study.intervals import interval_of_counts
+from study.metrics import uar_of_probabilities
+from study.simulation_search import Search, search
+from study.simulation_summary import INTERVALS, summarise, table
+from study.simulation_world import Population, Trial, World, probabilities
+from study.speaker_counts import SpeakerCounts, count_by_speaker, uar_of_counts
+
+__all__ = ["main", "repetition", "settings"]
+
+CLIPS_PER_SPEAKER = 20
+N_TRIALS = 30
+NEW_SPEAKERS = 1000
+BAG_SPEAKERS = 20  # out of bag is slow: only at this number of speakers
+N_RESAMPLES = 10
+
+
+def repetition(kind: Search, n_speakers: int, seed: int) -> dict[str, Any]:
+    """One search, its fusion, the estimates and the truth; plain values for a line of JSON."""
+    world = World.draw(seed)
+    devel = Population.draw(world, n_speakers, CLIPS_PER_SPEAKER, stream=0)
+    new = Population.draw(world, NEW_SPEAKERS, CLIPS_PER_SPEAKER, stream=1)
+    trials, outputs = search(world, devel, kind=kind, n_trials=N_TRIALS)
+    library = library_of(
+        outputs, devel.labels, devel.speakers, families=[trial.family for trial in trials]
+    )
+    everything = np.arange(devel.labels.size)
+    epochs = library.best_epochs(everything)
+    chosen_from = library.at(epochs, everything)
+    methods = {name: METHODS[name] for name in ("bagged_greedy", "best_single")}
+    fitted = {
+        "bagged_greedy": ensemble.select(chosen_from, devel.labels, families=library.families),
+        "best_single": ensemble.best_single(chosen_from, devel.labels),
+    }
+    truths = {
+        name: _truth(world, new, trials, epochs, selection) for name, selection in fitted.items()
+    }
+    folds = fold_splits(devel.labels, devel.speakers, n_folds=10, seed=seed)
+    counts = {
+        name: count_by_speaker(devel.labels, hits, devel.speakers)
+        for name, hits in held_out_hits(library, methods, folds).items()
+    }
+    bag = None
+    if n_speakers == BAG_SPEAKERS:
+        splits = bootstrap_splits(devel.labels, devel.speakers, n_resamples=N_RESAMPLES, seed=seed)
+        bag = out_of_bag_uar(library, methods["bagged_greedy"], splits)
+    last = len(outputs[0]) - 1
+    fixed = count_by_speaker(
+        devel.labels, outputs[0][last].argmax(axis=-1) == devel.labels, devel.speakers
+    )
+    alone = ensemble.Selection("fixed", 0.0, (0,), (1.0,))
+    return {
+        "search": kind,
+        "n_speakers": n_speakers,
+        "seed": seed,
+        "apparent": fitted["bagged_greedy"].uar,
+        "nested": _uar(counts["bagged_greedy"]),
+        "out_of_bag": bag,
+        "truth": truths["bagged_greedy"],
+        "single_apparent": fitted["best_single"].uar,
+        "single_nested": _uar(counts["best_single"]),
+        "single_truth": truths["best_single"],
+        "intervals": _intervals(counts["bagged_greedy"], seed),
+        "fixed_intervals": _intervals(fixed, seed),
+        "fixed_truth": _truth(world, new, trials, np.array([last]), alone),
+    }
+
+
+def settings(repetitions: int, speakers: Sequence[int]) -> Iterator[tuple[Search, int, int]]:
+    """Every repetition to do, all settings in turn: search, number of speakers, seed.
+
+    The random search, which shows selection without the search's own bias, is simulated at 20
+    speakers alone.
+    """
+    for number in range(repetitions):
+        for n_speakers in speakers:
+            yield "adaptive", n_speakers, number
+            if n_speakers == BAG_SPEAKERS:
+                yield "random", n_speakers, number
+
+
+def _truth(
+    world: World,
+    new: Population,
+    trials: Sequence[Trial],
+    epochs: NDArray[np.intp],
+    selection: ensemble.Selection,
+) -> float:
+    outputs = [
+        probabilities(world, new, trials[member], [int(epochs[member])])[0]
+        for member in selection.members
+    ]
+    members = replace(selection, members=tuple(range(len(outputs))))
+    return float(uar_of_probabilities(members.scores(np.stack(outputs)), new.labels))
+
+
+def _uar(counts: SpeakerCounts) -> float:
+    return float(uar_of_counts(counts.hits.sum(axis=0), counts.totals.sum(axis=0)))
+
+
+def _intervals(counts: SpeakerCounts, seed: int) -> dict[str, list[float | None]]:
+    found = {
+        name: interval_of_counts(counts, method=name, n_resamples=2000, seed=seed)
+        for name in INTERVALS
+    }
+    return {name: [value.low, value.high] for name, value in found.items()}
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Finished repetitions; a last line that was cut off by a kill is left out."""
+    rows = []
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    for line in text.splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; see the module."""
+    parser = argparse.ArgumentParser(
+        prog="python -m study.simulation", description="Bias and coverage of the honest value."
+    )
+    parser.add_argument("--repetitions", type=int, default=500, help="per setting")
+    parser.add_argument("--speakers", type=int, nargs="+", default=[5, 10, 15, 20, 40])
+    parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
+    parser.add_argument("--out", type=Path, required=True, help="JSON lines; resumed when there")
+    parser.add_argument("--part", default="1/1", help="as 1/2: share the work by odd and even")
+    options = parser.parse_args(arguments)
+    part, parts = (int(number) for number in options.part.split("/"))
+    rows = _read(options.out)
+    done = {(row["search"], row["n_speakers"], row["seed"]) for row in rows}
+    end = time.monotonic() + 60 * options.minutes
+    with options.out.open("a", encoding="utf-8") as file:
+        if rows:
+            file.write("\n")  # ends a line that a kill cut off; empty lines are skipped
+        for setting in settings(options.repetitions, options.speakers):
+            if time.monotonic() > end:
+                break
+            if setting in done or setting[2] % parts != part - 1:
+                continue
+            rows.append(repetition(*setting))
+            file.write(json.dumps(rows[-1]) + "\n")
+            file.flush()
+    print(table(summarise(rows)))
+
+
+if __name__ == "__main__":
+    main()
