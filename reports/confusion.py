@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from reports.systems import System
 from reports.text import inert
-from reports.theme import SEQUENTIAL, figure
+from reports.theme import SEQUENTIAL, figure, named
 from study.metrics import confusion_matrix, uar_from_confusion
 
 __all__ = ["Confusion", "confusion", "confusion_figure"]
@@ -36,28 +36,36 @@ def confusion(system: System) -> Confusion:
 
 def confusion_figure(numbers: Confusion) -> go.Figure:
     """Rows in per cent of their label's clips, counts beside; the first class on top."""
-    counts = np.array(numbers.counts, dtype=np.float64)[::-1]
+    counts = np.array(numbers.counts)[::-1]
     totals = counts.sum(axis=1, keepdims=True)
-    shares = 100 * np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
-    names = [inert(name, longest=14) for name in numbers.classes]
-    n = len(names)
+    shares = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    columns = numbers.classes
+    rows = columns[::-1]
+    n = len(columns)
     few = n <= 6
-    texts = [
-        [f"{share:.0f} %<br>({count:.0f})" if few else f"{share:.0f}" for share, count in pairs]
-        for pairs in (zip(*rows, strict=True) for rows in zip(shares, counts, strict=True))
-    ]
     trace = go.Heatmap(
-        x=names,
-        y=names[::-1],
+        x=list(range(n)),
+        y=list(range(n)),
         z=np.round(shares, 2).tolist(),
         zmin=0,
         zmax=100,
-        customdata=counts.astype(int).tolist(),
-        text=texts,
+        text=[
+            [
+                f"{share:.0f} %<br>({count})" if few else f"{share:.0f}"
+                for share, count in zip(line, line_counts, strict=True)
+            ]
+            for line, line_counts in zip(shares, counts, strict=True)
+        ],
         texttemplate="%{text}" if n <= MOST_WRITTEN else None,
-        hovertemplate=(
-            "%{y} taken for %{x}: %{customdata} clips, %{z:.1f} % of %{y}<extra></extra>"
-        ),
+        hovertext=[
+            [
+                f"{inert(row)} taken for {inert(column)}: {counts[i, j]} clips, "
+                f"{shares[i, j]:.1f} % of {inert(row)}"
+                for j, column in enumerate(columns)
+            ]
+            for i, row in enumerate(rows)
+        ],
+        hoverinfo="text",
         colorscale=list(SEQUENTIAL),
         showscale=False,
         xgap=1,
@@ -66,6 +74,6 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     return figure(
         [trace],
         height=min(140 + (90 if few else 34) * n, 620),
-        xaxis={"type": "category", "title": {"text": "predicted"}, "showgrid": False},
-        yaxis={"type": "category", "title": {"text": "label"}, "showgrid": False},
+        xaxis=named(columns, longest=14, title="predicted"),
+        yaxis=named(rows, longest=14, title="label"),
     )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from reports.importance import usable_trials
 from reports.text import cell, inert, percent
-from reports.theme import SEQUENTIAL, figure
+from reports.theme import SEQUENTIAL, figure, named
 from study.results import StudyResults
 
 __all__ = ["HeatMap", "heatmap", "heatmap_figure"]
@@ -43,20 +43,20 @@ def heatmap(results: StudyResults) -> HeatMap | None:
 
 def heatmap_figure(numbers: HeatMap) -> go.Figure:
     """Backbones downwards, scales across, best UAR and the number of trials in every cell."""
-    rows = list(reversed(numbers.backbones))
-    best = [[numbers.best(scale, backbone) for scale in numbers.scales] for backbone in rows]
-    counts = [[len(numbers.uars.get((s, b), ())) for s in numbers.scales] for b in rows]
-    texts = [
-        [f"{percent(uar)}<br>({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
-        for line, line_n in zip(best, counts, strict=True)
-    ]
+    rows, columns = numbers.backbones[::-1], numbers.scales
+    best = [[numbers.best(column, row) for column in columns] for row in rows]
+    counts = [[len(numbers.uars.get((column, row), ())) for column in columns] for row in rows]
     trace = go.Heatmap(
-        x=[inert(scale, longest=24) for scale in numbers.scales],
-        y=[inert(backbone, longest=26) for backbone in rows],
+        x=list(range(len(columns))),
+        y=list(range(len(rows))),
         z=[[None if uar is None else 100 * uar for uar in line] for line in best],
-        text=texts,
+        text=[
+            [f"{percent(uar)}<br>({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
+            for line, line_n in zip(best, counts, strict=True)
+        ],
         texttemplate="%{text}",
-        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        hovertext=[[_tell(numbers, column, row) for column in columns] for row in rows],
+        hoverinfo="text",
         hoverongaps=False,
         colorscale=list(SEQUENTIAL),
         showscale=False,
@@ -66,6 +66,15 @@ def heatmap_figure(numbers: HeatMap) -> go.Figure:
     return figure(
         [trace],
         height=90 + 48 * len(rows),
-        xaxis={"type": "category", "showgrid": False},
-        yaxis={"type": "category", "showgrid": False},
+        xaxis=named(columns, longest=20),
+        yaxis=named(rows, longest=26),
     )
+
+
+def _tell(numbers: HeatMap, scale: str, backbone: str) -> str:
+    uars = numbers.uars.get((scale, backbone), ())
+    if not uars:
+        return ""
+    mean = percent(sum(uars) / len(uars))
+    best = f"{len(uars)} trials, best {percent(max(uars))}, mean {mean}"
+    return f"{inert(backbone)}, {inert(scale)}: {best}"

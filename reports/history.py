@@ -30,13 +30,13 @@ class History(NamedTuple):
 
 
 def history(results: StudyResults) -> History | None:
-    """The ended trials in the order of their numbers; None when there is none."""
+    """The ended trials in the order of their numbers; None when none has a UAR."""
     points = tuple(
         Point(t.number, t.name, t.state, t.uar if t.ranked else None)
         for t in results.trials
         if t.finished
     )
-    if not points:
+    if all(point.uar is None for point in points):
         return None
     best: list[float | None] = []
     for point in points:
@@ -84,6 +84,10 @@ def history_figure(numbers: History) -> go.Figure:
         )
     return figure(
         traces,
-        xaxis={"title": {"text": "trial"}, "tickformat": "d"},
+        xaxis={
+            "title": {"text": "trial"},
+            "tickformat": "d",
+            "dtick": 1 if len(numbers.points) < 8 else None,
+        },
         yaxis={"title": {"text": "devel UAR (%)"}, "ticksuffix": " ", "hoverformat": ".1f"},
     )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from reports.dimensions import DIMENSIONS, Parameter, varied
 from reports.text import cell, inert
-from reports.theme import BLUE, GREY, figure
+from reports.theme import BLUE, GREY, figure, named
 from study.results import StudyResults, TrialRecord
 
 __all__ = ["ENOUGH_TRIALS", "Bar", "Importance", "encode", "importance", "importance_figure"]
@@ -126,10 +126,10 @@ def encode(parameter: Parameter) -> Floats:
 
 def importance_figure(bars: Sequence[Bar]) -> go.Figure:
     """Horizontal bars, most important on top, with the interval."""
-    rows = list(reversed(bars))
-    labels = [inert(bar.name, longest=30) for bar in rows]
+    rows = bars[::-1]
+    names = [bar.name for bar in rows]
     trace = go.Bar(
-        y=labels,
+        y=list(range(len(rows))),
         x=[100 * bar.share for bar in rows],
         orientation="h",
         marker={"color": BLUE},
@@ -140,16 +140,18 @@ def importance_figure(bars: Sequence[Bar]) -> go.Figure:
             "arrayminus": [100 * (bar.share - bar.low) for bar in rows],
             "color": GREY,
         },
-        customdata=[
-            f"{100 * bar.low:.0f} to {100 * bar.high:.0f} %), {bar.dimension}" for bar in rows
+        hovertext=[
+            f"{inert(bar.name)} ({bar.dimension}): {100 * bar.share:.0f} % of the variance "
+            f"({100 * bar.low:.0f} to {100 * bar.high:.0f} %)"
+            for bar in rows
         ],
-        hovertemplate="%{y}: %{x:.0f} % of the variance (%{customdata}<extra></extra>",
+        hoverinfo="text",
     )
     return figure(
         [trace],
         height=110 + 30 * len(rows),
         xaxis={"title": {"text": "share of variance (%)"}},
-        yaxis={"type": "category"},
+        yaxis=named(names, longest=30),
         bargap=0.35,
     )
 

@@ -101,7 +101,7 @@ def _history(results: StudyResults) -> Section:
         "Optimisation history",
         "Every ended trial in the order of the search, and the best UAR so far.",
         (Panel("history", history_figure(numbers)),) if numbers else (),
-        note="" if numbers else "No trial has ended.",
+        note="" if numbers else "No trial has ended with a UAR.",
     )
 
 

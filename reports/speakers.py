@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from reports.systems import System
 from reports.text import inert, percent
-from reports.theme import BLUE, VERMILION, figure
+from reports.theme import BLUE, VERMILION, figure, named
 from study.metrics import confusion_matrix, uar_from_confusion
 from study.results import StudyResults
 
@@ -59,33 +59,31 @@ def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores 
 
 def speakers_figure(numbers: SpeakerScores) -> go.Figure:
     """A row per speaker, the best on top, a point per system."""
-    labels = [
-        inert(f"{name} ({n} clips)", longest=36)
-        for name, n in zip(numbers.speakers, numbers.n_clips, strict=True)
+    names = [
+        f"{name} ({n} clips)" for name, n in zip(numbers.speakers, numbers.n_clips, strict=True)
     ]
     traces = [
         go.Scatter(
             x=[100 * uar for uar in uars],
-            y=labels,
+            y=list(range(len(names))),
             mode="markers",
-            name=system,
-            text=[percent(uar) for uar in uars],
-            hovertemplate="%{y}: %{text}",
+            name=inert(system),
+            text=[inert(f"{name}: {percent(uar)}") for name, uar in zip(names, uars, strict=True)],
+            hoverinfo="text",
             marker={"color": colour, "symbol": symbol, "size": 11},
         )
-        for system, uars, colour, symbol in zip(
+        for system, uars, (colour, symbol) in zip(
             numbers.systems,
             numbers.uars,
-            (BLUE, VERMILION),
-            ("circle", "diamond-open"),
+            ((BLUE, "circle"), (VERMILION, "diamond-open")),
             strict=False,
         )
     ]
     return figure(
         traces,
-        height=150 + 26 * len(labels),
+        height=150 + 26 * len(names),
         xaxis={"title": {"text": "devel UAR (%)"}},
-        yaxis={"type": "category", "dtick": 1},
+        yaxis={**named(names, longest=28), "showgrid": True},
     )
 
 

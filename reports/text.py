@@ -34,7 +34,7 @@ def duration(seconds: float | None) -> str:
     """A time span in the two largest units.
 
     >>> duration(42.4), duration(100), duration(7300)
-    ('42 s', '1 min 40 s', '2 h 2 min')
+    ('42 s', '1 min 40 s', '2 h 1 min')
     """
     if seconds is None:
         return NOTHING

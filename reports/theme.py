@@ -7,11 +7,13 @@ a line style says it too. Text, grid and background come from the page, in light
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+
+from reports.text import inert
 
 __all__ = [
     "BLUE",
@@ -22,6 +24,7 @@ __all__ = [
     "SEQUENTIAL",
     "VERMILION",
     "figure",
+    "named",
     "shade",
 ]
 
@@ -43,6 +46,18 @@ def figure(traces: Iterable[Any], *, height: int = 420, **layout: Any) -> go.Fig
     legend = {"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom"}
     options = {"margin": margin, "legend": legend, "height": height, **layout}
     return go.Figure(list(traces), {"template": "none", **options})
+
+
+def named(names: Sequence[str], *, longest: int, title: str = "") -> dict[str, Any]:
+    """An axis on which name n stands at position n; shortened names that look alike stay apart."""
+    return {
+        "tickvals": list(range(len(names))),
+        "ticktext": [inert(name, longest=longest) for name in names],
+        "range": [-0.5, len(names) - 0.5],
+        "title": {"text": title},
+        "showgrid": False,
+        "zeroline": False,
+    }
 
 
 def shade(position: float) -> str:

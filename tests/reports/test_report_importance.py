@@ -1,0 +1,157 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+
+from reports.dimensions import Parameter, branches, dimension, varied
+from reports.importance import encode, importance, importance_figure
+from reports.parallel import ABSENT, axis, parallel, parallel_figure
+from study.results import read_results
+
+
+@pytest.fixture(scope="module")
+def results(thirty_trials):
+    return read_results(thirty_trials)
+
+
+def _study(results, params, uars):
+    template = results.trials[1]
+    trials = tuple(
+        dataclasses.replace(template, number=n, params=p, uar=u, state="complete")
+        for n, (p, u) in enumerate(zip(params, uars, strict=True))
+    )
+    return dataclasses.replace(results, trials=trials)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("scale", "scale"),
+        ("mel.n_bands", "scale"),
+        ("bark.n_bands", "scale"),
+        ("windows.windows_ms", "channels"),
+        ("db.floor_db", "amplitude"),
+        ("augment.noise.p", "augment"),
+        ("backbone", "backbone"),
+        ("optimizer", "recipe"),
+        ("adamw.lr", "recipe"),
+        ("recipe.epochs", "recipe"),
+        ("spectrogram.hop_ms", "spectrogram"),
+        ("image.height", "spectrogram"),
+        ("something.new", "other"),
+    ],
+)
+def test_a_parameter_belongs_to_the_dimension_that_chose_its_branch(name, expected):
+    chosen_by = branches([{"scale": "bark", "optimizer": "adamw"}, {"scale": "mel"}])
+    assert dimension(name, chosen_by) == expected
+
+
+def test_only_what_varies_is_kept_and_a_branch_with_one_value_says_nothing(results):
+    params = [{"scale": "mel", "mel.n_bands": 64, "hop": 1}, {"scale": "log", "hop": 1}]
+    study = _study(results, params, [0.5, 0.6])
+    assert [p.name for p in varied(study.trials)] == ["scale"]
+
+
+def test_absent_is_a_level_of_its_own_for_words_and_numbers():
+    words = encode(Parameter("a", "scale", ("x", None, "y")))
+    assert words.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    numbers = encode(Parameter("a", "scale", (3.0, None, 5.0)))
+    assert numbers[[0, 2], 0].tolist() == [3.0, 5.0]
+    assert numbers[1, 0] < 3.0 - 10
+
+
+def test_too_few_trials_or_nothing_to_explain_give_nothing(results):
+    params = [{"scale": "mel" if n % 2 else "log"} for n in range(20)]
+    assert importance(_study(results, params[:9], np.linspace(0.5, 0.6, 9))) is None
+    assert importance(_study(results, params, [0.5] * 20)) is None
+    assert importance(_study(results, [{"scale": "mel"}] * 20, np.linspace(0, 1, 20))) is None
+
+
+def test_importance_finds_the_dimension_that_made_the_difference(results):
+    generator = np.random.default_rng(1)
+    params = [
+        {
+            "scale": str(generator.choice(["mel", "log"])),
+            "backbone": str(generator.choice(["a", "b", "c"])),
+            "adamw.lr": float(generator.uniform()),
+        }
+        for _ in range(60)
+    ]
+    uars = [{"a": 0.5, "b": 0.7, "c": 0.9}[p["backbone"]] for p in params]
+    numbers = importance(_study(results, params, uars), n_samples=8, n_trees=15)
+    assert numbers.dimensions[0].name == "backbone"
+    assert numbers.dimensions[0].share > 1
+    assert all(abs(bar.share) < 0.1 for bar in numbers.dimensions[1:])
+    assert numbers.r2 > 0.8
+    assert numbers.trustworthy
+    assert all(bar.low <= bar.share <= bar.high for bar in numbers.dimensions)
+
+
+def test_a_conditional_number_matters_only_where_it_is(results):
+    generator = np.random.default_rng(2)
+    params, uars = [], []
+    for _ in range(80):
+        bands = int(generator.choice([32, 64]))
+        if generator.uniform() < 0.5:
+            params.append({"scale": "mel", "mel.n_bands": bands})
+            uars.append(0.6 if bands == 32 else 0.8)
+        else:
+            params.append({"scale": "linear", "linear.fmin": float(bands)})
+            uars.append(0.7)
+    numbers = importance(_study(results, params, uars), n_samples=8, n_trees=15)
+    shares = {bar.name: bar.share for bar in numbers.parameters}
+    assert [bar.name for bar in numbers.dimensions] == ["scale"]
+    assert shares["mel.n_bands"] > 0.5
+    assert abs(shares["linear.fmin"]) < 0.05
+
+
+def test_noise_is_not_trusted(results):
+    generator = np.random.default_rng(3)
+    params = [{"adamw.lr": float(generator.uniform())} for _ in range(40)]
+    study = _study(results, params, generator.uniform(size=40))
+    assert not importance(study, n_samples=8, n_trees=15).trustworthy
+
+
+def test_importance_is_the_same_again_and_is_drawn_most_important_on_top(results):
+    first, again = (importance(results, n_samples=3, n_trees=10) for _ in range(2))
+    assert first == again
+    assert first.n_trials == 27
+    figure = importance_figure(first.dimensions)
+    assert figure.layout.yaxis.ticktext[-1] == first.dimensions[0].name
+    assert figure.data[0].x[-1] == 100 * first.dimensions[0].share
+
+
+def test_wide_ranges_are_logarithmic_and_absent_lies_below():
+    lr = axis(Parameter("adamw.lr", "recipe", (1e-4, 1e-3, 1e-2, None)))
+    assert lr.positions == pytest.approx((0, 0.5, 1, ABSENT))
+    assert dict(zip(lr.labels, lr.ticks, strict=True))["absent"] == ABSENT
+    narrow = axis(Parameter("p", "augment", (0.0, 0.25, 1.0)))
+    assert narrow.positions == (0.0, 0.25, 1.0)
+
+
+def test_words_and_lists_stand_at_levels():
+    windows = axis(Parameter("w", "channels", ([8, 16, 32], [16, 32, 64], [8, 16, 32])))
+    assert windows.positions == (1.0, 0.0, 1.0)
+    assert windows.labels == ("16+32+64", "8+16+32")
+
+
+def test_parallel_draws_every_trial_from_worst_to_best(results):
+    numbers = parallel(results, order=["backbone", "adamw.lr"])
+    assert [a.name for a in numbers.axes[:2]] == ["backbone", "adamw.lr"]
+    assert numbers.axes[-1].name == "devel UAR (%)"
+    uars = [line.uar for line in numbers.lines]
+    assert uars == sorted(uars)
+    assert numbers.axes[-1].positions[-1] == 1.0
+    assert len(numbers.lines) == 27
+    figure = parallel_figure(numbers)
+    assert len(figure.data) == 27
+    assert all(math.isfinite(y) for trace in figure.data for y in trace.y)
+
+
+def test_parallel_needs_two_trials_that_differ(results):
+    assert parallel(_study(results, [{"scale": "mel"}], [0.5])) is None
+    assert parallel(_study(results, [{"scale": "mel"}] * 2, [0.5, 0.6])) is None
+    same = parallel(_study(results, [{"scale": "mel"}, {"scale": "log"}], [0.5, 0.5]))
+    assert same.axes[-1].positions == (0.5, 0.5)
+    parallel_figure(same)

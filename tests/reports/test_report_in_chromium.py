@@ -1,0 +1,59 @@
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from reports import write_report
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--enable-logging=stderr",
+]
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+@pytest.mark.parametrize("width", [500, 1280])
+@pytest.mark.parametrize(
+    ("options", "n_figures"),
+    [
+        ({}, 11),
+        ({"classes": ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>")}, 11),
+        ({"n_trials": 0}, 0),
+        ({"n_trials": 1, "running": False}, 7),
+    ],
+)
+def test_the_page_draws_every_figure_without_a_word_on_the_console(
+    fake_study, tmp_path, options, n_figures, width
+):
+    report = write_report(fake_study(**options))
+    command = [
+        CHROMIUM,
+        *QUIET,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--window-size={width},900",
+        "--virtual-time-budget=20000",
+        "--dump-dom",
+        report.as_uri(),
+    ]
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    drawn = re.search(r'<html[^>]*data-drawn="(\d+)"', done.stdout)
+    assert drawn, "the page's script did not come to its end"
+    assert int(drawn[1]) == n_figures
+    assert done.stdout.count("js-plotly-plot") >= n_figures

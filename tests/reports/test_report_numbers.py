@@ -1,0 +1,221 @@
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score
+
+from reports.calibration import calibration, calibration_figure
+from reports.confusion import confusion, confusion_figure
+from reports.curves import curves, curves_figure
+from reports.fusion import fusion, fusion_figure
+from reports.heatmap import heatmap, heatmap_figure
+from reports.history import history, history_figure
+from reports.leaderboard import failures_table, leaderboard_table, members_table
+from reports.speakers import speakers, speakers_figure
+from reports.summary import summary
+from reports.systems import System, systems_on_devel
+from search_spaces.errors import InputError
+from study.results import read_results
+
+
+@pytest.fixture(scope="module")
+def results(thirty_trials):
+    return read_results(thirty_trials)
+
+
+def _system(labels, predictions, confidences=None, title="a"):
+    names = tuple(f"{i}.wav" for i in range(len(labels)))
+    classes = tuple(sorted({*labels, *predictions}))
+    confidences = confidences or [1.0] * len(labels)
+    return System(title, classes, names, tuple(labels), tuple(predictions), tuple(confidences))
+
+
+def test_history_follows_the_best_and_leaves_out_what_still_runs(results):
+    numbers = history(results)
+    assert [point.trial for point in numbers.points] == list(range(29))
+    assert [p.trial for p in numbers.points if p.uar is None] == [6, 13]
+    uars = [p.uar or 0.0 for p in numbers.points]
+    assert numbers.best_so_far == tuple(np.maximum.accumulate(uars))
+    names = {trace.name for trace in history_figure(numbers).data}
+    assert any(name.startswith("pruned") for name in names)
+    assert any(name.startswith("failed") for name in names)
+
+
+def test_history_that_begins_with_a_failure_has_no_best_yet(results):
+    failed_first = dataclasses.replace(results, trials=results.trials[6:9])
+    assert history(failed_first).best_so_far[0] is None
+    history_figure(history(failed_first))
+
+
+def test_curves_put_the_best_first_and_merge_the_others(results):
+    numbers = curves(results)
+    assert numbers.best[0].trial == results.best.number
+    assert len(numbers.best) == 5
+    assert len(numbers.others) == 23  # 22 ranked and the running one
+    figure = curves_figure(numbers)
+    assert len(figure.data) == 6
+    best = figure.data[-1]
+    assert best.y[numbers.best[0].best_epoch - 1] == round(100 * results.best.uar, 2)
+
+
+def test_a_missing_value_in_a_curve_is_a_gap(results):
+    trial = dataclasses.replace(results.trials[1], uar_per_epoch=(0.5, math.nan, 0.7))
+    numbers = curves(dataclasses.replace(results, trials=(trial,)))
+    assert curves_figure(numbers).data[0].y == (50.0, None, 70.0)
+
+
+def test_heat_map_holds_the_best_of_each_combination(results):
+    numbers = heatmap(results)
+    own = [t.uar for t in results.ranked if t.params.get("backbone") == "test_resnet"]
+    assert numbers.backbones[0] == "test_resnet"
+    assert max(numbers.best(s, "test_resnet") or 0 for s in numbers.scales) == max(own)
+    assert numbers.best("linear", "band_svm") is None
+    assert sum(map(len, numbers.uars.values())) == 27
+    assert heatmap_figure(numbers).data[0].z[0].count(None) >= 1
+
+
+def test_fusion_tells_path_gains_and_references(results):
+    numbers = fusion(results)
+    path = [entry["uar"] for entry in results.ensemble.trajectory]
+    assert [step.uar for step in numbers.steps] == path
+    assert numbers.steps[0].gain is None
+    assert [step.gain for step in numbers.steps[1:]] == pytest.approx(np.diff(path))
+    assert sum(step.weight for step in numbers.steps) == pytest.approx(1)
+    assert numbers.references[0].label == f"best single (trial {results.best.number})"
+    assert [trace.line.dash for trace in fusion_figure(numbers).data[:3]] == [
+        "dash",
+        "dot",
+        "dashdot",
+    ]
+
+
+def test_fusion_without_references_is_drawn(results):
+    bare = dataclasses.replace(results.ensemble, references={}, trajectory=())
+    numbers = fusion(dataclasses.replace(results, ensemble=bare))
+    assert numbers.references == ()
+    assert members_table(numbers) is None
+    fusion_figure(numbers)
+
+
+def test_systems_agree_with_the_uar_that_the_study_recorded(results):
+    together, single = systems_on_devel(results)
+    assert confusion(together).uar == pytest.approx(results.ensemble.uar)
+    assert confusion(single).uar == pytest.approx(results.best.uar)
+    assert single.title == f"Best single, trial {results.best.number}"
+    assert balanced_accuracy_score(single.labels, single.predictions) == pytest.approx(
+        results.best.uar
+    )
+
+
+def test_unlabelled_devel_clips_are_left_out(fake_study):
+    folder = fake_study(n_trials=3)
+    clips = json.loads((folder / "clips.json").read_text())
+    clips["partitions"]["devel"]["clips"][0][2] = None
+    (folder / "clips.json").write_text(json.dumps(clips))
+    single = systems_on_devel(read_results(folder))[-1]
+    assert len(single.labels) == 239
+
+
+def test_predictions_without_a_column_are_refused_by_name(fake_study):
+    folder = fake_study(n_trials=3)
+    (folder / "ensemble" / "predictions_devel.csv").write_text("file_name,label\na.wav,mask\n")
+    with pytest.raises(InputError, match=r"predictions_devel\.csv"):
+        systems_on_devel(read_results(folder))
+
+
+def test_confusion_counts_by_label_and_prediction():
+    numbers = confusion(_system("aaab", "aabb"))
+    assert numbers.counts == ((2, 1), (0, 1))
+    assert numbers.uar == pytest.approx((2 / 3 + 1) / 2)
+    trace = confusion_figure(numbers).data[0]
+    assert [list(row) for row in trace.z] == [[0.0, 100.0], [66.67, 33.33]]  # first class on top
+
+
+def test_class_names_that_shorten_alike_keep_their_own_rows():
+    long = ["a very long class name one", "a very long class name two"]
+    figure = confusion_figure(confusion(_system(long, long)))
+    assert len(figure.layout.xaxis.ticktext) == 2
+    assert list(figure.data[0].x) == [0, 1]
+
+
+def test_speakers_are_scored_over_the_classes_they_have(results):
+    clips = results.partitions["devel"].clips[:4]
+    voices = [
+        dataclasses.replace(clip, file_name=f"{i}.wav", speaker="xxyy"[i])
+        for i, clip in enumerate(clips)
+    ]
+    devel = dataclasses.replace(results.partitions["devel"], clips=tuple(voices))
+    study = dataclasses.replace(results, partitions={"devel": devel})
+    numbers = speakers(study, [_system("abaa", "abab")])
+    assert numbers.speakers == ("y", "x")
+    assert numbers.uars == ((0.5, 1.0),)
+    assert numbers.n_classes == (1, 2)
+    speakers_figure(numbers)
+
+
+def test_speakers_need_two_that_are_known(results):
+    assert speakers(results, []) is None
+    assert speakers(dataclasses.replace(results, partitions={}), [_system("ab", "ab")]) is None
+
+
+def test_calibration_of_a_system_that_is_right_as_often_as_it_says():
+    right = [True] * 8 + [False] * 2 + [True] * 6 + [False] * 4
+    labels = "a" * 20
+    predictions = "".join("a" if r else "b" for r in right)
+    numbers = calibration(_system(labels, predictions, [0.8] * 10 + [0.6] * 10))
+    assert [(b.confidence, b.accuracy, b.n) for b in numbers.bins] == [
+        (pytest.approx(0.6), 0.6, 10),
+        (pytest.approx(0.8), 0.8, 10),
+    ]
+    assert numbers.error == pytest.approx(0)
+    calibration_figure([numbers])
+
+
+def test_calibration_of_a_single_clip_is_one_bin():
+    assert len(calibration(_system("a", "b", [0.9])).bins) == 1
+
+
+def test_leaderboard_table_shows_twenty_and_who_is_in_the_fusion(results):
+    table = leaderboard_table(results)
+    assert len(table.rows) == 20
+    assert table.rows[0][3] == f"{100 * results.best.uar:.1f} %"
+    weight = table.columns.index("in fusion")
+    assert sum(row[weight] != "-" for row in table.rows) == 5
+    assert "scale" in table.columns
+    assert len(table.numeric) == len(table.columns) == len(table.rows[0])
+
+
+def test_failures_are_grouped_by_reason(results):
+    assert failures_table(results).rows == (
+        ("failed", "2", "6, 13", "the loss became NaN in epoch 2"),
+        ("tried again", "1", "4", "the worker died (signal 9)"),
+    )
+
+
+def test_summary_says_what_won_by_how_much_and_that_it_is_apparent(results):
+    head = summary(results)
+    single = results.ensemble.references["best_single"]["uar"]
+    assert f"{100 * (results.ensemble.uar - single):.1f} points above" in head.verdict
+    assert "Chance is 50.0\u00a0%" in head.verdict
+    assert head.caution.startswith("Apparent")
+    assert head.simulated
+    assert ("command", "spectune run study.yaml") in head.provenance
+    assert ("revision", "abc1234") in head.provenance
+
+
+def test_summary_of_a_fusion_that_gains_nothing_or_loses(results):
+    def verdict(uar):
+        ensemble = dataclasses.replace(results.ensemble, uar=uar)
+        return summary(dataclasses.replace(results, ensemble=ensemble)).verdict
+
+    single = results.ensemble.references["best_single"]["uar"]
+    assert "no more than" in verdict(single)
+    assert "2.0 points below" in verdict(single - 0.02)
+
+
+def test_summary_without_fusion_names_the_best_single(results):
+    head = summary(dataclasses.replace(results, ensemble=None))
+    assert f"trial {results.best.number}" in head.verdict
+    assert head.caution
