@@ -139,7 +139,8 @@ class Clips:
         """
         i = range(len(self))[i]
         cut = self.samples[self.offsets[i] : self.offsets[i + 1]]
-        return cut.astype(np.float32) * self.scale[i]
+        wave: NDArray[np.float32] = cut.astype(np.float32) * self.scale[i]
+        return wave
 
     def durations(self) -> NDArray[np.float64]:
         """Length of every clip in seconds, shape ``(clips,)``."""
