@@ -7,14 +7,14 @@ process is put right from the trial folders by `Tracker.reconcile`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from study.tracking_points import Logged, now_ms, points_at
 from study.tracking_reconcile import Reconciliation, TrackedTrial, run_name
 from study.tracking_runs import NOTE, NOTE_LENGTH, Fusion, end_trial, start_trial, write_fusion
-from study.tracking_session import Plan, Point, Session
+from study.tracking_session import Plan, Session
 from study.tracking_store import TrackingStore, resolve_tracking, store_at
 from study.tracking_thread import STUDY, NullThread, StoreThread
 from study.tracking_values import (
@@ -48,8 +48,7 @@ class Tracker:
     def __init__(self, thread: StoreThread) -> None:
         self._thread = thread
         self._live: set[int] = set()  # trials started and not finished
-        self._seen: dict[int, dict[tuple[str, int], float]] = {}  # per live trial, what was logged
-        self._last_epoch: dict[int, int] = {}
+        self._logged = Logged()
 
     @classmethod
     def open(
@@ -106,7 +105,7 @@ class Tracker:
         self._live.add(number)
         own = {"mlflow.runName": run_name(number, name), "spectune.state": "running"}
         all_tags, flat = clean_tags({**tags, **own}), flatten_params(params)
-        time_ms = _now_ms()
+        time_ms = now_ms()
 
         def apply(session: Session, again: bool) -> None:
             start_trial(session, number, flat, all_tags, again=again, time_ms=time_ms)
@@ -115,10 +114,7 @@ class Tracker:
 
     def log_epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of one epoch at step `epoch`; values logged before are left out."""
-        finite, notes = split_metrics(metrics, f"epoch {epoch}")
-        seen = self._seen.setdefault(number, {})
-        points = _new_points(seen, finite, epoch)
-        self._last_epoch[number] = max(epoch, self._last_epoch.get(number, 0))
+        points, notes = self._logged.add(number, epoch, metrics)
         if points:
             self._thread.put_points(number, f"trial {number}, epoch {epoch}", points)
         if notes:
@@ -127,12 +123,12 @@ class Tracker:
     def log_progress(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics of the whole study on its parent run, for instance the best UAR so far."""
         finite, _ = split_metrics(metrics)
-        if points := _new_points({}, finite, step):
+        if points := points_at(step, finite):
             self._thread.put_points(STUDY, f"the study, step {step}", points)
 
     def retag(self, number: int, tags: Mapping[str, object]) -> None:
         """Set tags of a trial: what may change between attempts, such as slot or host."""
-        cleaned, time_ms = clean_tags(tags), _now_ms()
+        cleaned, time_ms = clean_tags(tags), now_ms()
 
         def apply(session: Session, again: bool) -> None:
             session.log(session.trial_run(number, again, {}, time_ms), tags=cleaned)
@@ -149,11 +145,10 @@ class Tracker:
     ) -> None:
         """End a trial's run. Files are read later, by the writer: they must stay as they are."""
         self._live.discard(number)
-        self._seen.pop(number, None)
-        epochs = self._last_epoch.pop(number, 0)
+        epochs = self._logged.forget(number)
         finite, notes = split_metrics(metrics)
-        points = _new_points({}, finite, epochs)
-        all_tags, time_ms = clean_tags({**notes, **tags}), _now_ms()
+        points = points_at(epochs, finite)
+        all_tags, time_ms = clean_tags({**notes, **tags}), now_ms()
 
         def apply(session: Session, again: bool) -> None:
             end_trial(
@@ -181,7 +176,7 @@ class Tracker:
     ) -> None:
         """Log a fusion as a run that links its members; the same one again changes nothing."""
         fusion = Fusion(name, params, metrics, trajectory, artifacts, members)
-        time_ms = _now_ms()
+        time_ms = now_ms()
         self._thread.put(
             f"fusion {name}",
             f"fusion {name}",
@@ -215,7 +210,8 @@ class Tracker:
             if trial.number in live:
                 continue
             if trial.state == "running":
-                self._remember(trial)
+                for epoch, metrics in trial.epochs.items():
+                    self._logged.add(trial.number, epoch, metrics)
             self._thread.put(
                 trial.number,
                 f"trial {trial.number}, reconciliation",
@@ -233,25 +229,21 @@ class Tracker:
         Returns:
             None when all is written, else a sentence about what is not.
         """
-        live, time_ms = sorted(self._live), _now_ms()
+        time_ms = now_ms()
 
-        def apply(session: Session, _again: bool) -> None:
-            for number in live:
-                if number in session.runs:
-                    session.log(session.runs[number], tags={"spectune.state": "interrupted"})
-                    session.terminate(session.runs[number], "KILLED", time_ms)
+        def interrupt(session: Session, _again: bool, *, number: int) -> None:
+            if number in session.runs:
+                session.log(session.runs[number], tags={"spectune.state": "interrupted"})
+                session.terminate(session.runs[number], "KILLED", time_ms)
+
+        def end(session: Session, _again: bool) -> None:
             session.log(session.run_id, tags={"spectune.state": state})
             session.terminate(session.run_id, _ENDS[state], time_ms)
 
-        self._thread.put(STUDY, "the study's end", apply)
+        for number in sorted(self._live):
+            self._thread.put(number, f"trial {number}, end", partial(interrupt, number=number))
+        self._thread.put(STUDY, "the study's end", end)
         return self._thread.close(drain_s)
-
-    def _remember(self, trial: TrackedTrial) -> None:
-        seen = self._seen.setdefault(trial.number, {})
-        for epoch, metrics in trial.epochs.items():
-            for key, value in split_metrics(metrics)[0].items():
-                seen[key, epoch] = value
-        self._last_epoch[trial.number] = trial.last_epoch
 
 
 class NullTracker(Tracker):
@@ -261,23 +253,9 @@ class NullTracker(Tracker):
         super().__init__(NullThread())
 
 
-def _new_points(
-    seen: dict[tuple[str, int], float], metrics: Mapping[str, float], step: int
-) -> list[Point]:
-    """The metrics not seen at this step with this value; they are noted as seen."""
-    time_ms = _now_ms()
-    new = {key: value for key, value in metrics.items() if seen.get((key, step)) != value}
-    seen.update({(key, step): value for key, value in new.items()})
-    return [Point(key, value, step, time_ms) for key, value in new.items()]
-
-
 def _size(values: Mapping[str, Any]) -> int:
     """About how many bytes of text and data the values hold; files do not count."""
     return sum(
         len(key) + (len(value) if isinstance(value, str | bytes) else 200)
         for key, value in values.items()
     )
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

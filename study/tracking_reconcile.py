@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from study.tracking_points import Point, now_ms, points_at
 from study.tracking_runs import STATUS, end_trial, logged_tag
-from study.tracking_session import Point, Session
+from study.tracking_session import Session
 from study.tracking_values import Artifacts, clean_tags, flatten_params, split_metrics
 
 __all__ = ["Reconciliation", "TrackedTrial", "run_name"]
@@ -132,11 +132,11 @@ def _points(trial: TrackedTrial) -> tuple[list[Point], dict[str, str]]:
     for epoch, metrics in sorted(trial.epochs.items()):
         finite, odd = split_metrics(metrics, f"epoch {epoch}")
         time_ms = _milliseconds(trial.epoch_times.get(epoch, trial.ended))
-        points += [Point(key, value, epoch, time_ms) for key, value in finite.items()]
+        points += points_at(epoch, finite, time_ms)
         notes |= odd
     finite, odd = split_metrics(trial.metrics)
     ended_ms = _milliseconds(trial.ended)
-    points += [Point(key, value, trial.last_epoch, ended_ms) for key, value in finite.items()]
+    points += points_at(trial.last_epoch, finite, ended_ms)
     return points, notes | odd
 
 
@@ -157,4 +157,4 @@ def _missing(session: Session, run: Any, points: list[Point]) -> list[Point]:
 
 
 def _milliseconds(seconds: float | None) -> int:
-    return int((time.time() if seconds is None else seconds) * 1000)
+    return now_ms() if seconds is None else int(seconds * 1000)

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from study.tracking_session import Point, Session
+from study.tracking_points import Point, points_at
+from study.tracking_session import Session
 from study.tracking_values import (
     Artifacts,
-    clean_key,
     clean_tags,
     cut,
     escape_markdown,
@@ -145,7 +145,7 @@ def _write_new_fusion(session: Session, fusion: Fusion, run_id: str | None, time
     params = session.client.get_run(run_id).data.params
     session.log_params(run_id, flatten_params(fusion.params), params)
     finite, notes = split_metrics(fusion.metrics)
-    points = [Point(key, value, 0, time_ms) for key, value in finite.items()]
+    points = points_at(0, finite, time_ms)
     points += _trajectory_points(fusion.trajectory, time_ms)
     artifacts = {"trajectory.json": list(fusion.trajectory), **fusion.artifacts}
     note = {NOTE: _member_links(session, fusion)}
@@ -161,7 +161,7 @@ def _digest(run: Any) -> str | None:
 
 def _trajectory_points(trajectory: Sequence[Mapping[str, Any]], time_ms: int) -> list[Point]:
     """The path of a fusion as metrics by the number of members: `fusion/uar` at step n."""
-    points = []
+    points: list[Point] = []
     for position, row in enumerate(trajectory, start=1):
         numbers = {
             f"fusion/{key}": float(value)
@@ -169,9 +169,7 @@ def _trajectory_points(trajectory: Sequence[Mapping[str, Any]], time_ms: int) ->
             if key not in ("n", "trial") and isinstance(value, int | float)
         }
         step = int(row.get("n", position))
-        points += [
-            Point(clean_key(k), v, step, time_ms) for k, v in split_metrics(numbers)[0].items()
-        ]
+        points += points_at(step, split_metrics(numbers)[0], time_ms)
     return points
 
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from study.tracking_errors import is_transient
+from study.tracking_points import Point
 from study.tracking_store import TrackingStore, find_or_create_experiment, open_client
 from study.tracking_values import Artifacts, clean_tags, cut, flatten_params, stage_artifacts
 
-__all__ = ["Plan", "Point", "Session"]
+__all__ = ["Plan", "Session"]
 
 PAGE = 1000  # rows of search_runs, which returns no more without asking for the next page
 _PARAMS_PER_CALL = 100  # MLflow's limits on one log_batch
@@ -39,16 +40,6 @@ class Plan:
     params: Mapping[str, object]
     tags: Mapping[str, object]
     dataset: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One value of one metric; `time_ms` in Unix milliseconds."""
-
-    key: str
-    value: float
-    step: int
-    time_ms: int
 
 
 @dataclass

@@ -9,8 +9,9 @@ from typing import Any
 
 from search_spaces.errors import InputError
 from study.tracking_errors import is_transient
+from study.tracking_points import Point, now_ms
 from study.tracking_queue import Write, Writer
-from study.tracking_session import Plan, Point, Session
+from study.tracking_session import Plan, Session
 from study.tracking_store import TrackingStore
 from study.tracking_values import cut
 
@@ -111,7 +112,7 @@ class StoreThread:
     def _probe(self) -> None:
         if self.session is None:
             raise ConnectionError("the store was never reached")
-        self.session.probe(int(time.time() * 1000))
+        self.session.probe(now_ms())
 
     def _dropped(self, write: Write, error: BaseException) -> None:
         self.incomplete.add(write.key)

@@ -56,7 +56,7 @@ def clean_key(key: str) -> str:
     ('devel/f1_macro_', 'a/b')
     """
     parts = (part for part in _KEY_PARTS.sub("_", key).split("/") if part not in ("", ".", ".."))
-    return "/".join(parts)[:KEY_LENGTH] or "_"
+    return "/".join(parts)[:KEY_LENGTH].rstrip("/") or "_"
 
 
 def show_value(value: object) -> str:
