@@ -51,24 +51,20 @@ def curves(results: StudyResults) -> Curves | None:
 
 
 def curves_figure(numbers: Curves) -> go.Figure:
-    """The best trials in colour with their best epoch marked, all others in one grey trace."""
+    """The best trials in colour with their best epoch marked, all others in grey."""
     traces: list[go.Scatter] = []
-    if numbers.others:
-        epochs: list[int | None] = []
-        values: list[float | None] = []
-        texts: list[str] = []
-        for curve in numbers.others:
-            epochs += [*range(1, len(curve.uar_per_epoch) + 1), None]
-            values += [*_percent(curve), None]
-            texts += [_label(curve)] * (len(curve.uar_per_epoch) + 1)
+    for place, curve in enumerate(numbers.others):
         traces.append(
             go.Scatter(
-                x=epochs,
-                y=values,
-                text=texts,
+                x0=1,
+                dx=1,
+                y=_percent(curve),
+                text=_label(curve),
                 hoverinfo="text",
                 mode="lines",
                 name="other trials",
+                legendgroup="others",
+                showlegend=place == 0,
                 opacity=0.45,
                 line={"color": GREY, "width": 1},
             )
@@ -77,11 +73,12 @@ def curves_figure(numbers: Curves) -> go.Figure:
         colour = COLOURS[place]
         traces.append(
             go.Scatter(
-                x=list(range(1, len(curve.uar_per_epoch) + 1)),
+                x0=1,
+                dx=1,
                 y=_percent(curve),
                 mode="lines+markers",
                 name=inert(f"{curve.trial:03d} {curve.name}", longest=32),
-                text=[_label(curve)] * len(curve.uar_per_epoch),
+                text=_label(curve),
                 hoverinfo="text+y",
                 line={"color": colour, "width": 2},
                 marker={

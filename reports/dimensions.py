@@ -55,6 +55,11 @@ class Parameter(NamedTuple):
         )
 
     @property
+    def switch(self) -> bool:
+        """Whether being absent is itself a value: off. An augmentation is there or is not."""
+        return self.name.endswith(".p") or len(self.levels) == 1
+
+    @property
     def conditional(self) -> bool:
         """Whether some trial is without it."""
         return any(value is None for value in self.values)
@@ -81,23 +86,44 @@ def dimension(name: str, chosen_by: Mapping[str, str] | None = None) -> str:
     >>> dimension("erb.n_bands", {"erb": "scale"})
     'scale'
     """
-    first, *rest = name.split(".")
-    if rest and first not in DIMENSIONS and chosen_by and first in chosen_by:
-        first = chosen_by[first].split(".")[0]
+    first = (_branch(name, chosen_by or {}) or name).split(".")[0]
     first = _BELONGS_TO.get(first, first)
     return first if first in DIMENSIONS else "other"
 
 
-def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
-    """The parameters that took at least two values, by dimension and name.
+def _branch(name: str, chosen_by: Mapping[str, str]) -> str | None:
+    """The parameter that chose the branch of another; a backbone's name may hold dots."""
+    prefix = name.rpartition(".")[0]
+    while prefix:
+        if prefix in chosen_by:
+            return chosen_by[prefix]
+        prefix = prefix.rpartition(".")[0]
+    return None
 
-    One that is present with a single value says no more than the choice of its branch.
+
+def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
+    """The parameters that made a difference between trials, by dimension and name.
+
+    They took two values at least; or one, and were absent where no branch explains it (an
+    augmentation that is off), but then only one of those that come and go together, `p` before
+    others.
     """
     chosen_by = branches(trial.params for trial in trials)
-    names = {name for trial in trials for name in trial.params}
-    columns = (
+    names = sorted({name for trial in trials for name in trial.params})
+    columns = [
         Parameter(name, dimension(name, chosen_by), tuple(t.params.get(name) for t in trials))
         for name in names
-    )
+    ]
     kept = [column for column in columns if len(column.levels) > 1]
+    told = {_where(column) for column in kept}
+    for column in sorted(columns, key=lambda c: (not c.name.endswith(".p"), c.name)):
+        comes_and_goes = len(column.levels) == 1 and column.conditional
+        if comes_and_goes and not _branch(column.name, chosen_by) and _where(column) not in told:
+            kept.append(column)
+            told.add(_where(column))
     return tuple(sorted(kept, key=lambda p: (DIMENSIONS.index(p.dimension), p.name)))
+
+
+def _where(parameter: Parameter) -> tuple[str, tuple[bool, ...]]:
+    """The part a parameter belongs to, and the trials that have it."""
+    return parameter.name.rpartition(".")[0], tuple(v is not None for v in parameter.values)

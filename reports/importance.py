@@ -69,7 +69,7 @@ def usable_trials(results: StudyResults) -> tuple[TrialRecord, ...]:
 
 
 def importance(
-    results: StudyResults, *, n_samples: int = 25, n_trees: int = 40, seed: int = 0
+    results: StudyResults, *, n_samples: int = 20, n_trees: int = 30, seed: int = 0
 ) -> Importance | None:
     """Importance of the dimensions and parameters that varied.
 
@@ -165,10 +165,10 @@ def _present(parameter: Parameter) -> NDArray[np.bool_]:
 
 
 def _moves(parameters: Sequence[Parameter]) -> list[Move]:
-    """Every parameter alone, among the trials that have it."""
+    """Every parameter alone, among the trials that have it, or all where absent means off."""
     ends = np.cumsum([0, *(encode(parameter).shape[1] for parameter in parameters)])
     return [
-        Move(np.arange(start, end), _present(parameter))
+        Move(np.arange(start, end), _present(parameter) | parameter.switch)
         for parameter, start, end in zip(parameters, ends[:-1], ends[1:], strict=True)
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -112,13 +113,20 @@ def _corpus_name(corpus: Mapping[str, Any]) -> str:
     )
 
 
+def _moment(created: Any) -> Any:
+    """A point in time, given in Unix seconds or as text."""
+    if isinstance(created, (int, float)):
+        return f"{datetime.datetime.fromtimestamp(created, datetime.UTC):%Y-%m-%d %H:%M} UTC"
+    return created
+
+
 def _provenance(state: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     command = state.get("command")
     text = " ".join(map(str, command)) if isinstance(command, (list, tuple)) else command
     rows = {
         "command": text,
         "revision": state.get("revision"),
-        "begun": state.get("created"),
+        "begun": _moment(state.get("created")),
         "study id": state.get("id"),
         "space": state.get("space_digest"),
         "corpus": state.get("corpus_digest"),

@@ -95,7 +95,7 @@ def _state(name: str) -> dict[str, Any]:
         "name": name,
         "space_digest": "5" * 64,
         "corpus_digest": "c" * 64,
-        "created": "2026-01-05T10:00:00+00:00",
+        "created": START,
         "revision": "abc1234",
         "command": "spectune run study.yaml",
         "mlflow": {"tracking_uri": "sqlite:///mlflow.db", "experiment_id": "1", "run_id": "r"},
@@ -126,16 +126,21 @@ def _params(number: int, generator: np.random.Generator) -> dict[str, Any]:
         "optimizer": "adamw",
         "adamw.lr": float(10 ** generator.uniform(-3, -2)),
         "adamw.weight_decay": float(10 ** generator.uniform(-3, -0.7)),
-        "augment.noise.p": float(generator.choice([0.0, 0.5])),
-        "augment.mixup.p": float(generator.choice([0.0, 0.5])),
+        "recipe.batch": 64,
+        "spectrogram.hop_ms": 16.0,
+        "image.height": None,
         "image.normalize": str(generator.choice(["clip", "band"])),
         "recipe.epochs": int(generator.choice([6, 8])),
     }
     if scale == "mel":
         params["mel.n_bands"] = int(generator.choice([48, 64]))
     if channels == "windows":
-        windows = [[8, 16, 32], [16, 32, 64]]
+        windows = ["8/16/32", "16/32/64"]
         params["windows.windows_ms"] = windows[int(generator.integers(2))]
+    for part in ("noise", "mixup"):
+        if generator.uniform() < 0.5:
+            params |= {f"augment.{part}.p": 0.5, f"augment.{part}.strength": 1.0}
+    params[f"{params['backbone']}.drop_rate"] = 0.0
     if amplitude == "db":
         params["db.floor_db"] = float(generator.uniform(-90, -50))
     return params

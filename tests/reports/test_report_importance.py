@@ -40,10 +40,11 @@ def _study(results, params, uars):
         ("spectrogram.hop_ms", "spectrogram"),
         ("image.height", "spectrogram"),
         ("something.new", "other"),
+        ("resnet18.a1_in1k.drop_rate", "backbone"),
     ],
 )
 def test_a_parameter_belongs_to_the_dimension_that_chose_its_branch(name, expected):
-    chosen_by = branches([{"scale": "bark", "optimizer": "adamw"}, {"scale": "mel"}])
+    chosen_by = branches([{"scale": "bark"}, {"backbone": "resnet18.a1_in1k"}])
     assert dimension(name, chosen_by) == expected
 
 
@@ -51,6 +52,26 @@ def test_only_what_varies_is_kept_and_a_branch_with_one_value_says_nothing(resul
     params = [{"scale": "mel", "mel.n_bands": 64, "hop": 1}, {"scale": "log", "hop": 1}]
     study = _study(results, params, [0.5, 0.6])
     assert [p.name for p in varied(study.trials)] == ["scale"]
+
+
+def test_what_comes_and_goes_without_a_branch_is_told_once_as_a_switch(results):
+    on = {"scale": "mel", "augment.noise.p": 0.5, "augment.noise.min_snr_db": 5.0}
+    study = _study(results, [on, {"scale": "mel"}], [0.5, 0.6])
+    (parameter,) = varied(study.trials)
+    assert parameter.name == "augment.noise.p"
+    assert parameter.switch
+    assert encode(parameter)[0, 0] > encode(parameter)[1, 0]
+
+
+def test_an_augmentation_that_is_off_counts_as_a_value(results):
+    params = [
+        {"adamw.lr": n / 30, **({"augment.noise.p": 0.5} if n % 2 else {})} for n in range(30)
+    ]
+    numbers = importance(
+        _study(results, params, [0.5 + 0.1 * (n % 2) for n in range(30)]), n_samples=5
+    )
+    assert numbers.parameters[0].name == "augment.noise.p"
+    assert numbers.parameters[0].share > 0.5
 
 
 def test_absent_is_a_level_of_its_own_for_words_and_numbers():

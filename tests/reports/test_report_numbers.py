@@ -55,7 +55,8 @@ def test_curves_put_the_best_first_and_merge_the_others(results):
     assert len(numbers.best) == 5
     assert len(numbers.others) == 23  # 22 ranked and the running one
     figure = curves_figure(numbers)
-    assert len(figure.data) == 6
+    assert len(figure.data) == 28
+    assert sum(trace.showlegend is not False for trace in figure.data) == 6
     best = figure.data[-1]
     assert best.y[numbers.best[0].best_epoch - 1] == round(100 * results.best.uar, 2)
 
@@ -69,7 +70,7 @@ def test_a_missing_value_in_a_curve_is_a_gap(results):
 def test_heat_map_holds_the_best_of_each_combination(results):
     numbers = heatmap(results)
     own = [t.uar for t in results.ranked if t.params.get("backbone") == "test_resnet"]
-    assert numbers.backbones[0] == "test_resnet"
+    assert numbers.backbones[0] == results.best.params["backbone"]
     assert max(numbers.best(s, "test_resnet") or 0 for s in numbers.scales) == max(own)
     assert numbers.best("linear", "band_svm") is None
     assert sum(map(len, numbers.uars.values())) == 27
@@ -203,6 +204,7 @@ def test_summary_says_what_won_by_how_much_and_that_it_is_apparent(results):
     assert head.simulated
     assert ("command", "spectune run study.yaml") in head.provenance
     assert ("revision", "abc1234") in head.provenance
+    assert ("begun", "2025-10-09 08:53 UTC") in head.provenance
 
 
 def test_summary_of_a_fusion_that_gains_nothing_or_loses(results):

@@ -98,7 +98,7 @@ def test_the_leaderboard_ranks_ended_trials_and_lists_the_others_after(thirty_tr
     assert [row["uar"] for row in ranked] == sorted((r["uar"] for r in ranked), reverse=True)
     assert [row["state"] for row in rows[27:]] == ["running", "failed", "failed"]
     assert list(rows[0])[:7] == ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
-    assert rows[0]["backbone"] == "test_resnet"
+    assert rows[0]["backbone"] == read_results(thirty_trials).best.params["backbone"]
 
 
 def test_the_leaderboard_csv_has_no_formula_and_every_parameter(fake_study):
