@@ -12,17 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.ensemble_bagged import MAX_MEMBERS, bagged_greedy, positions_by_key
 from study.ensemble_greedy import Selection, Step, check_at_least_one, greedy
+from study.ensemble_limits import Limits, limits_of
 from study.fusion_scorer import FusionScorer, check_library
 
 __all__ = [
     "BAGGED_FROM",
     "MAX_MEMBERS",
+    "Limits",
     "Selection",
     "Step",
     "bagged_greedy",
     "best_single",
     "combine",
     "greedy",
+    "limits_of",
     "merge_seeds",
     "select",
     "top_k_average",
@@ -38,6 +41,7 @@ def select(
     *,
     families: Sequence[Hashable] | None = None,
     max_members: int = MAX_MEMBERS,
+    limits: Limits | None = None,
     seed: int = 0,
 ) -> Selection:
     """The default fusion: bagged greedy selection from `BAGGED_FROM` candidates on, else plain.
@@ -47,6 +51,7 @@ def select(
         labels: Codes, (clips,).
         families: Backbone family of every candidate.
         max_members: Most candidates in the fusion.
+        limits: What the members may cost together (`study.ensemble_limits.limits_of`).
         seed: Of the bags.
 
     Raises:
@@ -54,8 +59,10 @@ def select(
     """
     values, codes = check_library(probabilities, labels)
     if len(values) < BAGGED_FROM:
-        return greedy(values, codes, max_members=max_members)
-    return bagged_greedy(values, codes, families=families, max_members=max_members, seed=seed)
+        return greedy(values, codes, max_members=max_members, limits=limits)
+    return bagged_greedy(
+        values, codes, families=families, max_members=max_members, limits=limits, seed=seed
+    )
 
 
 def best_single(probabilities: ArrayLike, labels: ArrayLike) -> Selection:

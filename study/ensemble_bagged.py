@@ -18,6 +18,7 @@ from study.ensemble_greedy import (
     greedy_steps,
     normalised,
 )
+from study.ensemble_limits import Limits
 from study.fusion_scorer import FusionScorer, check_library
 
 __all__ = ["MAX_MEMBERS", "bagged_greedy", "positions_by_key"]
@@ -34,6 +35,7 @@ def bagged_greedy(
     fraction: float = 0.5,
     max_members: int = MAX_MEMBERS,
     n_steps: int = 25,
+    limits: Limits | None = None,
     seed: int = 0,
 ) -> Selection:
     """Greedy selection from many random halves of the library, their weights summed.
@@ -50,6 +52,7 @@ def bagged_greedy(
         fraction: Share of the library in a bag.
         max_members: Most distinct candidates in the fusion.
         n_steps: Most choices per bag, counting repetitions.
+        limits: What the members may cost together; on the path those that do not fit are skipped.
         seed: Of the bags.
 
     Raises:
@@ -60,14 +63,16 @@ def bagged_greedy(
         raise ValueError(f"fraction must lie in (0, 1], got fraction={fraction}")
     values, codes = check_library(probabilities, labels)
     groups = positions_by_key([None] * len(values) if families is None else families, len(values))
+    if limits is not None:
+        alone = limits.affordable(np.zeros(len(values), dtype=bool))
+        groups = [group[alone[group]] for group in groups if alone[group].any()]
     rng = np.random.default_rng(seed)
     bag_weights = np.zeros(len(values))
     for _ in range(n_bags):
         bag = _draw_bag(groups, fraction, rng)
         chosen = _greedy_weights(FusionScorer(values[bag], codes), n_steps)
         bag_weights[bag] += chosen
-    order = np.lexsort((np.arange(len(values)), -bag_weights.round(12)))
-    order = order[bag_weights[order] > 0][:max_members]
+    order = _path(bag_weights, max_members, limits)
     scorer = FusionScorer(values[order], codes)
     total, steps = scorer.empty(), []
     for n, member in enumerate(order):
@@ -84,6 +89,23 @@ def _greedy_weights(scorer: FusionScorer, n_steps: int) -> NDArray[np.float64]:
     kept = best_prefix([step.uar for step in steps])
     counts = np.bincount([step.member for step in steps[:kept]], minlength=scorer.n_candidates)
     return counts / kept
+
+
+def _path(
+    bag_weights: NDArray[np.float64], max_members: int, limits: Limits | None
+) -> NDArray[np.intp]:
+    """The members in the order in which they enter: heaviest first, while they fit."""
+    order = np.lexsort((np.arange(bag_weights.size), -bag_weights.round(12)))
+    order = order[bag_weights[order] > 0]
+    if limits is None:
+        return order[:max_members]
+    inside = np.zeros(bag_weights.size, dtype=bool)
+    path: list[int] = []
+    for member in order:
+        if len(path) < max_members and limits.affordable(inside)[member]:
+            inside[member] = True
+            path.append(int(member))
+    return np.asarray(path, dtype=np.intp)
 
 
 def _draw_bag(

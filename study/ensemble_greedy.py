@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.ensemble_limits import Limits
 from study.fusion_scorer import FusionScorer, check_library
 
 __all__ = [
@@ -76,6 +77,7 @@ def greedy(
     *,
     n_steps: int = 50,
     max_members: int | None = None,
+    limits: Limits | None = None,
 ) -> Selection:
     """Add, with replacement, the candidate that helps most; keep the best prefix.
 
@@ -87,6 +89,7 @@ def greedy(
         labels: Codes, (clips,).
         n_steps: Most choices, counting repetitions.
         max_members: Most distinct candidates; no limit when None.
+        limits: What the members may cost together.
 
     Raises:
         ValueError: When the shapes do not fit, there are no candidates or clips, a value is not
@@ -97,7 +100,7 @@ def greedy(
     """
     check_at_least_one(n_steps=n_steps, max_members=max_members)
     scorer = FusionScorer(*check_library(probabilities, labels))
-    steps = greedy_steps(scorer, n_steps=n_steps, max_members=max_members)
+    steps = greedy_steps(scorer, n_steps=n_steps, max_members=max_members, limits=limits)
     kept = best_prefix([step.uar for step in steps])
     counts = np.bincount([step.member for step in steps[:kept]], minlength=scorer.n_candidates)
     members, weights = normalised(counts.astype(np.float64))
@@ -105,7 +108,11 @@ def greedy(
 
 
 def greedy_steps(
-    scorer: FusionScorer, *, n_steps: int, max_members: int | None = None
+    scorer: FusionScorer,
+    *,
+    n_steps: int,
+    max_members: int | None = None,
+    limits: Limits | None = None,
 ) -> list[Step]:
     """Every step of `greedy`, kept or not; it ends early at UAR 1, which nothing can improve."""
     total, steps = scorer.empty(), []
@@ -114,6 +121,8 @@ def greedy_steps(
         scores = scorer.scores_with(total)
         if max_members is not None and inside.sum() >= max_members:
             scores = np.where(inside, scores, -np.inf)
+        if limits is not None:
+            scores = np.where(limits.affordable(inside), scores, -np.inf)
         best = _break_ties(scorer, total, np.flatnonzero(scores >= scores.max() - TIE), inside)
         scorer.add(total, best)
         inside[best] = True

@@ -7,66 +7,50 @@ Every method has one signature, so that the honest estimate can repeat all of it
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import partial
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from study import ensemble
+from study.ensemble_limits import Limits
+from study.fusion_cma import cma_es
+from study.fusion_decided import with_decision, with_temperatures
+from study.fusion_protocol import Fitted, Method
+from study.fusion_stacking import majority_vote, stacking
 
-__all__ = ["DEFAULT", "METHODS", "Fitted", "Method", "best_single", "top_k", "uniform", "weighted"]
+__all__ = [
+    "COMPARED",
+    "DEFAULT",
+    "METHODS",
+    "Fitted",
+    "Method",
+    "bagged_greedy",
+    "best_single",
+    "top_k",
+    "uniform",
+]
 
 DEFAULT = "bagged_greedy"
 
 
-class Fitted(Protocol):
-    """What a method gives: positions of the members, and scores of any clips."""
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """Positions of the candidates that are needed."""
-        ...
-
-    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
-        ...
-
-
-class Method(Protocol):
-    """Fits a fusion.
-
-    Args:
-        probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
-        speakers: What is held out together within the method, codes, (clips,).
-        families: Backbone family of every candidate.
-    """
-
-    def __call__(
-        self,
-        probabilities: NDArray[np.float64],
-        labels: NDArray[np.intp],
-        *,
-        speakers: NDArray[np.intp],
-        families: Sequence[Hashable],
-    ) -> Fitted:
-        """Fit on these clips."""
-        ...
-
-
-def weighted(
+def bagged_greedy(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.intp],
     *,
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
     max_members: int = ensemble.MAX_MEMBERS,
+    limits: Limits | None = None,
     seed: int = 0,
 ) -> ensemble.Selection:
     """The default: bagged greedy selection, plain below 20 candidates."""
     return ensemble.select(
-        probabilities, labels, families=families, max_members=max_members, seed=seed
+        probabilities,
+        labels,
+        families=families,
+        max_members=max_members,
+        limits=limits,
+        seed=seed,
     )
 
 
@@ -105,8 +89,15 @@ def top_k(
 
 
 METHODS: dict[str, Method] = {
-    DEFAULT: weighted,
+    DEFAULT: bagged_greedy,
     "best_single": best_single,
     "uniform": uniform,
-    "top_k": partial(top_k, k=5),
+    "top_k": top_k,
+    "cma_es": cma_es,
+    "stacking": stacking,
+    "majority_vote": majority_vote,
+    "tempered": with_temperatures(bagged_greedy),
+    "decided": with_decision(bagged_greedy),
 }
+# what may replace the default, if it gains enough
+COMPARED = (DEFAULT, "cma_es", "stacking", "majority_vote", "tempered", "decided")

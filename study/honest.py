@@ -16,7 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.fusion_methods import DEFAULT, METHODS, Method
+from study.fusion_choice import chosen
+from study.fusion_methods import DEFAULT, METHODS
+from study.fusion_protocol import Method
 from study.honest_folds import Split, bootstrap_splits, fold_splits, held_out_hits
 from study.honest_library import Library, library_of
 from study.intervals import Interval, IntervalMethod, interval, interval_of_counts
@@ -100,7 +102,7 @@ def estimate(
         speakers: Speaker of every clip, (clips,); None when unknown.
         families: Backbone family per trial.
         spec_digests: Equal for repeated seeds of one spec, per trial.
-        method: A key of `study.fusion_methods.METHODS`.
+        method: A key of `study.fusion_methods.METHODS`, or `chosen`, which compares them first.
         n_folds: Most folds; at most one per speaker.
         n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
         interval_method: As in `study.intervals.interval`.
@@ -110,11 +112,12 @@ def estimate(
         ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
     """
     library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {sorted(METHODS)}, got {method!r}")
+    methods = {**METHODS, "chosen": chosen}
+    if method not in methods:
+        raise ValueError(f"method must be one of {sorted(methods)}, got {method!r}")
     return estimate_library(
         library,
-        METHODS[method],
+        methods[method],
         name=method,
         n_folds=n_folds,
         n_resamples=n_resamples,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.fusion_methods import Method
+from study.fusion_protocol import Method
 from study.honest_library import Library
 from study.intervals import strata_of_speakers
 

@@ -1,0 +1,75 @@
+"""What a fusion may cost: members are let in only while their sum stays within the limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Limits", "limits_of"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Costs that add up over the members of a fusion, and their upper bounds.
+
+    Args:
+        costs: (candidates, kinds).
+        most: (kinds,).
+        kinds: What is counted, for messages.
+    """
+
+    costs: NDArray[np.float64]
+    most: NDArray[np.float64]
+    kinds: tuple[str, ...]
+
+    def affordable(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Candidates that may be chosen beside those inside, (candidates,); the latter always."""
+        used = self.costs[inside].sum(axis=0)
+        fits = (used + self.costs <= self.most + 1e-9).all(axis=1)
+        return np.asarray(fits | inside)
+
+
+def limits_of(
+    n_candidates: int,
+    *,
+    megabytes: ArrayLike | None = None,
+    milliseconds: ArrayLike | None = None,
+    max_megabytes: float | None = None,
+    max_milliseconds: float | None = None,
+) -> Limits | None:
+    """Limits on the size and the time of a fusion, None when there are none.
+
+    Args:
+        n_candidates: Number of candidates.
+        megabytes: Size of every candidate's weights, in MB.
+        milliseconds: Time of every candidate for one clip, in ms.
+        max_megabytes: Most MB of all members.
+        max_milliseconds: Most ms of all members.
+
+    Raises:
+        ValueError: When there is a limit without one finite cost per candidate, or no candidate
+            fits alone.
+    """
+    given = [
+        ("max_megabytes", megabytes, max_megabytes),
+        ("max_milliseconds", milliseconds, max_milliseconds),
+    ]
+    kinds, costs, most = [], [], []
+    for kind, cost, limit in given:
+        if limit is None:
+            continue
+        values = np.asarray(np.nan if cost is None else cost, dtype=np.float64)
+        if values.shape != (n_candidates,) or not np.isfinite(values).all():
+            raise ValueError(f"{kind}={limit:g} needs one finite cost per candidate, got {cost}")
+        kinds.append(kind)
+        costs.append(values)
+        most.append(limit)
+    if not kinds:
+        return None
+    limits = Limits(np.stack(costs, axis=1), np.asarray(most, dtype=np.float64), tuple(kinds))
+    if not limits.affordable(np.zeros(n_candidates, dtype=bool)).any():
+        rule = ", ".join(f"{kind}={limit:g}" for kind, limit in zip(kinds, most, strict=True))
+        raise ValueError(f"no candidate fits alone within {rule}")
+    return limits

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from study.comparisons import compare, compare_best_of, holm
+
+
+def hits_of(skill, n_speakers=8, per_speaker=30, seed=0):
+    rng = np.random.default_rng(seed)
+    speakers = np.repeat(np.arange(n_speakers), per_speaker)
+    labels = np.tile([0, 1], speakers.size // 2)
+    return labels, rng.random((len(skill), speakers.size)) < np.array(skill)[:, None], speakers
+
+
+def test_the_exact_test_is_scipys_sign_permutation():
+    labels, (a, b), speakers = hits_of([0.7, 0.62])
+    ours = compare(labels, a, b, speakers)
+    parts = [(a[speakers == s].mean() - b[speakers == s].mean()) for s in range(8)]
+    theirs = stats.permutation_test(
+        (np.array(parts),),
+        lambda x, axis: x.sum(axis=axis),
+        permutation_type="samples",
+        n_resamples=np.inf,
+    )
+    assert ours.exact
+    assert ours.p_value == pytest.approx(theirs.pvalue)
+    assert ours.difference == pytest.approx(np.mean(parts))
+
+
+def test_random_exchanges_come_near_the_exact_p_value():
+    labels, (a, b), speakers = hits_of([0.7, 0.62])
+    exact = compare(labels, a, b, speakers).p_value
+    drawn = compare(labels, a, b, speakers, n_permutations=255)
+    assert not drawn.exact
+    assert drawn.p_value == pytest.approx(exact, abs=0.08)
+    assert drawn == compare(labels, a, b, speakers, n_permutations=255)
+
+
+def test_equal_systems_are_not_different():
+    labels, (a, _), speakers = hits_of([0.7, 0.7])
+    found = compare(labels, a, a, speakers)
+    assert (found.difference, found.p_value) == (0, 1)
+    assert "equals" in found.sentence()
+
+
+def test_under_the_null_hypothesis_five_per_cent_are_below_five_per_cent():
+    values = []
+    for seed in range(300):
+        labels, (a, b), speakers = hits_of([0.7, 0.7], seed=seed)
+        values.append(compare(labels, a, b, speakers).p_value)
+    assert np.mean(np.array(values) <= 0.05) == pytest.approx(0.05, abs=0.03)
+
+
+@pytest.mark.parametrize("n_speakers", [1, 4])
+def test_fewer_than_five_speakers_have_a_reason_instead_of_a_p_value(n_speakers):
+    labels, (a, b), speakers = hits_of([0.9, 0.6], n_speakers=n_speakers)
+    for found in (compare(labels, a, b, speakers), compare_best_of(labels, [a], b, speakers)):
+        assert found.p_value is None
+        assert "no p-value" in found.sentence()
+        assert "`protocol: loso`" in found.sentence()
+
+
+def test_without_speakers_the_p_value_says_that_it_is_too_small():
+    labels, (a, b), _ = hits_of([0.9, 0.6])
+    found = compare(labels, a, b, names=("The fusion", "the best single trial"))
+    assert found.n_speakers is None
+    assert found.p_value < 0.001
+    assert "clips treated as independent" in found.sentence()
+
+
+def test_the_best_of_one_trial_is_the_one_sided_test():
+    labels, (a, b), speakers = hits_of([0.66, 0.6], seed=3)
+    two_sided = compare(labels, a, b, speakers)
+    one_sided = compare_best_of(labels, [a], b, speakers)
+    assert two_sided.difference > 0
+    assert one_sided.p_value == pytest.approx(two_sided.p_value / 2)
+
+
+def test_the_best_of_many_equal_trials_is_corrected_for_their_number():
+    rejected = {"naive": 0, "corrected": 0}
+    for seed in range(60):
+        labels, hits, speakers = hits_of([0.65] * 21, seed=seed)
+        best = hits[1:].mean(axis=1).argmax() + 1
+        naive = compare(labels, hits[best], hits[0], speakers)
+        corrected = compare_best_of(labels, hits[1:], hits[0], speakers)
+        assert corrected.n_trials == 20
+        assert corrected.difference == pytest.approx(naive.difference)
+        rejected["naive"] += naive.p_value / 2 <= 0.05
+        rejected["corrected"] += corrected.p_value <= 0.05
+    assert rejected["naive"] >= 10
+    assert rejected["corrected"] <= 6
+
+
+def test_the_sentence_names_who_wins_by_how_much_and_whether_chance_may():
+    labels, (a, b), speakers = hits_of([0.95, 0.5])
+    found = compare(labels, a, b, speakers, names=("The fusion", "the uniform average"))
+    text = found.sentence()
+    assert text.startswith("The fusion (")
+    assert "beats the uniform average" in text
+    assert "points; chance hardly explains it (p = 0.008, exchanging the 8 speakers)" in text
+    text = compare_best_of(labels, [a, b], b, speakers).sentence()
+    assert "corrected for 2 trials" in text
+
+
+def test_holm_is_the_step_down_correction():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx((0.03, 0.06, 0.06))
+    assert holm([0.9, 0.8]) == (1, 1)
+    assert holm([]) == ()
+
+
+def test_impossible_comparisons_are_refused():
+    with pytest.raises(ValueError, match="at least one clip"):
+        compare([], [], [], [])
+    with pytest.raises(ValueError, match="one value per clip"):
+        compare([0, 1], [1, 1], [1], [0, 0])
+    with pytest.raises(ValueError, match="at least one trial and clip"):
+        compare_best_of([0], np.zeros((0, 1)), [1], [0])
+    with pytest.raises(ValueError, match="finite"):
+        compare([0, 1], [np.nan, 1], [1, 1], [0, 1])

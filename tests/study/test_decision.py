@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from study.decision import (
+    Decision,
+    expected_calibration_error,
+    fit_bias,
+    fit_decision,
+    fit_temperature,
+    temper,
+)
+from study.metrics import uar_of_probabilities
+
+
+def shifted(n_speakers=20, per_speaker=30, shift=1.2, n_classes=2, seed=0):
+    """Informative probabilities with a constant bias towards the last class."""
+    rng = np.random.default_rng(seed)
+    speakers = np.repeat(np.arange(n_speakers), per_speaker)
+    labels = rng.integers(0, n_classes, speakers.size)
+    odds = rng.normal(size=(speakers.size, n_classes))
+    odds[np.arange(labels.size), labels] += 1.5
+    odds[:, -1] += shift
+    shares = np.exp(odds)
+    return shares / shares.sum(-1, keepdims=True), labels, speakers
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 25), st.integers(0, 2**32 - 1))
+def test_the_bias_of_two_classes_is_the_best_of_all_thresholds(n_clips, seed):
+    rng = np.random.default_rng(seed)
+    second = rng.integers(1, 8, n_clips) / 8
+    probabilities = np.stack([1 - second, second], axis=-1)
+    labels = rng.integers(0, 2, n_clips)
+    bias = np.array(fit_bias(probabilities, labels))
+    ours = uar_of_probabilities(np.log(probabilities) + bias, labels)
+    shifts = np.linspace(-5, 5, 401)
+    every = [
+        uar_of_probabilities(np.log(probabilities) + np.array([0, shift]), labels)
+        for shift in shifts
+    ]
+    assert ours >= max(every) - 1e-12
+    if uar_of_probabilities(probabilities, labels) >= max(every) - 1e-12:
+        assert bias[1] == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_the_bias_of_many_classes_never_lowers_the_uar_it_is_fitted_on(seed):
+    probabilities, labels, _ = shifted(2, 15, n_classes=4, seed=seed)
+    bias = np.array(fit_bias(probabilities, labels))
+    assert bias[0] == 0
+    after = uar_of_probabilities(np.log(probabilities) + bias, labels)
+    assert after >= uar_of_probabilities(probabilities, labels) - 1e-12
+
+
+def test_a_bias_is_used_where_it_gains_on_other_speakers():
+    probabilities, labels, speakers = shifted()
+    decision = fit_decision(probabilities, labels, speakers)
+    assert decision.bias[0] == 0
+    assert -2 < decision.bias[1] * decision.temperature < -0.5
+    assert decision.gain > decision.gain_se > 0
+    new, truth, _ = shifted(seed=1)
+    gained = uar_of_probabilities(decision.scores(new), truth) - uar_of_probabilities(new, truth)
+    assert gained == pytest.approx(decision.gain, abs=0.05)
+
+
+def test_noise_gets_no_bias():
+    used = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        probabilities = rng.dirichlet([1, 1], 200)
+        labels, speakers = rng.integers(0, 2, 200), np.repeat(np.arange(10), 20)
+        used += any(fit_decision(probabilities, labels, speakers).bias)
+    assert used <= 6
+
+
+@pytest.mark.parametrize("n_speakers", [1, 3])
+def test_too_few_speakers_get_no_bias(n_speakers):
+    assert fit_decision(*shifted(n_speakers)).bias == (0, 0)
+
+
+def test_temperature_undoes_sharpening():
+    rng = np.random.default_rng(0)
+    truth = rng.dirichlet([2, 2, 2], 4000)
+    labels = (truth.cumsum(-1) > rng.random((4000, 1))).argmax(-1)
+    sharpened = truth**2.5 / (truth**2.5).sum(-1, keepdims=True)
+    assert fit_temperature(sharpened, labels) == pytest.approx(2.5, rel=0.1)
+    np.testing.assert_allclose(temper(sharpened, 2.5), truth, atol=1e-9)
+    softer = expected_calibration_error(temper(sharpened, 2.5), labels)
+    assert softer < expected_calibration_error(sharpened, labels)
+
+
+def test_the_identity_changes_nothing():
+    probabilities, _, _ = shifted()
+    np.testing.assert_allclose(Decision(1.0, (0.0, 0.0)).scores(probabilities), probabilities)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_calibration_error_is_that_of_a_literal_loop(n_clips, n_bins, seed):
+    rng = np.random.default_rng(seed)
+    probabilities, labels = rng.dirichlet([1, 1, 1], n_clips), rng.integers(0, 3, n_clips)
+    confidence = probabilities.max(-1)
+    right = probabilities.argmax(-1) == labels
+    expected = 0.0
+    for low, high in zip(
+        np.arange(n_bins) / n_bins, np.arange(1, n_bins + 1) / n_bins, strict=True
+    ):
+        inside = (confidence > low) & (confidence <= high)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    ours = expected_calibration_error(probabilities, labels, n_bins=n_bins)
+    assert ours == pytest.approx(expected)
+
+
+def test_sure_and_right_is_calibrated_sure_and_wrong_is_not():
+    assert expected_calibration_error(np.eye(2), [0, 1]) == 0
+    assert expected_calibration_error(np.eye(2), [1, 0]) == 1
+
+
+@pytest.mark.parametrize("labels", [[0], [1]])
+def test_one_clip_can_be_fitted(labels):
+    assert fit_bias([[0.3, 0.7]], labels)[0] == 0
+    assert 0.04 < fit_temperature([[0.3, 0.7]], labels) < 21
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: temper([[0.5, 0.5]], 0), "temperature must be above 0, got temperature=0"),
+        (lambda: temper([[np.nan, 0.5]], 1), "NaN"),
+        (lambda: fit_temperature([[np.nan, 0.5]], [0]), "NaN"),
+        (lambda: fit_bias([[0.5, 0.5]], [2]), "codes in"),
+        (lambda: fit_decision([[0.5, 0.5]], [0], [0, 1]), "one per clip"),
+        (lambda: expected_calibration_error([[0.5, 0.5]], [0], n_bins=0), "n_bins"),
+        (lambda: expected_calibration_error([[np.nan, 0.5]], [0]), "NaN"),
+        (lambda: expected_calibration_error(np.zeros((0, 2)), []), "at least one clip"),
+    ],
+)
+def test_impossible_decisions_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
