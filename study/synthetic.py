@@ -90,13 +90,7 @@ def make_synthetic(
     Raises:
         InputError: An argument is out of range, or the folder holds something else.
     """
-    if n_speakers < 6:
-        raise InputError(f"n_speakers must be at least 6, got n_speakers={n_speakers}")
-    if clips_per_speaker < 2:
-        raise InputError(f"clips_per_speaker must be at least 2, got {clips_per_speaker}")
-    if not 8000 <= sampling_rate <= 48000 or sampling_rate % 100:
-        rule = "sampling_rate must be a multiple of 100 from 8000 to 48000 Hz"
-        raise InputError(f"{rule}, got sampling_rate={sampling_rate}")
+    _judge(seed, n_speakers, clips_per_speaker, sampling_rate, mask_strength, cue_hz)
     about = {
         "name": "synthetic-mask" if cue_hz is None else "synthetic-cue",
         "simulated": True,
@@ -131,6 +125,24 @@ def make_synthetic(
     if folder.exists():
         folder.rmdir()
     return partial.rename(folder)
+
+
+def _judge(
+    seed: int, speakers: int, clips: int, rate: int, strength: float, cue_hz: float | None
+) -> None:
+    if seed < 0:
+        raise InputError(f"seed must be at least 0, got seed={seed}")
+    if speakers < 6:
+        raise InputError(f"n_speakers must be at least 6, got n_speakers={speakers}")
+    if clips < 2:
+        raise InputError(f"clips_per_speaker must be at least 2, got {clips}")
+    if not 8000 <= rate <= 48000 or rate % 100:
+        rule = "sampling_rate must be a multiple of 100 from 8000 to 48000 Hz"
+        raise InputError(f"{rule}, got sampling_rate={rate}")
+    if not 0 <= strength < float("inf"):
+        raise InputError(f"mask_strength must be at least 0, got mask_strength={strength}")
+    if cue_hz is not None and not 0 < cue_hz < rate / 2:
+        raise InputError(f"cue_hz must lie between 0 and {rate // 2} Hz, got cue_hz={cue_hz}")
 
 
 def mask_response(
