@@ -1,0 +1,153 @@
+"""`study.yaml`: what a person says about a study."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from search_spaces.errors import InputError
+from search_spaces.kinds import nearest
+from search_spaces.yaml_file import load_yaml, parse_yaml
+
+__all__ = ["Budget", "EnsembleConfig", "Pruning", "StudyConfig", "load_config"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Budget(_Strict):
+    """When a study has had enough; at least one bound."""
+
+    trials: int | None = Field(default=None, ge=1, le=1_000_000)
+    hours: float | None = Field(default=None, gt=0, le=10_000)  # of wall time, resumes added up
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Budget:
+        if self.trials is None and self.hours is None:
+            raise ValueError("needs `trials` or `hours`")
+        return self
+
+
+class Pruning(_Strict):
+    """Median pruning with patience, at eighths of each trial's own schedule."""
+
+    enabled: bool = True
+    startup_trials: int = Field(default=8, ge=1)  # finished trials before any is pruned
+    warmup: float = Field(default=0.25, ge=0, le=1)  # share of the schedule before any is pruned
+    patience: int = Field(default=1, ge=0)  # eighths without a gain before a trial is pruned
+
+
+class EnsembleConfig(_Strict):
+    """Selection of the fusion."""
+
+    max_members: int = Field(default=8, ge=1, le=100)
+    seed: int = 0
+
+
+class StudyConfig(_Strict):
+    """A study; see the commented file that `spectune init` writes."""
+
+    name: str
+    corpus: str  # folder, relative to study.yaml
+    space: str | dict[str, Any] = "small"  # preset, file or values
+    budget: Budget
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+    sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
+    clip_seconds: float = Field(default=1.0, gt=0, le=60)
+    pad: Literal["repeat", "reflect", "zero"] = "repeat"
+    protocol: Literal["holdout"] = "holdout"
+    baselines: list[str] | None = None  # names of the space's baselines; null: all of them
+    pruning: Pruning = Pruning()
+    ensemble: EnsembleConfig = EnsembleConfig()
+    slots: int | None = Field(default=None, ge=1, le=256)  # trials at once; null: one per GPU, or 1
+    keep_weights: int = Field(default=30, ge=0)  # the best trials' weights; the fusion's are kept
+    hang_minutes: float = Field(default=10.0, gt=0)  # a silent worker is replaced after that long
+    checkpoint_seconds: float = Field(default=30.0, ge=0)
+    results: str = "results"  # folder, relative to study.yaml
+    storage: str | None = None  # an Optuna storage URL; null: SQLite in the results folder
+    experiment: str | None = None  # of MLflow; null: the study's name
+    tracking: bool = True
+
+    @field_validator("name")
+    @classmethod
+    def _safe_name(cls, name: str) -> str:
+        if not NAME.fullmatch(name):
+            raise ValueError("must be letters, digits, '.', '_' and '-', at most 80")
+        return name
+
+    def fixed(self) -> dict[str, Any]:
+        """Return what may not change once a study has begun, apart from space and corpus digest."""
+        keys = ("sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning")
+        plain = self.model_dump(mode="json")
+        return {key: plain[key] for key in keys}
+
+    def to_yaml(self) -> str:
+        """Return the configuration with every default spelled out."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
+    """Read `study.yaml` and `key=value` overrides (`budget.trials=40`).
+
+    Raises:
+        InputError: With every mistake in it, a sentence each.
+    """
+    plain = load_yaml(path)
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise InputError(f"{text!r}: an override must be key=value, like budget.trials=40")
+        _put(plain, key.split("."), parse_yaml(f"value: {value}", where=text)["value"], text)
+    return parse_config(plain, where=str(path))
+
+
+def parse_config(plain: Mapping[str, Any], *, where: str) -> StudyConfig:
+    """Make a configuration from plain values.
+
+    Raises:
+        InputError: With every mistake in it, a sentence each.
+    """
+    try:
+        return StudyConfig(**plain)
+    except ValidationError as error:
+        raise InputError([_sentence(where, problem) for problem in error.errors()]) from error
+
+
+def _put(plain: dict[str, Any], keys: list[str], value: Any, text: str) -> None:
+    for key in keys[:-1]:
+        plain = plain.setdefault(key, {})
+        if not isinstance(plain, dict):
+            raise InputError(f"{text!r}: {key} is not a mapping")
+    plain[keys[-1]] = value
+
+
+def _fields(loc: Sequence[Any]) -> list[str]:
+    """Return the keys known beside the one at `loc`."""
+    model: Any = StudyConfig
+    for key in loc[:-1]:
+        field = model.model_fields.get(key)
+        model = field.annotation if field is not None else None
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return []
+    return list(model.model_fields)
+
+
+def _sentence(where: str, problem: Any) -> str:
+    """Return a validation error as one sentence."""
+    loc = [part for part in problem["loc"] if not str(part).startswith(("dict[", "str", "list["))]
+    key = ".".join(map(str, loc))
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: unknown key {key!r}{nearest(str(loc[-1]), _fields(loc))}"
+    if problem["type"] == "missing":
+        return f"{where}: {key} is missing"
+    rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    rule = rule.replace("should be", "must be")
+    return f"{where}: {key} {rule}, got {problem['input']!r:.80}"

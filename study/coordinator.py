@@ -1,0 +1,348 @@
+"""The coordinator: asks Optuna, gives work to the engine, judges, promotes, tells.
+
+It alone writes the study folder, Optuna and MLflow. Everything it knows can be found again in the
+trial folders, so that it may be killed at any point.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from runners.engine import Engine, Event
+from runners.job import Job
+from runners.trial import CHECKPOINT, FILES
+from search_spaces.backbones import Timm
+from search_spaces.spec import TrialSpec
+from search_spaces.suggesters import flat_parameters
+from study.opening import Plan
+from study.pretrained import weights_key
+from study.progress import Progress
+from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
+from study.results import read_results, write_leaderboard
+from study.sampling import Sampling, rungs
+from study.tracking import Tracker
+from study.trial_folder import TrialFolder, trial_folders, write_json
+
+__all__ = ["Coordinator", "Outcome"]
+
+MAX_ATTEMPTS = 4
+ALIKE = 3  # trials failing with one reason and none completing between them stop the study
+
+
+@dataclass
+class Outcome:
+    """How a session ended.
+
+    Args:
+        state: `finished`, `interrupted` or `faulty`.
+        reason: Why it is faulty.
+    """
+
+    state: str
+    reason: str = ""
+
+
+@dataclass
+class Active:
+    """A trial that a slot works on."""
+
+    folder: TrialFolder
+    spec: TrialSpec
+    attempt: int
+    accumulate: int
+    rungs: dict[int, int]  # epoch -> eighth
+    verdicts: dict[int, bool] = field(default_factory=dict)
+    uars: list[float] = field(default_factory=list)
+
+
+class Coordinator:
+    """Runs a planned study until its budget is used, it is interrupted, or its trials keep failing.
+
+    Args:
+        plan: The study.
+        sampling: Optuna.
+        engine: What runs trials.
+        tracker: MLflow.
+        progress: What a person sees.
+    """
+
+    def __init__(
+        self, plan: Plan, sampling: Sampling, engine: Engine, tracker: Tracker, progress: Progress
+    ) -> None:
+        self.plan, self.sampling, self.engine = plan, sampling, engine
+        self.tracker, self.progress = tracker, progress
+        self.active: dict[int, Active] = {}
+        self.finished: dict[int, dict[str, Any]] = {}
+        self.interrupted = False
+        self.started = time.monotonic()
+        self.elapsed_before = float(plan.state.get("elapsed_s", 0.0))
+        fusion = read_results(plan.folder).ensemble
+        self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
+        self._alike: dict[str, list[int]] = defaultdict(list)
+        self._fault = ""
+
+    def run(self) -> Outcome:
+        """Run until the end of the session."""
+        waiting = self._recover()
+        self.progress.begin(len(self.finished), self.plan.config.budget.trials)
+        try:
+            while not self.interrupted and not self._fault:
+                while self.engine.free and not self.interrupted and (waiting or self._may_start()):
+                    number = waiting.pop(0) if waiting else None
+                    self._start(number)
+                if not self.active:
+                    break
+                for event in self.engine.poll(0.5):
+                    self._handle(event)
+                self.progress.tick(self.elapsed)
+        finally:
+            self.engine.stop()
+            self._note_elapsed()
+            write_leaderboard(read_results(self.plan.folder), self.plan.folder / "leaderboard.csv")
+        if self.interrupted:
+            return Outcome("interrupted")
+        return Outcome("faulty", self._fault) if self._fault else Outcome("finished")
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the study has run, over all sessions."""
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def _recover(self) -> list[int]:
+        """Tell what ended before a kill; return the trials to be taken up again."""
+        for folder in trial_folders(self.plan.trials):
+            result = folder.result()
+            if result is not None:
+                self.finished[folder.number] = result
+        waiting = []
+        for number in self.sampling.running():
+            result = self.finished.get(number)
+            if result is None:
+                waiting.append(number)
+            else:
+                self.sampling.tell(
+                    number, state=result["state"], uar=result["uar"], memory=_of_memory(result)
+                )
+        return waiting
+
+    def _may_start(self) -> bool:
+        budget = self.plan.config.budget
+        if budget.trials is not None and len(self.finished) + len(self.active) >= budget.trials:
+            return False
+        return budget.hours is None or self.elapsed < budget.hours * 3600
+
+    def _start(self, number: int | None) -> None:
+        """Begin a new trial, or take up one that an earlier session left."""
+        number, spec, origin = (
+            self.sampling.ask() if number is None else self.sampling.again(number)
+        )
+        folder = TrialFolder(self.plan.trials, number)
+        if not folder.begun:
+            folder.begin(spec, origin=origin, params=flat_parameters(spec))
+        events = folder.events()
+        active = Active(
+            folder,
+            spec,
+            attempt=folder.attempts(),
+            accumulate=2
+            if any(e.get("event") == "retry" and e.get("kind") == "memory" for e in events)
+            else 1,
+            rungs=rungs(spec.recipe.epochs) if isinstance(spec.backbone, Timm) else {},
+            verdicts={e["epoch"]: e["prune"] for e in events if e.get("event") == "verdict"},
+        )
+        self.active[number] = active
+        self.tracker.start_trial(
+            number, spec.label, flat_parameters(spec), trial_tags(spec, origin=origin)
+        )
+        self._submit(active)
+
+    def _submit(self, active: Active) -> None:
+        """Start the next attempt, from the last checkpoint there is."""
+        folder = active.folder
+        checkpoints = [
+            path
+            for n in range(active.attempt, 0, -1)
+            if (path := folder.attempt(n) / CHECKPOINT).exists()
+        ]
+        active.attempt += 1
+        active.uars.clear()
+        backbone = active.spec.backbone
+        weights = None
+        if isinstance(backbone, Timm) and backbone.pretrained is not False:
+            weights = self.plan.weights[weights_key(backbone)].path
+        job = Job(
+            number=folder.number,
+            attempt=active.attempt,
+            spec=active.spec,
+            task=str(self.plan.folder / "task.json"),
+            folder=str(folder.attempt(active.attempt)),
+            weights=weights,
+            rungs=tuple(active.rungs),
+            accumulate=active.accumulate,
+            checkpoint=str(checkpoints[0]) if checkpoints else None,
+            checkpoint_s=self.plan.config.checkpoint_seconds,
+        )
+        self.engine.submit(job)
+
+    def _handle(self, event: Event) -> None:
+        active = self.active.get(event["number"])
+        if active is None or event["attempt"] != active.attempt:
+            return
+        kind = event["event"]
+        if kind in ("start", "resumed", "epoch"):
+            active.folder.log({k: v for k, v in event.items() if k != "number"})
+        if kind == "start":
+            self.progress.trial_started(event["number"], active.spec.label, event["slot"])
+            self.tracker.retag(
+                event["number"],
+                {"spectune.host": event["host"], "spectune.device": event["device"],
+                 "spectune.attempt": str(active.attempt)},
+            )  # fmt: skip
+        elif kind == "epoch":
+            self._judge(active, event)
+            self.tracker.log_epoch(event["number"], event["epoch"], epoch_metrics(event))
+            self.progress.epoch(event)
+        elif kind == "done":
+            self._finish(active, event)
+        elif kind in ("failed", "lost"):
+            self._fail(active, event)
+
+    def _judge(self, active: Active, event: Event) -> None:
+        """Report at an eighth of the schedule and answer; a verdict given once stands."""
+        epoch = event["epoch"]
+        if epoch not in active.rungs:
+            return
+        number = event["number"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a step reported by an earlier attempt stays
+            prune = self.sampling.report(number, step=active.rungs[epoch], uar=event["devel_uar"])
+        if epoch in active.verdicts:
+            prune = active.verdicts[epoch]
+        else:
+            active.verdicts[epoch] = prune
+            active.folder.log(
+                {"event": "verdict", "attempt": active.attempt, "epoch": epoch, "prune": prune}
+            )
+        self.engine.answer(number, epoch=epoch, prune=prune)
+
+    def _fail(self, active: Active, event: Event) -> None:
+        """Try again where that may help, else end the trial as failed."""
+        kind = event.get("kind", "lost")
+        memory_again = kind == "memory" and active.accumulate == 1
+        lost_again = kind == "lost" and active.attempt < MAX_ATTEMPTS
+        if memory_again or lost_again:
+            reason = event["reason"] + ("; trying half the micro-batch" if memory_again else "")
+            active.folder.log(
+                {"event": "retry", "attempt": active.attempt, "kind": kind, "reason": reason}
+            )
+            active.accumulate = 2 if memory_again else active.accumulate
+            self.progress.note(f"trial {active.folder.number}: {reason}; trying again")
+            self._submit(active)
+            return
+        self._finish(active, {"state": "failed", "kind": kind, "reason": event["reason"]})
+
+    def _finish(self, active: Active, event: Event) -> None:
+        """Promote what an attempt left: the trial has ended, once and for all."""
+        number, spec = active.folder.number, active.spec
+        uars = event.get("uar_per_epoch", [])
+        best = event.get("best_epoch")
+        identity = dataclasses.replace(self.plan.identity, seed=spec.seed)
+        result = {
+            "format": 1,
+            "number": number,
+            "state": event["state"],
+            "kind": event.get("kind"),
+            "reason": event.get("reason"),
+            "attempt": active.attempt,
+            "name": spec.label,
+            "spec_digest": spec.digest,
+            "family": spec.family,
+            "uar": uars[best - 1] if best else None,
+            "uar_per_epoch": uars,
+            "train_loss_per_epoch": event.get("train_loss_per_epoch", []),
+            "best_epoch": best,
+            "epochs": event.get("epochs", spec.recipe.epochs),
+            "seconds": event.get("seconds"),
+            "device": event.get("device"),
+            "n_parameters": event.get("n_parameters"),
+            "identity": identity.to_json(),
+            "files": event.get("files", {}),
+        }
+        self._fetch(active, result["files"])
+        active.folder.log(
+            {
+                "event": "end",
+                "attempt": active.attempt,
+                "state": result["state"],
+                "reason": result["reason"],
+            }
+        )
+        active.folder.finish(result)
+        del self.active[number]
+        self.finished[number] = result
+        self.sampling.tell(
+            number, state=result["state"], uar=result["uar"], memory=_of_memory(result)
+        )
+        self.tracker.finish_trial(
+            number,
+            result["state"],
+            final_metrics(result),
+            result_tags(result),
+            final_artifacts(self.plan, active.folder, result),
+        )
+        self.tracker.log_progress(len(self.finished), {"study/uar_best": self._best_uar()})
+        self._keep_weights()
+        self._note_elapsed()
+        self._count_failure(result)
+        self.progress.trial_finished(result)
+
+    def _fetch(self, active: Active, files: dict[str, str]) -> None:
+        """Bring an attempt's files here where the engine ran it elsewhere."""
+        folder = active.folder.attempt(active.attempt)
+        for name in files:
+            if not (folder / name).exists():
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(self.engine.fetch(active.folder.number, name))
+        for n in range(1, active.attempt + 1):
+            (active.folder.attempt(n) / CHECKPOINT).unlink(missing_ok=True)
+            if n < active.attempt:
+                for name in FILES:
+                    (active.folder.attempt(n) / name).unlink(missing_ok=True)
+
+    def _keep_weights(self) -> None:
+        """Delete the weights of all but the best trials and the fusion's members."""
+        ranked = sorted(
+            (r for r in self.finished.values() if r["uar"] is not None),
+            key=lambda r: (-r["uar"], r["number"]),
+        )
+        for result in ranked[self.plan.config.keep_weights :]:
+            if result["number"] not in self.fusion_members:
+                folder = TrialFolder(self.plan.trials, result["number"])
+                (folder.attempt(result["attempt"]) / "model.safetensors").unlink(missing_ok=True)
+
+    def _best_uar(self) -> float:
+        return max((r["uar"] for r in self.finished.values() if r["uar"] is not None), default=0.0)
+
+    def _count_failure(self, result: dict[str, Any]) -> None:
+        """Stop a study whose trials fail alike; bad luck with one spec is not that."""
+        if result["state"] != "failed":
+            self._alike.clear()
+        elif result["kind"] not in ("memory", "loss"):
+            alike = self._alike[result["reason"]]
+            alike.append(result["number"])
+            if len(alike) >= ALIKE:
+                numbers = ", ".join(map(str, alike))
+                self._fault = f"trials {numbers} failed alike: {result['reason']}"
+
+    def _note_elapsed(self) -> None:
+        self.plan.state["elapsed_s"] = self.elapsed
+        write_json(self.plan.folder / "state.json", self.plan.state)
+
+
+def _of_memory(result: dict[str, Any]) -> bool:
+    return bool(result["state"] == "failed" and result.get("kind") == "memory")

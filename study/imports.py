@@ -1,0 +1,267 @@
+"""Other tools' systems as candidates: prediction CSVs, aligned by file name.
+
+Read are the columns that spectune and autrainer write (`prob_x`), `probability_x`, and bare class
+names, as nkululeko writes them; a file with a predicted class alone counts as certain of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import InputError
+from study.probabilities import ROW_SUM_TOLERANCE
+
+__all__ = ["ImportedSystem", "import_predictions"]
+
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
+PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
+CLASS_COLUMNS = ("prob_{}", "probability_{}", "{}")
+PARTITIONS = {
+    "train": "train",
+    "training": "train",
+    "devel": "devel",
+    "dev": "devel",
+    "development": "devel",
+    "val": "devel",
+    "valid": "devel",
+    "validation": "devel",
+    "test": "test",
+}
+SHOWN = 3  # how many names a message lists
+
+
+@dataclass(frozen=True)
+class ImportedSystem:
+    """Somebody else's predictions, in the order of the study's clips.
+
+    Args:
+        name: What to call it.
+        trained_on: Partitions its models were fitted on; never devel.
+        probabilities: (clips, classes) per partition: `devel`, and `test` where it was predicted.
+        hard: Whether the file held classes alone, so that all probabilities are 0 or 1.
+        n_ignored: Rows of the file that belong to no clip of these partitions.
+    """
+
+    name: str
+    trained_on: tuple[str, ...]
+    probabilities: Mapping[str, NDArray[np.float32]]
+    hard: bool
+    n_ignored: int
+
+
+def import_predictions(
+    path: str | Path,
+    *,
+    classes: Sequence[str],
+    file_names: Mapping[str, Sequence[str]],
+    trained_on: str | Sequence[str] | None,
+    name: str | None = None,
+) -> ImportedSystem:
+    """Read a prediction CSV.
+
+    Args:
+        path: The file; comma or semicolon separated, with a header.
+        classes: The study's classes, in its order.
+        file_names: The study's clips per partition, in its order; `devel` must be there.
+        trained_on: What the system's models were fitted on: `train`, or several names, or one
+            text like `train+devel`. A system that has seen devel is refused: its devel
+            predictions would win every selection.
+        name: What to call it; the file's name when None.
+
+    Raises:
+        InputError: One sentence per problem, with file and line.
+    """
+    path = Path(path)
+    partitions = _trained_on(path, trained_on)
+    header, rows = _read(path)
+    column = next((name for name in FILE_COLUMNS if name in header), None)
+    if column is None:
+        raise InputError(
+            f"{path}: needs a column with file names ({', '.join(FILE_COLUMNS)}), "
+            f"got {', '.join(header)}."
+        )
+    values, hard = _values(path, header, rows, tuple(classes))
+    lines = _lines(path, [row[header.index(column)] for row in rows])
+    probabilities: dict[str, NDArray[np.float32]] = {}
+    used = 0
+    for partition, wanted in file_names.items():
+        positions, missing = _align(path, lines, wanted)
+        if missing and (partition == "devel" or len(missing) < len(wanted)):
+            raise InputError(
+                f"{path}: must predict every clip of {partition}, "
+                f"{len(missing)} of {len(wanted)} are missing ({_some(missing)})."
+            )
+        if not missing and wanted:
+            probabilities[partition] = values[positions]
+            used += len(positions)
+    return ImportedSystem(
+        name=path.stem if name is None else name,
+        trained_on=partitions,
+        probabilities=probabilities,
+        hard=hard,
+        n_ignored=len(rows) - used,
+    )
+
+
+def _trained_on(path: Path, trained_on: str | Sequence[str] | None) -> tuple[str, ...]:
+    given = trained_on.split("+") if isinstance(trained_on, str) else list(trained_on or [])
+    names = [text.strip().lower() for text in given]
+    if not any(names):
+        raise InputError(
+            f"{path}: trained_on must say which partitions the system was fitted on, as in "
+            "trained_on=train; nothing in the file can prove it."
+        )
+    unknown = [text for text in names if text not in PARTITIONS]
+    if unknown:
+        raise InputError(
+            f"{path}: trained_on must name partitions (train, devel, test), got {unknown[0]!r}."
+        )
+    partitions = tuple(dict.fromkeys(PARTITIONS[text] for text in names))
+    seen = [partition for partition in partitions if partition != "train"]
+    if seen:
+        raise InputError(
+            f"{path}: a system trained on {seen[0]} cannot be a candidate, since the fusion is "
+            f"chosen on devel; got trained_on={'+'.join(partitions)}. "
+            "Import predictions of its version trained on train alone."
+        )
+    return partitions
+
+
+def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: must be UTF-8, byte {error.start} is not.") from error
+    lines = text.splitlines()
+    delimiter = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","
+    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    if len(rows) < 2:
+        raise InputError(f"{path}: needs a header and at least one row, got {len(rows)} lines.")
+    header = [cell.strip() for cell in rows[0]]
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise InputError(
+                f"{path}:{number}: must have {len(header)} cells as the header, got {len(row)}."
+            )
+    return header, rows[1:]
+
+
+def _values(
+    path: Path, header: list[str], rows: list[list[str]], classes: tuple[str, ...]
+) -> tuple[NDArray[np.float32], bool]:
+    """Probabilities of all rows, (rows, classes), and whether they are bare decisions."""
+    for pattern in CLASS_COLUMNS:
+        names = [pattern.format(label) for label in classes]
+        lacking = [name for name in names if name not in header]
+        if not lacking:
+            return _probabilities(path, header, rows, names), False
+        if len(lacking) < len(names):
+            raise InputError(
+                f"{path}: needs a column per class, {', '.join(lacking)} "
+                f"{'is' if len(lacking) == 1 else 'are'} missing beside "
+                f"{', '.join(name for name in names if name in header)}."
+            )
+    column = next((name for name in PREDICTION_COLUMNS if name in header), None)
+    if column is None:
+        raise InputError(
+            f"{path}: needs a column per class (prob_{classes[0]}, probability_{classes[0]} or "
+            f"{classes[0]}) or a column prediction, got {', '.join(header)}."
+        )
+    codes = {label: code for code, label in enumerate(classes)}
+    values = np.zeros((len(rows), len(classes)), dtype=np.float32)
+    for index, row in enumerate(rows):
+        label = row[header.index(column)].strip()
+        if label not in codes:
+            raise InputError(
+                f"{path}:{index + 2}: {column} must be one of {', '.join(classes)}, got {label!r}."
+            )
+        values[index, codes[label]] = 1
+    return values, True
+
+
+def _probabilities(
+    path: Path, header: list[str], rows: list[list[str]], names: list[str]
+) -> NDArray[np.float32]:
+    columns = [header.index(name) for name in names]
+    values = np.empty((len(rows), len(names)))
+    for index, row in enumerate(rows):
+        for position, column in enumerate(columns):
+            values[index, position] = _probability(path, index + 2, names[position], row[column])
+        total = values[index].sum()
+        if abs(total - 1) > ROW_SUM_TOLERANCE:
+            raise InputError(
+                f"{path}:{index + 2}: the probabilities of a clip must sum to 1, got {total:.4g}."
+            )
+    return (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _probability(path: Path, line: int, column: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise InputError(
+            f"{path}:{line}: {column} must be a probability in [0, 1], got {text.strip()!r}."
+        )
+    return value
+
+
+def _lines(path: Path, names: Sequence[str]) -> dict[str, int]:
+    """Position of every file name among the rows."""
+    positions: dict[str, int] = {}
+    for index, text in enumerate(names):
+        name = text.strip().replace("\\", "/")
+        if name in positions:
+            raise InputError(
+                f"{path}:{index + 2}: every clip may occur once, {name!r} is also in line "
+                f"{positions[name] + 2}."
+            )
+        positions[name] = index
+    return positions
+
+
+def _align(
+    path: Path, lines: Mapping[str, int], wanted: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Rows of the wanted clips and the clips without one.
+
+    Tried in turn: the names as they are, without folders, and without folders and extension.
+    """
+    keys: tuple[Callable[[str], str], ...] = (
+        lambda name: name,
+        lambda name: PurePosixPath(name).name,
+        lambda name: PurePosixPath(name).stem,
+    )
+    fewest = list(wanted)
+    for key in keys:
+        found: dict[str, int] = {}
+        twice: set[str] = set()
+        for name, position in lines.items():
+            short = key(name)
+            if short in found:
+                twice.add(short)
+            found[short] = position
+        shorts = [key(name.replace("\\", "/")) for name in wanted]
+        ambiguous = [short for short in shorts if short in twice]
+        if ambiguous or len(set(shorts)) < len(shorts):
+            continue
+        missing = [name for name, short in zip(wanted, shorts, strict=True) if short not in found]
+        if not missing:
+            return [found[short] for short in shorts], []
+        fewest = min(fewest, missing, key=len)
+    return [], fewest
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", ..." if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

@@ -1,0 +1,268 @@
+"""Opening a study: everything is checked before anything is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from runners.job import Task
+from search_spaces.errors import InputError
+from search_spaces.kinds import nearest
+from search_spaces.space import Space
+from search_spaces.space_yaml import load_space
+from search_spaces.spec import TrialSpec
+from study.cache import CachedCorpus, cache_corpus, default_cache_root
+from study.config import StudyConfig
+from study.corpus import Corpus, read_corpus
+from study.pretrained import Weights, resolve_weights
+from study.probabilities import Identity, PartitionIdentity, combine_digest
+from study.trial_folder import write_json
+
+__all__ = ["Plan", "plan_study", "write_study"]
+
+PARTITIONS = ("train", "devel", "test")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study whose parts were all found and agree with each other.
+
+    Args:
+        config: What was asked.
+        folder: Where its results go.
+        space: What may be chosen.
+        baselines: Specs to try first.
+        cached: The corpus with its waveforms.
+        task: What workers are given.
+        identity: Of all probabilities, but for the seed.
+        weights: Pretrained weights by backbone.
+        state: Content of `state.json`.
+        resumed: Whether the study had begun before.
+    """
+
+    config: StudyConfig
+    folder: Path
+    space: Space
+    baselines: dict[str, TrialSpec]
+    cached: CachedCorpus
+    task: Task
+    identity: Identity
+    weights: dict[str, Weights]
+    state: dict[str, Any]
+    resumed: bool
+
+    @property
+    def trials(self) -> Path:
+        """Folder of the trials."""
+        return self.folder / "trials"
+
+
+def plan_study(
+    config: StudyConfig, *, base: Path, progress: Callable[[int, int], None] | None = None
+) -> Plan:
+    """Read and check all that a study needs.
+
+    Args:
+        config: What was asked.
+        base: Folder that its paths are relative to.
+        progress: Told how many of how many files are decoded.
+
+    Raises:
+        InputError: If anything is wrong; nothing is written then, but for the corpus cache.
+    """
+    folder = (base / config.results / config.name).resolve()
+    space = load_space(config.space, folder=base)
+    baselines = _baselines(config, space)
+    before = _read_state(folder)
+    _check_same(
+        folder, before, {"name": config.name, "space_digest": space.digest, **_fixed(config)}
+    )
+    corpus = read_corpus((base / config.corpus).resolve())
+    rate = config.sampling_rate or _common_rate(corpus)
+    space.check(sampling_rate=rate)
+    weights = resolve_weights(space.backbones(), folder=base)
+    cached = cache_corpus(corpus, rate, default_cache_root(), progress)
+    _check_same(folder, before, {"corpus_digest": cached.digest})
+    identity = _identity(cached, config)
+    state = before or {
+        "format": 1,
+        "id": uuid.uuid4().hex,
+        "name": config.name,
+        "space_digest": space.digest,
+        "corpus_digest": cached.digest,
+        **_fixed(config),
+        "created": time.time(),
+        "elapsed_s": 0.0,
+        "revision": source_revision(),
+        "mlflow": None,
+    }
+    state |= {
+        "base": str(base.resolve()),
+        "command": " ".join(["spectune", *sys.argv[1:]]),
+        "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
+    }
+    task = Task(
+        cache=str(cached.folder),
+        classes=corpus.classes,
+        partitions={name: _positions(corpus, name) for name in PARTITIONS},
+        labels={name: _labels(corpus, name) for name in ("train", "devel")},
+        clip_seconds=config.clip_seconds,
+        pad=config.pad,
+    )
+    return Plan(
+        config, folder, space, baselines, cached, task, identity, weights, state, before is not None
+    )
+
+
+def write_study(plan: Plan) -> None:
+    """Write down what the study is; the caller holds its lock."""
+    plan.trials.mkdir(parents=True, exist_ok=True)
+    (plan.folder / "study.yaml").write_text(
+        f"# As run; spectune {version('spectune')}. Corpus and space are told by their digests"
+        f" in state.json.\n{plan.config.to_yaml()}"
+    )
+    write_json(plan.folder / "space.json", dict(plan.space.plain))
+    write_json(plan.folder / "clips.json", _clips(plan.cached, plan.identity))
+    plan.task.write(plan.folder / "task.json")
+    write_json(plan.folder / "state.json", plan.state)
+
+
+def source_revision() -> str:
+    """Return the git revision of spectune's own source, or its version where it is installed."""
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return f"v{version('spectune')}"
+    return done.stdout.strip()
+
+
+def _baselines(config: StudyConfig, space: Space) -> dict[str, TrialSpec]:
+    if config.baselines is None:
+        return dict(space.baselines)
+    for name in config.baselines:
+        if name not in space.baselines:
+            raise InputError(
+                f"baselines: the space has no baseline {name!r}{nearest(name, space.baselines)};"
+                f" it has {', '.join(space.baselines) or 'none'}"
+            )
+    return {name: space.baselines[name] for name in config.baselines}
+
+
+def _fixed(config: StudyConfig) -> dict[str, Any]:
+    return {"fixed": config.fixed()}
+
+
+def _read_state(folder: Path) -> dict[str, Any] | None:
+    """Return `state.json`, or None where the study has not begun."""
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text())
+    except FileNotFoundError:
+        left = [p.name for p in folder.iterdir() if p.name != ".lock"] if folder.is_dir() else []
+        if left:
+            raise InputError(
+                f"{folder}: is not empty and is no study (no state.json, but {left[0]});"
+                f" choose another `name`"
+            ) from None
+        return None
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(state, dict) or state.get("format") != 1:
+        raise InputError(f"{path}: is not a state of this version")
+    return state
+
+
+def _check_same(folder: Path, before: dict[str, Any] | None, now: dict[str, Any]) -> None:
+    """Check that a study that has begun is still the same."""
+    if before is None:
+        return
+    what = {"name": "name", "space_digest": "search space", "corpus_digest": "corpus"}
+    problems = []
+    for key, value in now.items():
+        if key == "fixed":
+            was = before.get("fixed", {})
+            problems += [
+                f"`{k}` was {was.get(k)!r} and is now {v!r}"
+                for k, v in value.items()
+                if was.get(k) != v
+            ]
+        elif before.get(key) != value:
+            problems.append(f"its {what[key]} was another one")
+    if problems:
+        raise InputError(
+            f"{folder}: this study has begun and {'; '.join(problems)}; change it back, or give"
+            f" the new study another `name`"
+        )
+
+
+def _common_rate(corpus: Corpus) -> int:
+    """Return the most frequent sampling rate of the first hundred clips."""
+    from collections import Counter
+
+    import soundfile
+
+    rates: Counter[int] = Counter()
+    for clip in corpus.clips[:100]:
+        try:
+            rates[int(soundfile.info(clip.path).samplerate)] += 1
+        except (OSError, soundfile.SoundFileError):
+            continue  # told with all other unreadable files when they are decoded
+    return rates.most_common(1)[0][0] if rates else 16_000
+
+
+def _positions(corpus: Corpus, partition: str) -> tuple[int, ...]:
+    return tuple(i for i, clip in enumerate(corpus.clips) if clip.partition == partition)
+
+
+def _labels(corpus: Corpus, partition: str) -> tuple[int, ...]:
+    code = {name: i for i, name in enumerate(corpus.classes)}
+    return tuple(code[clip.label] for clip in corpus.partition(partition) if clip.label is not None)
+
+
+def _identity(cached: CachedCorpus, config: StudyConfig) -> Identity:
+    parts = {}
+    for name in PARTITIONS:
+        positions = _positions(cached.corpus, name)
+        if positions:
+            names = [cached.corpus.clips[i].file_name for i in positions]
+            digest = combine_digest(names, [cached.digests[i] for i in positions])
+            parts[name] = PartitionIdentity(digest, len(positions))
+    return Identity(cached.corpus.classes, config.protocol, 0, config.seed, parts)
+
+
+def _clips(cached: CachedCorpus, identity: Identity) -> dict[str, Any]:
+    """Return the content of `clips.json`."""
+    corpus = cached.corpus
+    partitions = {}
+    for name, part in identity.partitions.items():
+        rows = [
+            [clip.file_name, cached.digests[i], clip.label, clip.speaker]
+            for i, clip in enumerate(corpus.clips)
+            if clip.partition == name
+        ]
+        partitions[name] = {"digest": part.digest, "clips": rows}
+    about = {
+        "name": corpus.name,
+        "root": str(corpus.root),
+        "layout": corpus.layout,
+        "simulated": corpus.simulated,
+        "sampling_rate": cached.clips.sampling_rate,
+        "digest": cached.digest,
+        "info": dict(corpus.info),
+    }
+    return {"classes": list(corpus.classes), "corpus": about, "partitions": partitions}

@@ -1,0 +1,186 @@
+"""What a person sees while a study runs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
+
+__all__ = ["LineProgress", "LiveProgress", "Progress", "make_progress"]
+
+
+def percent(uar: float | None) -> str:
+    """Return a UAR as per cent with one decimal.
+
+    >>> percent(0.7312), percent(None)
+    ('73.1 %', '-')
+    """
+    return "-" if uar is None else f"{100 * uar:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as a person says them.
+
+    >>> duration(42), duration(135), duration(7300)
+    ('42 s', '2 min 15 s', '2 h 1 min')
+    """
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+class Progress:
+    """Counts; says nothing. Its kinds show what it counts.
+
+    Args:
+        hours: The budget of wall time, if there is one.
+    """
+
+    def __init__(self, *, hours: float | None = None) -> None:
+        self.hours = hours
+        self.total: int | None = None
+        self.states: dict[str, int] = {"complete": 0, "pruned": 0, "failed": 0}
+        self.before = 0
+        self.best: tuple[float, int, str] | None = None
+        self.running: dict[int, dict[str, Any]] = {}
+        self.started = time.monotonic()
+        self.elapsed = 0.0
+
+    def begin(self, n_finished: int, total: int | None) -> None:
+        """Say where the study stands."""
+        self.before, self.total = n_finished, total
+
+    @property
+    def done(self) -> int:
+        """Trials that have ended, earlier sessions included."""
+        return self.before + sum(self.states.values())
+
+    def trial_started(self, number: int, name: str, slot: int) -> None:
+        """A trial has begun, or begun again."""
+        self.running[number] = {"name": name, "slot": slot, "epoch": 0, "epochs": None, "uar": None}
+
+    def epoch(self, event: Mapping[str, Any]) -> None:
+        """A trial has finished an epoch."""
+        if (shown := self.running.get(event["number"])) is not None:
+            shown |= {
+                "epoch": event["epoch"], "epochs": event["epochs"], "uar": event["devel_uar"],
+            }  # fmt: skip
+
+    def trial_finished(self, result: Mapping[str, Any]) -> None:
+        """A trial has ended."""
+        self.running.pop(result["number"], None)
+        self.states[result["state"]] += 1
+        if result["uar"] is not None and (self.best is None or result["uar"] > self.best[0]):
+            self.best = (result["uar"], result["number"], result["name"])
+
+    def note(self, text: str) -> None:
+        """Something a person should know has happened."""
+
+    def tick(self, elapsed: float) -> None:
+        """Time goes by; `elapsed` are the study's seconds over all sessions."""
+        self.elapsed = elapsed
+
+    def end(self) -> None:
+        """The session is over."""
+
+    def left(self) -> str:
+        """Return the time left, from the rate of this session."""
+        bounds = []
+        ended = self.done - self.before
+        if self.total is not None and ended:
+            rate = (time.monotonic() - self.started) / ended
+            bounds.append(rate * max(0, self.total - self.done))
+        if self.hours is not None:
+            bounds.append(max(0.0, self.hours * 3600 - self.elapsed))
+        return f"about {duration(min(bounds))} left" if bounds else ""
+
+    def summary(self) -> str:
+        """Return the whole state as one line."""
+        of = f"/{self.total}" if self.total is not None else ""
+        parts = [f"{self.done}{of} trials"]
+        parts += [f"{n} {state}" for state, n in self.states.items() if n and state != "complete"]
+        if self.best:
+            parts.append(f"best {percent(self.best[0])} ({self.best[1]:03d} {self.best[2]})")
+        if left := self.left():
+            parts.append(left)
+        return ", ".join(parts)
+
+
+class LineProgress(Progress):
+    """A line per finished trial, for logs and pipes."""
+
+    def __init__(self, *, hours: float | None = None, out: TextIO | None = None) -> None:
+        super().__init__(hours=hours)
+        self.out = out or sys.stderr
+
+    def trial_finished(self, result: Mapping[str, Any]) -> None:
+        """Print the trial and the state of the study."""
+        super().trial_finished(result)
+        what = percent(result["uar"]) if result["state"] != "failed" else result["reason"]
+        line = f"trial {result['number']:03d} {result['name']}: {result['state']}, {what}"
+        print(f"{line} | {self.summary()}", file=self.out, flush=True)
+
+    def note(self, text: str) -> None:
+        """Print the note."""
+        print(text, file=self.out, flush=True)
+
+
+class LiveProgress(Progress):
+    """A live display on a terminal: the bar, the running trials, the best so far."""
+
+    def __init__(self, console: Console, *, hours: float | None = None) -> None:
+        super().__init__(hours=hours)
+        self.console = console
+        self.bars = Bars(
+            TextColumn("trials"), BarColumn(), MofNCompleteColumn(), TaskProgressColumn(),
+            console=console,
+        )  # fmt: skip
+        self.live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
+
+    def begin(self, n_finished: int, total: int | None) -> None:
+        """Start the display."""
+        super().begin(n_finished, total)
+        self.task = self.bars.add_task("trials", total=total, completed=n_finished)
+        self.live.start()
+
+    def trial_finished(self, result: Mapping[str, Any]) -> None:
+        """Move the bar."""
+        super().trial_finished(result)
+        self.bars.update(self.task, completed=self.done)
+        if result["state"] == "failed":
+            self.note(f"trial {result['number']:03d} {result['name']} failed: {result['reason']}")
+
+    def note(self, text: str) -> None:
+        """Print above the display."""
+        self.console.print(Text(text))
+
+    def end(self) -> None:
+        """Leave the last picture on the screen."""
+        self.live.stop()
+
+    def _render(self) -> Group:
+        table = Table(box=None, pad_edge=False, show_header=bool(self.running))
+        for column in ("slot", "trial", "epoch", "devel UAR"):
+            table.add_column(column, style="dim" if column == "slot" else "")
+        for number, shown in sorted(self.running.items(), key=lambda item: item[1]["slot"]):
+            epochs = f"{shown['epoch']}/{shown['epochs'] or '?'}"
+            name = Text(f"{number:03d} {shown['name']}")
+            table.add_row(str(shown["slot"]), name, epochs, percent(shown["uar"]))
+        return Group(self.bars, table, Text(self.summary(), style="bold"))
+
+
+def make_progress(*, hours: float | None) -> Progress:
+    """Return the live display on a terminal, lines elsewhere."""
+    console = Console(stderr=True)
+    return LiveProgress(console, hours=hours) if console.is_terminal else LineProgress(hours=hours)

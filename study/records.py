@@ -1,0 +1,131 @@
+"""What of a trial goes to MLflow: names, metrics, tags and artifacts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from search_spaces.spec import SCALES, TrialSpec
+from study.metrics import confusion_matrix, recall_per_class
+from study.opening import Plan
+from study.tables import predictions_csv
+from study.tracking import TrackedTrial
+from study.trial_folder import TrialFolder
+
+__all__ = [
+    "epoch_metrics",
+    "final_artifacts",
+    "final_metrics",
+    "result_tags",
+    "tracked_trial",
+    "trial_tags",
+]
+
+METRICS = {
+    "devel_uar": "devel/uar",
+    "train_loss": "train/loss",
+    "seconds": "time/epoch_s",
+    "lr": "train/lr",
+    "peak_memory_gb": "gpu/memory_peak_gb",
+}
+
+
+def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of an `epoch` event under the names they have in MLflow."""
+    return {name: event[key] for key, name in METRICS.items() if event.get(key) is not None}
+
+
+def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
+    """Return the metrics of a trial that has ended."""
+    values = {
+        "devel/uar_best": result["uar"],
+        "best_epoch": result["best_epoch"],
+        "time/trial_s": result["seconds"],
+        "model/parameters": result["n_parameters"],
+    }
+    return {name: float(value) for name, value in values.items() if value is not None}
+
+
+def trial_tags(spec: TrialSpec, *, origin: str) -> dict[str, str]:
+    """Return what runs can be filtered by from their start."""
+    baseline = origin.removeprefix("baseline:") if origin.startswith("baseline:") else ""
+    return {
+        "scale": SCALES.name_of(spec.scale),
+        "channels": f"{len(spec.channels.windows)}",
+        "backbone": spec.label.split()[-1],
+        "family": spec.family,
+        "origin": origin,
+        "baseline": baseline,
+        "spec_digest": spec.digest,
+        "seed": str(spec.seed),
+    }
+
+
+def result_tags(result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is known of a run once it has ended."""
+    tags = {"spectune.attempt": str(result["attempt"])}
+    return tags | ({"reason": result["reason"]} if result["reason"] else {})
+
+
+def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return spec, confusion matrix and the best epoch's probabilities as files of a run."""
+    artifacts: dict[str, Any] = {
+        "spec.json": folder.path / "spec.json",
+        "result.json": folder.path / "result.json",
+        "log.txt": folder.attempt(result["attempt"]) / "log.txt",
+    }
+    devel = folder.attempt(result["attempt"]) / "devel.npy"
+    if result["uar"] is not None and devel.exists():
+        probabilities = np.load(devel, allow_pickle=False)[result["best_epoch"] - 1]
+        labels = np.array(plan.task.labels["devel"])
+        classes = plan.task.classes
+        guesses = probabilities.argmax(1)
+        codes = np.arange(len(classes))
+        artifacts["confusion_matrix.json"] = {
+            "labels": list(classes),
+            "rows": "label",
+            "columns": "prediction",
+            "confusion_matrix": confusion_matrix(labels, guesses, codes).tolist(),
+            "recall": [
+                None if np.isnan(r) else float(r) for r in recall_per_class(labels, guesses, codes)
+            ],
+        }
+        clips = plan.cached.corpus.partition("devel")
+        artifacts["predictions_devel.csv"] = predictions_csv(
+            [clip.file_name for clip in clips],
+            [clip.label or "" for clip in clips],
+            classes,
+            probabilities.astype(np.float64),
+        )
+    return {name: content for name, content in artifacts.items() if _there(content)}
+
+
+def _there(content: Any) -> bool:
+    return not hasattr(content, "exists") or bool(content.exists())
+
+
+def tracked_trial(plan: Plan, folder: TrialFolder) -> TrackedTrial:
+    """Return what MLflow should hold of a trial, as read from its folder."""
+    from search_spaces.suggesters import flat_parameters
+
+    spec, result, events = folder.spec(), folder.result(), folder.events()
+    epochs = {e["epoch"]: e for e in events if e.get("event") == "epoch"}
+    ends = [e["time"] for e in events if e.get("event") == "end"]
+    starts = [e["time"] for e in events if e.get("event") == "start"]
+    if result is None:
+        return TrackedTrial(folder.number, spec.label, "running", flat_parameters(spec))
+    return TrackedTrial(
+        folder.number,
+        spec.label,
+        result["state"],
+        flat_parameters(spec),
+        {n: epoch_metrics(e) for n, e in epochs.items()},
+        final_metrics(result),
+        trial_tags(spec, origin=folder.origin()) | result_tags(result),
+        final_artifacts(plan, folder, result),
+        min(starts, default=None),
+        max(ends, default=None),
+        {n: e["time"] for n, e in epochs.items()},
+    )

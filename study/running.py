@@ -1,0 +1,264 @@
+"""`spectune run`: one session of a study, from its lock to its report."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import FrameType
+
+from runners.device import default_slots
+from runners.local import LocalEngine
+from study.config import StudyConfig
+from study.coordinator import Coordinator, Outcome
+from study.fusion import Fusion, fuse, read_library, write_fusion
+from study.lock import StudyLock
+from study.opening import Plan, plan_study, write_study
+from study.progress import Progress, duration, make_progress, percent
+from study.records import tracked_trial
+from study.results import StudyResults, read_results
+from study.sampling import Sampling
+from study.tracking import NullTracker, Tracker, TrackingStore, escape_markdown, resolve_tracking
+from study.trial_folder import trial_folders, write_json
+
+__all__ = ["ensemble_study", "run_study", "tracking_store"]
+
+EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
+
+Echo = Callable[[str], None]
+
+
+def run_study(
+    config: StudyConfig,
+    *,
+    base: Path,
+    echo: Echo = print,
+    progress: Progress | None = None,
+    report: Callable[[Path], Path] | None = None,
+) -> int:
+    """Launch a study, or go on with it; ends with fusion, leaderboard and report.
+
+    Args:
+        config: The study.
+        base: Folder that its paths are relative to.
+        echo: Prints a line.
+        progress: What is shown meanwhile; by default what suits the terminal.
+        report: Writes the report of a results folder (`reports.page.write_report`).
+
+    Returns:
+        The exit code.
+
+    Raises:
+        InputError: If anything the user gave is wrong; nothing is written then.
+    """
+    plan = plan_study(config, base=base, progress=_decoding(echo))
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    with StudyLock(plan.folder):
+        write_study(plan)
+        echo(plan.cached.summary())
+        echo(_opening(plan))
+        tracker = open_tracker(plan)
+        try:
+            outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
+            results = read_results(plan.folder)
+            fusion = (
+                ensemble_study(plan, results, tracker) if outcome.state != "interrupted" else None
+            )
+            _describe(tracker, plan, results, fusion)
+        except BaseException:
+            tracker.close("failed", drain_s=5.0)
+            raise
+        ends = {"finished": "finished", "interrupted": "killed", "faulty": "failed"}
+        left = tracker.close(ends[outcome.state])  # type: ignore[arg-type]
+        if left:
+            echo(f"MLflow: {left}; `spectune reconcile` writes it from the trial folders")
+        if report is not None and outcome.state != "interrupted":
+            report(plan.folder)
+    _closing(plan, results, fusion, outcome, echo)
+    return {"finished": EXIT_DONE, "interrupted": EXIT_INTERRUPTED}.get(outcome.state, EXIT_FAULTY)
+
+
+def _run(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:
+    config = plan.config
+    sampling = open_sampling(plan)
+    devices = default_slots()
+    if config.slots is not None:
+        devices = [devices[i % len(devices)] for i in range(config.slots)]
+    engine = LocalEngine(devices, hang_s=config.hang_minutes * 60)
+    coordinator = Coordinator(plan, sampling, engine, tracker, progress)
+    with _interruptible(coordinator):
+        try:
+            return coordinator.run()
+        finally:
+            progress.end()
+
+
+def open_sampling(plan: Plan) -> Sampling:
+    """Open the Optuna study of a plan."""
+    storage = plan.config.storage or f"sqlite:///{plan.folder / 'optuna.db'}"
+    return Sampling(
+        storage,
+        name=f"{plan.config.name}-{plan.space.digest}",
+        space=plan.space,
+        baselines=plan.baselines,
+        seed=plan.config.seed,
+        pruning=plan.config.pruning,
+    )
+
+
+def tracking_store(state: dict[str, object]) -> TrackingStore | None:
+    """Return the MLflow store that a study was first run on."""
+    noted = state.get("mlflow")
+    if not isinstance(noted, dict):
+        return None
+    return TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
+
+
+def open_tracker(plan: Plan) -> Tracker:
+    """Open the study's MLflow run, the same store at each session, and reconcile it."""
+    if not plan.config.tracking:
+        return NullTracker()
+    logging.getLogger("study").addHandler(logging.StreamHandler())
+    store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
+    noted = plan.state.get("mlflow") or {}
+    tracker = Tracker.open(
+        store,
+        experiment=plan.config.experiment or plan.config.name,
+        study_id=plan.state["id"],
+        run_name=f"study {plan.config.name}",
+        run_id=noted.get("run_id"),
+        params={"study": plan.config.model_dump(mode="json", exclude={"space"})},
+        tags={
+            "mlflow.source.git.commit": plan.state["revision"],
+            "spectune.version": version("spectune"),
+            "spectune.space_digest": plan.space.digest,
+            "spectune.simulated": str(plan.cached.corpus.simulated).lower(),
+        },
+        dataset={
+            "digest": plan.cached.digest[:32],
+            "name": plan.cached.corpus.name,
+            "source": str(plan.cached.corpus.root),
+            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
+        },
+    )
+    plan.state["mlflow"] = {
+        "tracking_uri": store.tracking_uri,
+        "artifact_root": store.artifact_root,
+        "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
+        "run_id": tracker.run_id or noted.get("run_id"),
+    }
+    write_json(plan.folder / "state.json", plan.state)
+    folders = trial_folders(plan.trials)
+    if folders:
+        tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
+    return tracker
+
+
+def ensemble_study(plan: Plan, results: StudyResults, tracker: Tracker) -> Fusion | None:
+    """Select the fusion, write it and log it; None where there is nothing to select from."""
+    library = read_library(results)
+    if library is None:
+        return None
+    config = plan.config.ensemble
+    fusion = fuse(library, max_members=config.max_members, seed=config.seed)
+    folder = write_fusion(fusion, results)
+    record = fusion.record
+    references = record["references"]
+    tracker.log_fusion(
+        "fusion",
+        {"method": record["method"], "n_candidates": record["n_candidates"],
+         "max_members": config.max_members, "seed": config.seed},
+        {
+            "devel/uar": record["uar"],
+            "devel/uar_best_single": references["best_single"]["uar"],
+            "devel/uar_uniform": references["uniform"]["uar"],
+            "devel/uar_top_k": references["top_k"]["uar"],
+        },
+        record["trajectory"],
+        {path.name: path for path in sorted(folder.iterdir())},
+        [member["trial"] for member in record["members"]],
+    )  # fmt: skip
+    return fusion
+
+
+@contextmanager
+def _interruptible(coordinator: Coordinator) -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM end the session after the event at hand; a second one at once."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if coordinator.interrupted:
+            raise KeyboardInterrupt
+        coordinator.interrupted = True
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _decoding(echo: Echo) -> Callable[[int, int], None]:
+    """Return a progress of decoding that says something at each tenth of a large corpus."""
+    told = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told
+        tenth = 10 * done // max(total, 1)
+        if total >= 2000 and tenth > told:
+            told = tenth
+            echo(f"decoding: {done} of {total} files")
+
+    return progress
+
+
+def _opening(plan: Plan) -> str:
+    done = len([f for f in trial_folders(plan.trials) if f.result() is not None])
+    how = f"goes on after {done} finished trials" if plan.resumed else "begins"
+    budget = plan.config.budget
+    bounds = [
+        f"{budget.trials} trials" if budget.trials else "",
+        f"{budget.hours:g} h" if budget.hours else "",
+    ]
+    return f"study {plan.config.name} {how}: {' or '.join(filter(None, bounds))} in {plan.folder}"
+
+
+def _describe(tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusion | None) -> None:
+    """Put the leaderboard and the fusion into the parent run's description."""
+    lines = [f"**{escape_markdown(plan.config.name)}**: {len(results.ranked)} ranked trials", ""]
+    if fusion is not None:
+        lines += [f"Fusion: {percent(fusion.selection.uar)} devel UAR (apparent)", ""]
+    lines += ["| trial | system | devel UAR |", "|---|---|---|"]
+    lines += [
+        f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"
+        for t in results.ranked[:20]
+    ]
+    lines += ["", f"Report: {escape_markdown(str(plan.folder / 'report.html'))}"]
+    tracker.describe("\n".join(lines))
+
+
+def _closing(
+    plan: Plan, results: StudyResults, fusion: Fusion | None, outcome: Outcome, echo: Echo
+) -> None:
+    """Say what came of the session and where it is."""
+    if outcome.state == "interrupted":
+        echo("interrupted; the same command goes on")
+        return
+    if outcome.state == "faulty":
+        echo(f"stopped: {outcome.reason}; see the log.txt of the attempts in {plan.trials}")
+    if fusion is None:
+        echo("no trial has ended with a result")
+        return
+    echo(fusion.table())
+    if plan.cached.corpus.simulated:
+        echo("simulated corpus: no figure here may stand beside one of the real task")
+    counts = results.count()
+    said = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    echo(f"{said}; {duration(plan.state['elapsed_s'])} in all")
+    echo(f"report: {plan.folder / 'report.html'}")
+    store = tracking_store(plan.state)
+    if store is not None:
+        echo(f"runs: spectune ui {plan.folder}, or `mlflow ui` in the folder of {store.label}")

@@ -1,0 +1,181 @@
+"""Optuna, behind what the coordinator asks of it: the next spec, a verdict, an end told.
+
+Only the coordinator's process writes the study. The sampler is made anew for each trial from a
+hash of the study's seed and the trial's number, so that a resumed study suggests what an
+undisturbed one would have.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
+from optuna.samplers import TPESampler
+from optuna.trial import Trial, TrialState
+
+from search_spaces.space import Space
+from search_spaces.spec import TrialSpec
+from study.config import Pruning
+
+__all__ = ["EIGHTHS", "Asked", "Sampling", "derive_seed", "rungs"]
+
+EIGHTHS = 8
+STARTUP_TRIALS = 10  # drawn at random before the model is trusted
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+Asked = tuple[int, TrialSpec, str]  # number, spec, origin
+
+
+def derive_seed(seed: int, number: int) -> int:
+    """Return the seed of a trial, a hash of the study's seed and the trial's number.
+
+    >>> derive_seed(0, 1) != derive_seed(1, 0)
+    True
+    """
+    digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def rungs(epochs: int) -> dict[int, int]:
+    """Return the epochs after which a trial is judged: epoch -> eighth of its schedule.
+
+    The last eighth is the end, where there is nothing left to prune.
+
+    >>> rungs(8), rungs(4)
+    ({1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}, {1: 2, 2: 4, 3: 6})
+    """
+    found = {-(-eighth * epochs // EIGHTHS): eighth for eighth in range(1, EIGHTHS)}
+    return {epoch: eighth for epoch, eighth in found.items() if epoch < epochs}
+
+
+def make_pruner(pruning: Pruning) -> BasePruner:
+    """Return the pruner of a configuration."""
+    if not pruning.enabled:
+        return NopPruner()
+    median = MedianPruner(
+        n_startup_trials=pruning.startup_trials,
+        n_warmup_steps=round(pruning.warmup * EIGHTHS),
+    )
+    if not pruning.patience:
+        return median
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return PatientPruner(median, patience=pruning.patience)
+
+
+class Sampling:
+    """An Optuna study with one writer.
+
+    Args:
+        storage: Optuna storage URL.
+        name: Of the Optuna study; it bears the space's digest, since a categorical's choices
+            cannot change within one.
+        space: What may be chosen.
+        baselines: Specs to try first, by name, in order.
+        seed: The study's.
+        pruning: When to stop a trial early.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        *,
+        name: str,
+        space: Space,
+        baselines: Mapping[str, TrialSpec],
+        seed: int,
+        pruning: Pruning,
+    ) -> None:
+        self.study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            direction="maximize",
+            pruner=make_pruner(pruning),
+            load_if_exists=True,
+        )
+        self.space = space
+        self.baselines = dict(baselines)
+        self.seed = seed
+        self.trials: dict[int, Trial] = {}
+
+    def ask(self) -> Asked:
+        """Return the next trial."""
+        number = len(self.study.get_trials(deepcopy=False))
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if waiting:  # enqueued before a kill, and not yet asked for
+            number = waiting[0].number
+        elif number < len(self.baselines):
+            parameters = self.space.parameters(list(self.baselines.values())[number])
+            if parameters is not None:
+                self.study.enqueue_trial(parameters)
+        self._reseed(number)
+        trial = self.study.ask()
+        return self._take(trial)
+
+    def running(self) -> list[int]:
+        """Return the trials that were asked for and not told."""
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        return [trial.number for trial in trials]
+
+    def numbers(self) -> set[int]:
+        """Return the trials that Optuna knows."""
+        return {trial.number for trial in self.study.get_trials(deepcopy=False)}
+
+    def again(self, number: int) -> Asked:
+        """Take up a trial that was asked for in an earlier process; the same spec comes of it."""
+        self._reseed(number)
+        trial_id = self.study.get_trials(deepcopy=False)[number]._trial_id
+        return self._take(Trial(self.study, trial_id))
+
+    def _reseed(self, number: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            self.study.sampler = TPESampler(
+                seed=derive_seed(self.seed, number),
+                n_startup_trials=STARTUP_TRIALS,
+                multivariate=True,
+                group=True,
+                warn_independent_sampling=False,
+            )
+
+    def _take(self, trial: Trial) -> Asked:
+        number = trial.number
+        self.trials[number] = trial
+        seed = derive_seed(self.seed, number)
+        names = list(self.baselines)
+        if number < len(names):
+            spec = self.baselines[names[number]]
+            if self.space.parameters(spec) is not None:
+                spec = self.space.suggest(trial)
+            plain = spec.to_dict() | {"seed": seed}
+            return number, TrialSpec.from_dict(plain), f"baseline:{names[number]}"
+        return number, self.space.suggest(trial, seed=seed), "sampler"
+
+    def report(self, number: int, *, step: int, uar: float) -> bool:
+        """Report the devel UAR at an eighth of the schedule; return whether to prune."""
+        trial = self.trials[number]
+        trial.report(uar, step)
+        return trial.should_prune()
+
+    def tell(self, number: int, *, state: str, uar: float | None, memory: bool = False) -> None:
+        """Tell the end of a trial, once; a trial told before is left as it is.
+
+        Out of memory is told as pruned with a violated constraint: the sampler learns to keep
+        away, while it does not see a failure.
+        """
+        trial = self.trials.pop(number, None)
+        if memory and trial is not None:
+            trial.set_constraint("memory", 1.0)
+            state = "pruned"
+        ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
+        self.study.tell(
+            number if trial is None else trial,
+            uar if state == "complete" else None,
+            state=ends.get(state, TrialState.FAIL),
+            skip_if_finished=True,
+        )
