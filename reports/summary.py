@@ -41,9 +41,12 @@ def summary(results: StudyResults) -> Summary:
 def _verdict(results: StudyResults) -> tuple[str, str]:
     best, ensemble, counts = results.best, results.ensemble, results.count()
     chance = f" Chance is {percent(1 / len(results.classes))}." if results.classes else ""
+    chosen = (
+        "the epoch and the trial" if ensemble is None else "the epoch, the trial and the members"
+    )
     caution = (
-        "Apparent: devel chose the epoch, the trial and the members, so this UAR is optimistic "
-        "and says nothing yet about new speakers."
+        f"Apparent: devel chose {chosen}, so this UAR is optimistic and says nothing yet about new "
+        "speakers."
     )
     if best is None or best.uar is None:
         if not results.trials:
