@@ -201,7 +201,7 @@ def _probabilities(
             raise InputError(
                 f"{path}:{index + 2}: the probabilities of a clip must sum to 1, got {total:.4g}."
             )
-    return (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float32)
 
 
 def _probability(path: Path, line: int, column: str, text: str) -> float:

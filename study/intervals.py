@@ -128,8 +128,17 @@ def interval_of_counts(
     level: float = 0.95,
     n_resamples: int = 5000,
     seed: int = 0,
+    widen: float = 1.0,
 ) -> Interval:
     """As `interval`, of counts per speaker (hits may be fractions, averages over repetitions).
+
+    Args:
+        counts: Hits and clips per speaker and class.
+        method: As in `interval`.
+        level: As in `interval`.
+        n_resamples: As in `interval`.
+        seed: As in `interval`.
+        widen: Factor on the standard error, for what resampling speakers does not see.
 
     Raises:
         ValueError: When an option is out of range.
@@ -144,7 +153,13 @@ def interval_of_counts(
     weights = _draw_speakers(strata, counts.totals, n_resamples, np.random.default_rng(seed))
     replicates = uar_of_counts(weights @ counts.hits, weights @ counts.totals)
     tails = _tails(
-        method, level, replicates, uar, n=n_speakers, influence=_speaker_influence(counts, strata)
+        method,
+        level,
+        replicates,
+        uar,
+        n=n_speakers,
+        influence=_speaker_influence(counts, strata),
+        widen=widen,
     )
     low, high = np.quantile(replicates, tails)
     return Interval(uar, float(low), float(high), level, method, n, n_speakers)
@@ -190,20 +205,22 @@ def _tails(
     *,
     n: int,
     influence: Sequence[NDArray[np.float64]],
+    widen: float = 1.0,
 ) -> NDArray[np.float64]:
     """Which quantiles of the replicates are the bounds."""
     from scipy import stats
 
     half = (1 - level) / 2
     sides = np.array([half, 1 - half])
-    if method == "percentile":
-        return sides
     if method == "expanded":
-        widened = np.sqrt(n / max(n - 1, 1)) * stats.t.ppf(sides, max(n - 1, 1))
+        widened = widen * np.sqrt(n / max(n - 1, 1)) * stats.t.ppf(sides, max(n - 1, 1))
         return np.asarray(stats.norm.cdf(widened))
+    sides = stats.norm.cdf(widen * stats.norm.ppf(sides))
+    if method == "percentile":
+        return np.asarray(sides)
     below = np.mean(replicates < uar) + np.mean(replicates == uar) / 2
     if not 0 < below < 1:
-        return sides
+        return np.asarray(sides)
     shift = stats.norm.ppf(below)
     third = sum(float((u**3).sum()) for u in influence)
     second = sum(float((u**2).sum()) for u in influence)

@@ -4,7 +4,7 @@
 
 Every repetition draws a world, devel speakers and a search over trials with learning curves and
 pruning; fits the fusion on devel; and compares the apparent, nested and out-of-bag UAR with the
-fitted fusion's UAR on 1,000 new speakers. Finished repetitions are lines of the file; the same
+fitted fusion's UAR on 4,000 new speakers. Finished repetitions are lines of the file; the same
 command goes on where it stopped, and prints the table of what there is.
 """
 
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from study import ensemble
 from study.fusion_methods import METHODS
-from study.honest import out_of_bag_uar
+from study.honest import nested_interval, out_of_bag_uar
 from study.honest_folds import bootstrap_splits, fold_splits, held_out_hits
 from study.honest_library import library_of
 from study.intervals import interval_of_counts
@@ -37,7 +37,7 @@ __all__ = ["main", "repetition", "settings"]
 
 CLIPS_PER_SPEAKER = 20
 N_TRIALS = 30
-NEW_SPEAKERS = 1000
+NEW_SPEAKERS = 4000
 BAG_SPEAKERS = 20  # out of bag is slow: only at this number of speakers
 N_RESAMPLES = 10
 
@@ -87,19 +87,22 @@ def repetition(kind: Search, n_speakers: int, seed: int) -> dict[str, Any]:
         "single_apparent": fitted["best_single"].uar,
         "single_nested": _uar(counts["best_single"]),
         "single_truth": truths["best_single"],
-        "intervals": _intervals(counts["bagged_greedy"], seed),
+        "intervals": _nested_intervals(counts["bagged_greedy"], seed),
+        "single_intervals": _nested_intervals(counts["best_single"], seed),
         "fixed_intervals": _intervals(fixed, seed),
         "fixed_truth": _truth(world, new, trials, np.array([last]), alone),
     }
 
 
-def settings(repetitions: int, speakers: Sequence[int]) -> Iterator[tuple[Search, int, int]]:
+def settings(
+    repetitions: int, speakers: Sequence[int], *, first: int = 0
+) -> Iterator[tuple[Search, int, int]]:
     """Every repetition to do, all settings in turn: search, number of speakers, seed.
 
     The random search, which shows selection without the search's own bias, is simulated at 20
     speakers alone.
     """
-    for number in range(repetitions):
+    for number in range(first, first + repetitions):
         for n_speakers in speakers:
             yield "adaptive", n_speakers, number
             if n_speakers == BAG_SPEAKERS:
@@ -133,6 +136,12 @@ def _intervals(counts: SpeakerCounts, seed: int) -> dict[str, list[float | None]
     return {name: [value.low, value.high] for name, value in found.items()}
 
 
+def _nested_intervals(counts: SpeakerCounts, seed: int) -> dict[str, list[float | None]]:
+    """Those over speakers alone, and the one that is told: widened for the choice."""
+    told = nested_interval(counts, seed=seed)
+    return {"told": [told.low, told.high], **_intervals(counts, seed)}
+
+
 def _read(path: Path) -> list[dict[str, Any]]:
     """Finished repetitions; a last line that was cut off by a kill is left out."""
     rows = []
@@ -151,6 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m study.simulation", description="Bias and coverage of the honest value."
     )
     parser.add_argument("--repetitions", type=int, default=500, help="per setting")
+    parser.add_argument("--first", type=int, default=1000, help="seed of the first repetition")
     parser.add_argument("--speakers", type=int, nargs="+", default=[5, 10, 15, 20, 40])
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; resumed when there")
@@ -163,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with options.out.open("a", encoding="utf-8") as file:
         if rows:
             file.write("\n")  # ends a line that a kill cut off; empty lines are skipped
-        for setting in settings(options.repetitions, options.speakers):
+        for setting in settings(options.repetitions, options.speakers, first=options.first):
             if time.monotonic() > end:
                 break
             if setting in done or setting[2] % parts != part - 1:

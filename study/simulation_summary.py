@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from study.intervals import IntervalMethod
 __all__ = ["INTERVALS", "Summary", "summarise", "table"]
 
 INTERVALS: tuple[IntervalMethod, ...] = ("percentile", "expanded", "bca")
+TOLD = "told"  # the interval of the honest value as users see it
 
 
 class Summary(NamedTuple):
@@ -29,6 +30,7 @@ class Summary(NamedTuple):
     single_apparent: float
     single_nested: float
     coverage: dict[str, float]
+    single_coverage: float
     fixed_coverage: dict[str, float]
     width: float
 
@@ -43,30 +45,35 @@ def summarise(rows: Iterable[Mapping[str, Any]]) -> list[Summary]:
 
 def table(summaries: Sequence[Summary]) -> str:
     """Markdown; UAR and biases in points (per cent), coverage in per cent."""
-    head = (
-        "| search | speakers | repetitions | true UAR | apparent bias | nested bias (± SE) "
-        "| nested SD | out-of-bag bias | best single: apparent, nested bias "
-        "| coverage: percentile / expanded / BCa | width | fixed predictor: the same |"
-    )
-    lines = [head, "|" + "---|" * 12]
-    for s in summaries:
-        bag = "" if s.out_of_bag is None else f"{100 * s.out_of_bag:+.2f}"
-        cells = [
-            s.search,
-            str(s.n_speakers),
-            str(s.repetitions),
-            f"{100 * s.truth:.1f}",
-            f"{100 * s.apparent:+.2f}",
-            f"{100 * s.nested:+.2f} ± {100 * s.nested_se:.2f}",
-            f"{100 * s.nested_sd:.2f}",
-            bag,
-            f"{100 * s.single_apparent:+.2f}, {100 * s.single_nested:+.2f}",
-            " / ".join(f"{100 * s.coverage[name]:.1f}" for name in INTERVALS),
-            f"{100 * s.width:.1f}",
-            " / ".join(f"{100 * s.fixed_coverage[name]:.1f}" for name in INTERVALS),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
+    columns: dict[str, Callable[[Summary], str]] = {
+        "search": lambda s: s.search,
+        "speakers": lambda s: str(s.n_speakers),
+        "repetitions": lambda s: str(s.repetitions),
+        "true UAR": lambda s: f"{100 * s.truth:.1f}",
+        "apparent bias": lambda s: f"{100 * s.apparent:+.2f}",
+        "**nested bias** ± SE": lambda s: f"{100 * s.nested:+.2f} ± {100 * s.nested_se:.2f}",
+        "nested SD": lambda s: f"{100 * s.nested_sd:.2f}",
+        "out-of-bag bias": lambda s: _points(s.out_of_bag),
+        "best single: apparent, nested bias": lambda s: (
+            f"{_points(s.single_apparent)}, {_points(s.single_nested)}"
+        ),
+        "**coverage**": lambda s: f"{100 * s.coverage[TOLD]:.1f}",
+        "width": lambda s: f"{100 * s.width:.1f}",
+        "best single coverage": lambda s: f"{100 * s.single_coverage:.1f}",
+        "percentile / expanded / BCa without widening": lambda s: _several(s.coverage),
+        "the same of a fixed predictor": lambda s: _several(s.fixed_coverage),
+    }
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    lines += [f"| {' | '.join(cell(s) for cell in columns.values())} |" for s in summaries]
     return "\n".join(lines)
+
+
+def _points(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:+.2f}"
+
+
+def _several(coverage: Mapping[str, float]) -> str:
+    return " / ".join(f"{100 * coverage[name]:.1f}" for name in INTERVALS)
 
 
 def _summary(kind: str, n_speakers: int, rows: Sequence[Mapping[str, Any]]) -> Summary:
@@ -76,7 +83,7 @@ def _summary(kind: str, n_speakers: int, rows: Sequence[Mapping[str, Any]]) -> S
     errors = np.array([row["nested"] - row["truth"] for row in rows])
     bags = [row["out_of_bag"] - row["truth"] for row in rows if row["out_of_bag"] is not None]
     spread = float(errors.std(ddof=1)) if len(rows) > 1 else float("nan")
-    widths = [row["intervals"]["expanded"][1] - row["intervals"]["expanded"][0] for row in rows]
+    widths = [row["intervals"][TOLD][1] - row["intervals"][TOLD][0] for row in rows]
     return Summary(
         search=kind,
         n_speakers=n_speakers,
@@ -89,14 +96,17 @@ def _summary(kind: str, n_speakers: int, rows: Sequence[Mapping[str, Any]]) -> S
         out_of_bag=float(np.mean(bags)) if bags else None,
         single_apparent=bias("single_apparent", "single_truth"),
         single_nested=bias("single_nested", "single_truth"),
-        coverage=_coverage(rows, "intervals", "truth"),
-        fixed_coverage=_coverage(rows, "fixed_intervals", "fixed_truth"),
+        coverage=_coverage(rows, "intervals", "truth", (TOLD, *INTERVALS)),
+        single_coverage=_coverage(rows, "single_intervals", "single_truth", (TOLD,))[TOLD],
+        fixed_coverage=_coverage(rows, "fixed_intervals", "fixed_truth", INTERVALS),
         width=float(np.mean(widths)),
     )
 
 
-def _coverage(rows: Sequence[Mapping[str, Any]], key: str, truth: str) -> dict[str, float]:
+def _coverage(
+    rows: Sequence[Mapping[str, Any]], key: str, truth: str, names: Sequence[str]
+) -> dict[str, float]:
     return {
         name: float(np.mean([row[key][name][0] <= row[truth] <= row[key][name][1] for row in rows]))
-        for name in INTERVALS
+        for name in names
     }

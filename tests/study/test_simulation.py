@@ -46,7 +46,7 @@ def test_the_command_goes_on_where_it_was_killed(tmp_path, capsys):
     path.write_text(path.read_text() + '{"search": "adap')
     simulation.main(["--repetitions", "2", *options])
     rows = [json.loads(x) for x in path.read_text().splitlines() if x and x[-1] == "}"]
-    assert [row["seed"] for row in rows] == [0, 1]
+    assert [row["seed"] for row in rows] == [1000, 1001]
     assert "| adaptive | 5 | 2 |" in capsys.readouterr().out
 
 
@@ -61,16 +61,23 @@ def test_summaries_are_means_of_estimate_minus_truth():
         "search": "random", "n_speakers": 20, "apparent": 0.8, "truth": 0.7, "out_of_bag": None,
         "single_apparent": 0.7, "single_nested": 0.6, "single_truth": 0.6, "fixed_truth": 0.5,
     }  # fmt: skip
-    bounds = {
-        "percentile": [0.6, 0.69], "expanded": [0.6, 0.8], "bca": [0.71, 0.8],
-    }  # fmt: skip
+    bounds = {"percentile": [0.6, 0.69], "expanded": [0.6, 0.8], "bca": [0.71, 0.8]}
+    nested = {"told": [0.5, 0.8], **bounds}
     rows = [
-        {**base, "nested": nested, "intervals": bounds, "fixed_intervals": bounds}
-        for nested in (0.69, 0.73)
+        {
+            **base,
+            "nested": uar,
+            "intervals": nested,
+            "single_intervals": nested,
+            "fixed_intervals": bounds,
+        }
+        for uar in (0.69, 0.73)
     ]
     (summary,) = summarise(rows)
     assert summary.apparent == pytest.approx(0.1)
     assert summary.nested == pytest.approx(0.01)
-    assert summary.coverage == {"percentile": 0, "expanded": 1, "bca": 0}
+    assert summary.coverage == {"told": 1, "percentile": 0, "expanded": 1, "bca": 0}
+    assert summary.fixed_coverage == {"percentile": 0, "expanded": 0, "bca": 0}
+    assert summary.single_coverage == 1
     assert summary.out_of_bag is None
-    assert summary.width == pytest.approx(0.2)
+    assert summary.width == pytest.approx(0.3)
