@@ -11,7 +11,8 @@ what that leaves.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -69,6 +70,10 @@ class HonestValue:
     def optimism(self) -> float:
         """By how much the apparent value flatters, as far as re-choosing can show it."""
         return self.apparent - self.nested.uar
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `ensemble.json`, MLflow and the bundle, the sentence among them."""
+        return {**asdict(self), "optimism": self.optimism, "sentence": self.sentence()}
 
     def sentence(self) -> str:
         """The value in words, for the terminal, MLflow, the report and the bundle."""

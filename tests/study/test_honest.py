@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +11,9 @@ from study import honest
 from study.fusion_methods import METHODS
 from study.honest_folds import bootstrap_splits, fold_splits, held_out_hits
 from study.honest_library import library_of
+from study.intervals import interval_of_counts
 from study.metrics import uar_of_probabilities
+from study.speaker_counts import count_by_speaker
 
 
 def study_of(n_speakers=8, per_speaker=12, n_trials=6, signal=0.0, seed=0):
@@ -138,6 +142,23 @@ def test_the_sentence_tells_both_values_the_reference_and_the_gain():
     assert f"{abs(100 * value.gain):.1f} points (standard error" in text
     assert value.optimism == value.apparent - value.nested.uar
     assert value.gain == pytest.approx(value.nested.uar - value.single.uar)
+
+
+def test_the_value_survives_json_with_its_sentence():
+    value = honest.estimate(*study_of(signal=0.5), n_resamples=2)
+    record = value.to_json()
+    assert json.loads(json.dumps(record)) == record
+    assert record["nested"]["low"] == value.nested.low
+    assert record["sentence"] == value.sentence()
+
+
+def test_the_honest_interval_is_wider_than_that_of_a_fixed_predictor():
+    _, labels, speakers = study_of(n_speakers=12)
+    hits = np.random.default_rng(0).random(labels.size) < 0.4 + 0.04 * speakers
+    counts = count_by_speaker(labels, hits, speakers)
+    told, fixed = honest.nested_interval(counts), interval_of_counts(counts)
+    ratio = (told.high - told.low) / (fixed.high - fixed.low)
+    assert ratio == pytest.approx(np.sqrt(1 + 6 / 12), abs=0.1)
 
 
 def test_equal_seeds_give_equal_values():

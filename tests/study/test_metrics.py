@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -140,3 +142,13 @@ def test_what_cannot_be_scored_is_refused_with_the_rule(labels, predictions, cla
 def test_probabilities_that_cannot_be_scored_are_refused(probabilities, labels, message):
     with pytest.raises(ValueError, match=message):
         uar_of_probabilities(probabilities, labels)
+
+
+def test_numbers_need_numpy_alone():
+    code = (
+        "import sys, study.metrics, study.ensemble, study.ensemble_record, study.honest\n"
+        "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'scipy', 'sklearn', 'cmaes'}\n"
+        "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
