@@ -36,6 +36,7 @@ _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_CONFIGURE_LOGGING": "false",  # its own handler would print through the progress bar
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every run that ends
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the writer thread retries, and keeps the order
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the default is 120, four minutes with retries
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",

@@ -57,7 +57,11 @@ class StoreThread:
                 return
         if self._refused is not None:
             reason = cut(" ".join(str(self._refused).split()), 400)
-            raise InputError(f"the tracking store {self._store.label} cannot be used: {reason}")
+            broken = "not a database" in reason or "malformed" in reason
+            hint = "; move it away, and `spectune reconcile` makes a new one" if broken else ""
+            raise InputError(
+                f"the tracking store {self._store.label} cannot be used: {reason}{hint}"
+            )
 
     def put(
         self, key: object, label: str, apply: Callable[[Session, bool], None], cost: int = 0

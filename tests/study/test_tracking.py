@@ -415,6 +415,12 @@ def test_a_database_of_another_version_is_refused_with_a_sentence(store):
         Tracker.open(store, **OPEN)
 
 
+def test_a_broken_database_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "mlflow.db").write_text("a text that is no database " * 50)
+    with pytest.raises(InputError, match=r"not a database.*move it away, and `spectune reconcile`"):
+        Tracker.open(resolve_tracking(tmp_path, {}), **OPEN)
+
+
 def test_artifacts_reach_an_experiment_that_a_server_made(store, client):
     client.create_experiment("digits", artifact_location="mlflow-artifacts:/7")
     tracker = Tracker.open(store, **OPEN)

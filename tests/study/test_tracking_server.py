@@ -102,7 +102,7 @@ def test_mlflow_ui_in_the_folder_shows_runs_and_serves_artifacts(tmp_path, name)
         stop_server(server)
 
 
-def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog):
+def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog, capsys):
     port = free_port()
     server = start_server(tmp_path, port)
     try:
@@ -132,6 +132,7 @@ def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog):
         assert [point.step for point in history] == list(range(1, 30))
         path = client.download_artifacts(runs["000 net"].info.run_id, "c.csv")
         assert Path(path).read_text() == "a\n"
+        assert capsys.readouterr().out == ""  # MLflow prints two lines for each run by default
         assert "tracking store away" in caplog.text
         assert "tracking store back" in caplog.text
 
