@@ -10,7 +10,6 @@ from study.metrics import check_codes
 __all__ = ["FusionScorer", "check_library"]
 
 SMALLEST_PROBABILITY = 1e-15
-CACHED_VALUES = 32768  # float64 values that stay in a core's second-level cache
 
 
 def check_library(
@@ -38,9 +37,9 @@ def check_library(
 class FusionScorer:
     """Scores sums of probabilities against labels, incrementally.
 
-    The clips are sorted by class once, so that a class is a slice; with two classes only the
-    difference of the two probabilities is looked at. Adding one candidate to a sum and scoring
-    it costs one comparison per clip and class.
+    The clips are sorted by class once, so that a class is a slice, and by how much a candidate
+    prefers the true class to each rival is precomputed. Adding one candidate to a sum and scoring
+    it then costs one comparison per clip and rival.
 
     Args:
         probabilities: (candidates, clips, classes), float64.
@@ -55,7 +54,14 @@ class FusionScorer:
         self.sizes = np.diff(np.append(starts, labels.size))
         # (classes, candidates, clips): a class of all candidates is one block of memory
         self.planes = np.ascontiguousarray(probabilities[:, order, :].transpose(2, 0, 1))
-        self.margin = self.planes[1] - self.planes[0] if len(self.planes) == 2 else None
+        self.own = np.concatenate(
+            [self.planes[code, :, clips] for code, clips in self._segments()], axis=1
+        )
+        self.sums = self.planes.sum(axis=0)
+        self.margins = np.empty((len(self.planes) - 1, *self.own.shape))
+        for code, clips in self._segments():
+            for row, rival in enumerate(self._rivals(code)):
+                self.margins[row, :, clips] = self.own[:, clips] - self.planes[rival, :, clips]
 
     @property
     def n_candidates(self) -> int:
@@ -72,54 +78,43 @@ class FusionScorer:
 
     def score(self, total: NDArray[np.float64]) -> float:
         """UAR of a sum."""
-        return float(self._uar(self._hits(total[:, None], self.empty()))[0])
+        nothing = np.zeros((len(self.margins), 1, total.shape[1]))
+        return float(self._uar(self._hits(nothing, total))[0])
 
     def scores_with(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
         """UAR of the sum plus each candidate in turn, (candidates,)."""
-        if self.margin is not None:
-            second = self.margin > (total[0] - total[1])
-            if 0 in self.classes:  # the first class wins ties
-                end = self.sizes[0]
-                np.logical_not(second[:, :end], out=second[:, :end])
-            return self._uar(second)
-        return self._uar(self._hits(self.planes, total))
+        return self._uar(self._hits(self.margins, total))
 
     def log_losses_with(
         self, total: NDArray[np.float64], candidates: NDArray[np.intp]
     ) -> NDArray[np.float64]:
         """Mean log-loss in nats of the sum plus each of some candidates, (len(candidates),)."""
-        everything = self.planes[:, candidates] + total[:, None]
-        ends = self.starts + self.sizes
-        own = np.concatenate(
-            [
-                everything[code, :, start:end]
-                for code, start, end in zip(self.classes, self.starts, ends, strict=True)
-            ],
-            axis=1,
-        )
-        sums = np.maximum(everything.sum(axis=0), SMALLEST_PROBABILITY)
-        share = np.clip(own / sums, SMALLEST_PROBABILITY, 1.0)
+        own = np.concatenate([total[code, clips] for code, clips in self._segments()])
+        sums = np.maximum(self.sums[candidates] + total.sum(axis=0), SMALLEST_PROBABILITY)
+        share = np.clip((self.own[candidates] + own) / sums, SMALLEST_PROBABILITY, 1.0)
         return np.asarray(-np.log(share).sum(axis=1) / share.shape[1])
 
-    def _hits(self, planes: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _segments(self) -> list[tuple[int, slice]]:
+        """Every class that occurs, and its clips."""
+        parts = zip(self.classes, self.starts, self.sizes, strict=True)
+        return [(code, slice(start, start + size)) for code, start, size in parts]
+
+    def _rivals(self, code: int) -> list[int]:
+        return [rival for rival in range(len(self.planes)) if rival != code]
+
+    def _hits(self, margins: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Whether the true class has the largest sum, (rows, clips); the first one wins ties.
 
         Args:
-            planes: What is added to the total, (classes, rows, clips).
-            total: (classes, clips).
+            margins: By how much what is added prefers the true class, (rivals, rows, clips).
+            total: What it is added to, (classes, clips).
         """
-        hits = np.ones(planes.shape[1:], dtype=bool)
-        for code, start, size in zip(self.classes, self.starts, self.sizes, strict=True):
-            clips = slice(start, start + size)
-            rows = max(1, CACHED_VALUES // size)
-            for first in range(0, planes.shape[1], rows):
-                block = (slice(first, first + rows), clips)
-                own = planes[code][block] + total[code, clips]
-                for other in range(len(planes)):
-                    if other != code:
-                        rival = planes[other][block] + total[other, clips]
-                        # the first class wins ties
-                        hits[block] &= own > rival if other < code else own >= rival
+        hits = np.ones(margins.shape[1:], dtype=bool)
+        for code, clips in self._segments():
+            for row, rival in enumerate(self._rivals(code)):
+                beats = np.greater if rival < code else np.greater_equal
+                needed = total[rival, clips] - total[code, clips]
+                hits[:, clips] &= beats(margins[row, :, clips], needed)
         return hits
 
     def _uar(self, hits: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -30,7 +30,7 @@ from study.intervals import interval_of_counts
 from study.metrics import uar_of_probabilities
 from study.simulation_search import Search, search
 from study.simulation_summary import INTERVALS, summarise, table
-from study.simulation_world import Population, Trial, World, probabilities
+from study.simulation_world import TASTE, Population, Trial, World, probabilities
 from study.speaker_counts import SpeakerCounts, count_by_speaker, uar_of_counts
 
 __all__ = ["main", "repetition", "settings"]
@@ -42,12 +42,14 @@ BAG_SPEAKERS = 20  # out of bag is slow: only at this number of speakers
 N_RESAMPLES = 10
 
 
-def repetition(kind: Search, n_speakers: int, seed: int) -> dict[str, Any]:
+def repetition(
+    kind: Search, n_speakers: int, seed: int, *, n_trials: int = N_TRIALS, taste: float = TASTE
+) -> dict[str, Any]:
     """One search, its fusion, the estimates and the truth; plain values for a line of JSON."""
     world = World.draw(seed)
-    devel = Population.draw(world, n_speakers, CLIPS_PER_SPEAKER, stream=0)
-    new = Population.draw(world, NEW_SPEAKERS, CLIPS_PER_SPEAKER, stream=1)
-    trials, outputs = search(world, devel, kind=kind, n_trials=N_TRIALS)
+    devel = Population.draw(world, n_speakers, CLIPS_PER_SPEAKER, stream=0, taste=taste)
+    new = Population.draw(world, NEW_SPEAKERS, CLIPS_PER_SPEAKER, stream=1, taste=taste)
+    trials, outputs = search(world, devel, kind=kind, n_trials=n_trials)
     library = library_of(
         outputs, devel.labels, devel.speakers, families=[trial.family for trial in trials]
     )
@@ -162,6 +164,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--repetitions", type=int, default=500, help="per setting")
     parser.add_argument("--first", type=int, default=1000, help="seed of the first repetition")
     parser.add_argument("--speakers", type=int, nargs="+", default=[5, 10, 15, 20, 40])
+    parser.add_argument("--trials", type=int, default=N_TRIALS, help="per search")
+    parser.add_argument("--taste", type=float, default=TASTE, help="luck a search can follow")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; resumed when there")
     parser.add_argument("--part", default="1/1", help="as 1/2: share the work by odd and even")
@@ -178,7 +182,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 break
             if setting in done or setting[2] % parts != part - 1:
                 continue
-            rows.append(repetition(*setting))
+            rows.append(repetition(*setting, n_trials=options.trials, taste=options.taste))
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     print(table(summarise(rows)))

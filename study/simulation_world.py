@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Population", "Trial", "World", "probabilities"]
+__all__ = ["TASTE", "Population", "Trial", "World", "probabilities"]
 
 N_DIMENSIONS = 3
 N_FEATURES = 12
@@ -89,7 +89,9 @@ class Population:
     tastes: NDArray[np.float64]
 
     @classmethod
-    def draw(cls, world: World, n_speakers: int, clips: int, *, stream: int) -> Population:
+    def draw(
+        cls, world: World, n_speakers: int, clips: int, *, stream: int, taste: float = TASTE
+    ) -> Population:
         """New speakers with `clips` clips each, about 45 % of them of the first class."""
         rng = np.random.default_rng([world.seed, SPEAKERS, stream])
         speakers = np.repeat(np.arange(n_speakers), clips)
@@ -104,7 +106,7 @@ class Population:
             gain=rng.normal(1, SPEAKER_GAIN, n_speakers)[speakers],
             difficulty=rng.normal(0, CLIP, speakers.size),
             family_noise=family + rng.normal(0, FAMILY_CLIP, family.shape),
-            tastes=rng.normal(0, TASTE, (n_speakers, N_FEATURES)),
+            tastes=rng.normal(0, taste, (n_speakers, N_FEATURES)),
         )
 
 
