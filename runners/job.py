@@ -1,4 +1,4 @@
-"""What a worker is asked: the task that all trials of a study share, and one attempt at one trial."""
+"""What a worker is asked: the task that all trials share, and one attempt at one trial."""
 
 from __future__ import annotations
 

@@ -255,7 +255,7 @@ class Training:
         }
 
     def test(self) -> NDArray[np.float32] | None:
-        """Return the test probabilities (clips, classes) of the best epoch, or None without test."""
+        """Return the best epoch's test probabilities (clips, classes), or None without test."""
         self.model.load_state_dict(self.best)
         if "test" not in self.views:
             return None

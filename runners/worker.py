@@ -142,7 +142,7 @@ class Worker:
         import torch
 
         gc.collect()
-        if torch.cuda.is_available() and torch.cuda.is_initialized():
+        if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
 

@@ -62,7 +62,7 @@ def _results_folder(study: Path) -> Path:
 
 
 def _config_and_base(study: Path, overrides: list[str]) -> tuple[Any, Path]:
-    """Return the configuration of a study.yaml or of a results folder, and what it is relative to."""
+    """Return the configuration of a study and the folder that its paths are relative to."""
     from study.config import load_config
 
     if study.is_dir():
@@ -118,7 +118,7 @@ def demo(
 
 @app.command()
 def init(
-    corpus: Annotated[Path, typer.Argument(help="The corpus's folder.")] = Path("."),
+    corpus: Annotated[Path, typer.Argument(help="The corpus's folder.")] = Path(),
     debug: Debug = False,
 ) -> None:
     """Write a commented study.yaml for a corpus into the current folder.

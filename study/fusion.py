@@ -129,7 +129,8 @@ def _devel(trial: TrialRecord, n_clips: int, n_classes: int) -> NDArray[Any]:
     values = load_devel(
         trial.file("devel.npy"), clips=n_clips, classes=n_classes, epochs=len(trial.uar_per_epoch)
     )
-    return values[(trial.best_epoch or 1) - 1]
+    best: NDArray[Any] = values[(trial.best_epoch or 1) - 1]
+    return best
 
 
 def fuse(library: Library, *, max_members: int, seed: int) -> Fusion:

@@ -76,7 +76,8 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
     cfg = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     if cfg is None or not cfg.hf_hub_id:
         raise InputError(
-            f"{where}: timm has no downloadable weights for {name}; give a .safetensors file or false"
+            f"{where}: timm has no weights to download for {name}; give a .safetensors file"
+            f" or false"
         )
     return _download(where, cfg)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from search_spaces.spec import SCALES, TrialSpec
+from search_spaces.scales import SCALES
+from search_spaces.spec import TrialSpec
 from study.metrics import confusion_matrix, recall_per_class
 from study.opening import Plan
 from study.tables import predictions_csv

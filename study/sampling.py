@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
@@ -140,7 +139,6 @@ class Sampling:
                 n_startup_trials=STARTUP_TRIALS,
                 multivariate=True,
                 group=True,
-                warn_independent_sampling=False,
             )
 
     def _take(self, trial: Trial) -> Asked:

@@ -1,0 +1,84 @@
+"""study.yaml: every mistake is a sentence with the key, the rule and the value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from search_spaces import InputError
+from study.config import load_config, parse_config
+from study.init import write_study_yaml
+
+GOOD = {"name": "s", "corpus": "c", "budget": {"trials": 3}}
+
+
+def test_three_keys_are_enough_and_the_rest_has_defaults():
+    config = parse_config(GOOD, where="study.yaml")
+    assert (config.space, config.pad, config.ensemble.max_members) == ("small", "repeat", 8)
+    assert parse_config(yaml.safe_load(config.to_yaml()), where="again") == config
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"bugdet": {}}, "unknown key 'bugdet' (did you mean budget?)"),
+        ({"budget": {"trails": 3}}, "unknown key 'budget.trails' (did you mean trials?)"),
+        ({"budget": {}}, "budget needs `trials` or `hours`"),
+        ({"budget": {"trials": 0}}, "budget.trials must be greater than or equal to 1, got 0"),
+        ({"budget": {"trials": "3"}}, "budget.trials must be a valid integer, got '3'"),
+        ({"budget": {"hours": -1.0}}, "budget.hours must be greater than 0, got -1.0"),
+        ({"name": "../x"}, "name must be letters, digits"),
+        ({"name": None}, "name must be a valid string, got None"),
+        ({"pad": "mirror"}, "pad must be 'repeat', 'reflect' or 'zero', got 'mirror'"),
+        ({"clip_seconds": float("nan")}, "clip_seconds"),
+        ({"slots": 0}, "slots must be greater than or equal to 1, got 0"),
+        ({"sampling_rate": 1.5}, "sampling_rate must be a valid integer"),
+    ],
+)
+def test_a_mistake_is_one_sentence(change, sentence):
+    with pytest.raises(InputError) as caught:
+        parse_config({**GOOD, **change}, where="study.yaml")
+    assert len(caught.value.problems) == 1
+    assert caught.value.problems[0].startswith("study.yaml: ")
+    assert sentence in caught.value.problems[0]
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(InputError, match="corpus is missing"):
+        parse_config({"name": "s", "budget": {"trials": 1}}, where="study.yaml")
+
+
+def test_overrides_reach_nested_keys(tmp_path):
+    (tmp_path / "study.yaml").write_text("name: s\ncorpus: c\nbudget: {trials: 3}\n")
+    config = load_config(tmp_path / "study.yaml", ["budget.trials=40", "ensemble.seed=2"])
+    assert (config.budget.trials, config.ensemble.seed) == (40, 2)
+
+
+@pytest.mark.parametrize("text", ["budget.trials", "=3", "name.x=3", "budget.trials=[", "seed=x"])
+def test_an_override_that_makes_no_sense_is_refused(tmp_path, text):
+    (tmp_path / "study.yaml").write_text("name: s\ncorpus: c\nbudget: {trials: 3}\n")
+    with pytest.raises(InputError):
+        load_config(tmp_path / "study.yaml", [text])
+
+
+def test_init_writes_a_file_that_is_read_back_and_never_over_another(tmp_path):
+    corpus = tmp_path / "my corpus"
+    corpus.mkdir()
+    path = write_study_yaml(corpus, folder=tmp_path)
+    config = load_config(path)
+    assert (config.name, (tmp_path / config.corpus).resolve()) == ("my-corpus", corpus)
+    text = path.read_text()
+    uncommented = "\n".join(line.removeprefix("# ") for line in text.splitlines()[2:])
+    uncommented = uncommented.replace("slots: 2", "slots: 1").replace("postgresql://...", "x")
+    (tmp_path / "all.yaml").write_text(uncommented.replace("[band_svm]", '["band_svm"]'))
+    assert load_config(tmp_path / "all.yaml").sampling_rate == 16000
+    with pytest.raises(InputError, match="exists already"):
+        write_study_yaml(corpus, folder=tmp_path)
+    assert path.read_text() == text
+
+
+def test_a_file_that_is_not_there_is_a_sentence():
+    with pytest.raises(InputError, match="cannot be read"):
+        load_config(Path("nowhere.yaml"))
