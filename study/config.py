@@ -14,7 +14,15 @@ from search_spaces.errors import InputError
 from search_spaces.kinds import nearest
 from search_spaces.yaml_file import load_yaml, parse_yaml
 
-__all__ = ["Budget", "EnsembleConfig", "Pruning", "StudyConfig", "load_config"]
+__all__ = [
+    "Budget",
+    "EnsembleConfig",
+    "Pruning",
+    "RefitConfig",
+    "StudyConfig",
+    "SubmissionConfig",
+    "load_config",
+]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -52,6 +60,19 @@ class EnsembleConfig(_Strict):
     seed: int = 0
 
 
+class RefitConfig(_Strict):
+    """Training of the fusion's members on train and devel."""
+
+    seeds: int = Field(default=3, ge=1, le=20)  # networks per member, their probabilities averaged
+
+
+class SubmissionConfig(_Strict):
+    """Files with blind test predictions for the organisers of a challenge."""
+
+    team: str = Field(default="team", pattern=r"^[A-Za-z0-9][A-Za-z0-9.-]{0,39}$")
+    tries: int = Field(default=5, ge=1, le=1000)  # files that a team may hand in
+
+
 class StudyConfig(_Strict):
     """A study; see the commented file that `spectune init` writes."""
 
@@ -67,6 +88,8 @@ class StudyConfig(_Strict):
     baselines: list[str] | None = None  # names of the space's baselines; null: all of them
     pruning: Pruning = Pruning()
     ensemble: EnsembleConfig = EnsembleConfig()
+    refit: RefitConfig = RefitConfig()
+    submission: SubmissionConfig = SubmissionConfig()
     slots: int | None = Field(default=None, ge=1, le=256)  # trials at once; null: one per GPU, or 1
     keep_weights: int = Field(default=30, ge=0)  # the best trials' weights; the fusion's are kept
     hang_minutes: float = Field(default=10.0, gt=0)  # a silent worker is replaced after that long

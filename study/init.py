@@ -11,7 +11,7 @@ from search_spaces.errors import InputError
 __all__ = ["write_study_yaml"]
 
 TEMPLATE = """\
-# A spectune study. Check it with `spectune check {file}`, launch or resume it with
+# A spectune study. Launch or resume it with
 # `spectune run {file}`. Only the first four keys are needed; the rest are the defaults.
 name: {name}
 corpus: {corpus}          # wav/ and lab/labels.csv as in ComParE 2020; relative to this file
@@ -26,6 +26,8 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
 # pruning: {{enabled: true, startup_trials: 8, warmup: 0.25, patience: 1}}
 # ensemble: {{max_members: 8, seed: 0}}
+# refit: {{seeds: 3}}       # networks per member that `spectune refit` trains on train+devel
+# submission: {{team: team, tries: 5}}  # in the file names of `spectune submit`; how many it writes
 # keep_weights: 30        # the best trials' weights that stay on disk; the fusion's always do
 # results: results        # where results/<name>/ is made; relative to this file
 # storage: postgresql://... # an Optuna storage URL; by default SQLite in the results folder
