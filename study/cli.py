@@ -195,6 +195,22 @@ def ensemble(study: StudyPath, debug: Debug = False) -> None:
 
 
 @app.command()
+def refit(
+    study: StudyPath,
+    seeds: Annotated[int | None, typer.Option(min=1, max=20, help="Networks per member.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Train the fusion's members on train+devel and predict test; the same again goes on.
+
+    Example: spectune refit study.yaml --seeds 3
+    """
+    config, base = _config_and_base(study, [])
+    from study.refit import refit_study
+
+    raise typer.Exit(refit_study(config, base=base, echo=_echo, seeds=seeds))
+
+
+@app.command()
 def report(study: StudyPath, debug: Debug = False) -> None:
     """Draw the report again.
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal
 
+from study.tracking_children import ChildRun, write_child
 from study.tracking_points import Logged, now_ms, points_at
 from study.tracking_reconcile import Reconciliation, TrackedTrial, run_name
 from study.tracking_runs import NOTE, NOTE_LENGTH, Fusion, end_trial, start_trial, write_fusion
@@ -27,6 +28,7 @@ from study.tracking_values import (
 )
 
 __all__ = [
+    "ChildRun",
     "NullTracker",
     "TrackedTrial",
     "Tracker",
@@ -182,6 +184,16 @@ class Tracker:
             f"fusion {name}",
             lambda session, _again: write_fusion(session, fusion, time_ms),
             _size(artifacts) + 200 * len(trajectory),
+        )
+
+    def log_child(self, run: ChildRun) -> None:
+        """Log a run of another kind as a whole; the same one again changes nothing."""
+        time_ms = now_ms()
+        self._thread.put(
+            f"{run.kind} {run.key}",
+            run.name,
+            lambda session, _again: write_child(session, run, time_ms),
+            _size(run.artifacts) + 100 * len(run.epochs),
         )
 
     def describe(self, text: str) -> None:

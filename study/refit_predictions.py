@@ -1,0 +1,123 @@
+"""What a refit predicts of test, beside what the members predicted that were trained on train."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import InputError
+from study.agreement import Agreement, agreement
+from study.probabilities import load_test
+from study.results import Member, StudyResults, replace_text
+from study.tables import predictions_csv
+from study.trainings import Training, TrainingFolder
+from study.trial_folder import write_json
+
+__all__ = ["PROTOCOL", "told", "training_file", "write_refit"]
+
+PROTOCOL = "train+devel"
+
+
+def write_refit(
+    results: StudyResults, trainings: Sequence[Training], members: Sequence[Member], folder: Path
+) -> dict[str, Any]:
+    """Write `predictions_test.csv` and `refit.json`; return the content of the latter."""
+    by_trial: dict[int, list[Training]] = {}
+    for training in trainings:
+        by_trial.setdefault(training.folder.number, []).append(training)
+    record: dict[str, Any] = {
+        "format": 1,
+        "protocol": PROTOCOL,
+        "members": [
+            {
+                "trial": member.trial,
+                "name": member.name,
+                "weight": member.weight,
+                "last_epoch": results.trial(member.trial).best_epoch,
+                "trainings": [
+                    t.folder.path.relative_to(folder).as_posix() for t in by_trial[member.trial]
+                ],
+            }
+            for member in members
+        ],
+        "test": None,
+    }
+    if "test" in results.partitions:
+        record["test"] = _predict(results, record["members"], folder)
+    write_json(folder / "refit.json", record)
+    return record
+
+
+def _predict(results: StudyResults, members: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
+    clips, classes = results.partitions["test"].clips, results.classes
+    sizes = {"clips": len(clips), "classes": len(classes)}
+    total = {protocol: np.zeros((len(clips), len(classes))) for protocol in ("train", PROTOCOL)}
+    for member in members:
+        trial = results.trial(member["trial"])
+        before: NDArray[Any] = load_test(trial.file("test.npy"), **sizes)
+        seeds = [
+            load_test(training_file(folder / name, trial.number, "test.npy"), **sizes).astype(
+                np.float64
+            )
+            for name in member["trainings"]
+        ]
+        member["agreement"] = _plain(agreement(before, np.mean(seeds, axis=0), classes))
+        total["train"] += member["weight"] * before.astype(np.float64)
+        total[PROTOCOL] += member["weight"] * np.mean(seeds, axis=0)
+    text = predictions_csv(
+        [clip.file_name for clip in clips], [""] * len(clips), classes, total[PROTOCOL]
+    )
+    replace_text(folder / "predictions_test.csv", text)
+    np.save(folder / "test.npy", total[PROTOCOL].astype(np.float32), allow_pickle=False)
+    both = agreement(total["train"], total[PROTOCOL], classes)
+    return {
+        "digest": results.partitions["test"].digest,
+        "n": len(clips),
+        "agreement": _plain(both),
+        "warning": both.strong_disagreement,
+    }
+
+
+def training_file(path: Path, number: int, name: str) -> Path:
+    """Return a file that a training left.
+
+    Raises:
+        InputError: If it has not ended well.
+    """
+    folder = TrainingFolder(path, number)
+    result = folder.result()
+    if result is None or result["state"] != "complete":
+        raise InputError(f"{path}: is no finished training; `spectune refit` does it again")
+    return folder.attempt(result["attempt"]) / name
+
+
+def _plain(found: Agreement) -> dict[str, Any]:
+    shares = [dict(zip(found.classes, map(float, row), strict=True)) for row in found.shares]
+    return {
+        "share": found.share,
+        "kappa": found.kappa,
+        "predicted": {"train": shares[0], PROTOCOL: shares[1]},
+    }
+
+
+def told(record: dict[str, Any], folder: Path) -> str:
+    """Return what a person should know of a refit."""
+    test = record["test"]
+    if test is None:
+        return f"refit: {folder}; the corpus has no test partition to predict"
+    lines = [f"test predictions: {folder / 'predictions_test.csv'}"]
+    found = test["agreement"]
+    lines.append(
+        f"train and train+devel agree on {100 * found['share']:.1f} % of {test['n']} test clips"
+        f" (kappa {found['kappa']:.2f})"
+    )
+    if test["warning"]:
+        lines.append(
+            f"WARNING: the two protocols disagree strongly: {test['warning']}; look at the members"
+            f" in refit.json before trusting either"
+        )
+    return "\n".join(lines)
