@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
-from study import ensemble
+from study import ensemble, ensemble_benchmark
 from study.ensemble_record import Candidate, References, ensemble_record
 
 
@@ -256,3 +256,13 @@ def test_a_library_of_the_reference_size_takes_seconds():
     start = time.perf_counter()
     ensemble.greedy(probabilities, labels, n_steps=50)
     assert time.perf_counter() - start < 10
+
+
+def test_the_benchmark_prints_every_figure(capsys):
+    ensemble_benchmark.main(
+        ["--candidates", "4", "--clips", "60", "--trials", "3", "--epochs", "2"]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("4 candidates, 60 clips, 2 classes: greedy")
+    assert "honest value with 25 bootstrap samples" in lines[3]
