@@ -22,6 +22,7 @@ from reports.importance import (
 )
 from reports.leaderboard import Table, failures_table, leaderboard_table, members_table
 from reports.parallel import Parallel, parallel, parallel_figure
+from reports.scores import scores, scores_table
 from reports.speakers import speakers, speakers_figure
 from reports.systems import System, systems_on_devel
 from study.results import StudyResults
@@ -57,6 +58,7 @@ def sections(results: StudyResults) -> list[Section]:
     return [
         _leaderboard(results),
         _fusion(path),
+        *_scores(results),
         _history(results),
         _curves(results),
         _importance(results, weights),
@@ -92,6 +94,24 @@ def _fusion(path: Fusion | None) -> Section:
         members_table(path),
         "" if path else "There is no fusion yet.",
     )
+
+
+def _scores(results: StudyResults) -> list[Section]:
+    """The section of test labels, only where they have arrived."""
+    numbers = scores(results)
+    if numbers is None:
+        return []
+    panels = [
+        Panel(
+            f"test-{place}", confusion_figure(matrix), f"{matrix.title}: {100 * matrix.uar:.1f} %"
+        )
+        for place, matrix in enumerate(numbers.confusions, start=1)
+    ]
+    sentence = (
+        f"UAR on the {numbers.n} test clips, whose labels came from {numbers.file} after everything"
+        " was trained and chosen."
+    )
+    return [Section("test", "Test", sentence, tuple(panels), scores_table(numbers))]
 
 
 def _history(results: StudyResults) -> Section:

@@ -211,6 +211,64 @@ def refit(
 
 
 @app.command()
+def submit(
+    study: StudyPath,
+    protocol: Annotated[
+        str | None, typer.Option(help="train or train+devel; by default what there is of refit.")
+    ] = None,
+    beyond: Annotated[bool, typer.Option("--beyond", help="Also one try too many.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Write the test predictions as the next submission, and note the try in the ledger.
+
+    Example: spectune submit study.yaml --protocol train+devel
+    """
+    from study.lock import StudyLock
+    from study.results import read_results
+    from study.submission import default_protocol
+    from study.submission import submit as submit_to
+
+    config, _ = _config_and_base(study, [])
+    folder = _results_folder(study)
+    with StudyLock(folder):
+        results = read_results(folder)
+        done = submit_to(
+            results,
+            protocol=protocol or default_protocol(results),
+            team=config.submission.team,
+            tries=config.submission.tries,
+            beyond=beyond,
+        )
+    _echo(done.sentence())
+
+
+@app.command()
+def score(
+    study: StudyPath,
+    labels: Annotated[Path, typer.Argument(help="CSV with file_name,label of the test clips.")],
+    debug: Debug = False,
+) -> None:
+    """Score the fusion and all submissions on test labels that have arrived.
+
+    Example: spectune score study.yaml test_labels.csv
+    """
+    from reports.page import write_report
+    from study.lock import StudyLock
+    from study.results import read_results
+    from study.score import score_study, told, track_scores
+
+    folder = _results_folder(study)
+    with StudyLock(folder):
+        results = read_results(folder)
+        record = score_study(results, labels)
+        left = track_scores(results, record)
+        told(record, _echo)
+        if left:
+            _echo(f"MLflow: {left}")
+        _echo(f"report: {write_report(folder)}")
+
+
+@app.command()
 def report(study: StudyPath, debug: Debug = False) -> None:
     """Draw the report again.
 

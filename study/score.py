@@ -1,0 +1,198 @@
+"""`spectune score`: test labels that arrive later, and what every system reached on them."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search_spaces.errors import InputError
+from study.intervals import interval
+from study.metrics import confusion_matrix, recall_per_class
+from study.results import StudyResults
+from study.submission import PROTOCOLS, read_ledger, test_probabilities
+from study.tracking import ChildRun, Tracker, TrackingStore
+from study.trial_folder import write_json
+
+__all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
+
+SCORES = "scores.json"
+NAMES = ("file_name", "filename", "file", "path", "name")
+
+
+def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
+    """Score both fusions, the best single trial and all submissions; write `scores.json`.
+
+    Labels are read from the file alone; nothing that was trained or chosen sees them.
+
+    Args:
+        results: The study; the caller holds its lock.
+        labels_file: CSV with `file_name,label` of every test clip.
+
+    Raises:
+        InputError: If a label is missing, unknown or doubled, or there is nothing to score.
+    """
+    if "test" not in results.partitions:
+        raise InputError(f"{results.folder}: the corpus has no test partition")
+    clips = results.partitions["test"].clips
+    labels = read_labels(labels_file, [c.file_name for c in clips], results.classes)
+    speakers = [clip.speaker for clip in clips]
+    known = None if None in speakers else speakers
+    systems = [
+        {"name": name, "protocol": protocol, **_metrics(labels, guesses, known, results.classes)}
+        for name, protocol, guesses in _systems(results)
+    ]
+    if not systems:
+        raise InputError(f"{results.folder}: nothing has predicted test yet")
+    record = {
+        "format": 1,
+        "labels": {
+            "file": labels_file.name,
+            "sha256": hashlib.sha256(labels_file.read_bytes()).hexdigest(),
+        },
+        "scored": time.time(),
+        "n": len(labels),
+        "classes": list(results.classes),
+        "systems": systems,
+    }
+    write_json(results.folder / SCORES, record)
+    return record
+
+
+def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
+    """Return the labels of clips, in their order.
+
+    Args:
+        path: CSV with a header; a column `file_name` and a column `label`. Rows of other clips
+            (train, devel) are left out.
+        names: The clips.
+        classes: Labels there may be.
+
+    Raises:
+        InputError: With everything that is wrong.
+    """
+    try:
+        rows = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV: {error}") from error
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    column = next((header.index(name) for name in NAMES if name in header), None)
+    if column is None or "label" not in header:
+        raise InputError(f"{path}: needs the columns file_name and label, got {', '.join(header)}")
+    at, wanted = header.index("label"), set(names)
+    found: dict[str, str] = {}
+    problems = []
+    for line, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            problems.append(f"{path}:{line}: must have {len(header)} cells, got {len(row)}")
+        elif (name := row[column]) in wanted:
+            if name in found:
+                problems.append(f"{path}:{line}: {name} must occur once")
+            if row[at] not in classes:
+                problems.append(
+                    f"{path}:{line}: label must be one of {', '.join(classes)}, got {row[at]!r}"
+                )
+            found[name] = row[at]
+    missing = [name for name in names if name not in found]
+    if missing:
+        problems.append(
+            f"{path}: must label all {len(names)} test clips, {len(missing)} are missing, the first"
+            f" is {missing[0]}"
+        )
+    if problems:
+        raise InputError(problems[:20])
+    return [found[name] for name in names]
+
+
+def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield name, protocol and predictions of what has predicted test."""
+    classes = results.classes
+    for protocol in PROTOCOLS:
+        try:
+            values = test_probabilities(results, protocol)
+        except InputError:
+            continue  # no refit, or one of an earlier fusion
+        yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
+    best = results.best
+    if best is not None and best.file("test.npy").exists():
+        codes = np.load(best.file("test.npy"), allow_pickle=False).argmax(1)
+        name = f"best single: {best.number:03d} {best.name}"
+        yield name, "train", [classes[code] for code in codes]
+    folder = results.folder / "submission"
+    for entry in read_ledger(folder)["entries"]:
+        path = folder / Path(entry["file"]).name
+        if path.exists():
+            with path.open(newline="", encoding="utf-8") as file:
+                yield path.name, entry["protocol"], [r["prediction"] for r in csv.DictReader(file)]
+
+
+def _metrics(
+    labels: list[str], guesses: list[str], speakers: list[Any] | None, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    found = interval(labels, guesses, speakers)
+    recalls = recall_per_class(labels, guesses, classes)
+    return {
+        "uar": found.uar,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "note": found.note,
+        "confusion_matrix": confusion_matrix(labels, guesses, classes).tolist(),
+        "labels": list(classes),
+        "recall": [None if np.isnan(r) else float(r) for r in recalls],
+        "n": found.n,
+        "n_speakers": found.n_speakers,
+        "sentence": found.sentence(),
+    }
+
+
+def track_scores(results: StudyResults, record: dict[str, Any]) -> str | None:
+    """Write a scoring into the study's MLflow store; return what could not be written."""
+    noted = results.state.get("mlflow")
+    if not isinstance(noted, dict):
+        return None
+    tracker = Tracker.open(
+        TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"]),
+        experiment=results.name,
+        study_id=str(results.state["id"]),
+        run_name=f"study {results.name}",
+        run_id=noted.get("run_id"),
+        params={},
+        tags={},
+    )
+    tracker.log_child(_run(record))
+    return tracker.close("finished")
+
+
+def _run(record: dict[str, Any]) -> ChildRun:
+    """Return what MLflow holds of a scoring: a UAR for each system."""
+    fusions = {s["protocol"]: s["uar"] for s in record["systems"] if s["name"] == "fusion"}
+    metrics = {f"test/uar_{key.replace('+', '_')}": uar for key, uar in fusions.items()}
+    singles = [s["uar"] for s in record["systems"] if s["name"].startswith("best single")]
+    if singles:
+        metrics["test/uar_best_single"] = singles[0]
+    return ChildRun(
+        kind="score",
+        key=record["labels"]["sha256"][:16],
+        name=f"test labels {record['labels']['file']}",
+        params={"n": record["n"], "labels_sha256": record["labels"]["sha256"]},
+        metrics=metrics,
+        artifacts={SCORES: record},
+    )
+
+
+def told(record: dict[str, Any], echo: Callable[[str], None]) -> None:
+    """Say what each system reached, with the fusions' confusion matrices."""
+    for system in record["systems"]:
+        echo(f"{system['name']} ({system['protocol']}): {system['sentence']}")
+        if system["name"] == "fusion":
+            width = max(map(len, system["labels"]))
+            for label, row in zip(system["labels"], system["confusion_matrix"], strict=True):
+                echo(f"    {label:>{width}}  " + "  ".join(f"{n:6d}" for n in row))
