@@ -109,7 +109,14 @@ def _train(training: Training, job: Job, report: Report, verdict: Verdict) -> bo
     checkpoint = Path(job.folder) / CHECKPOINT
     asked: int | None = None
     if job.checkpoint and training.resume(Path(job.checkpoint)):
-        report({"event": "resumed", "epoch": training.epoch})
+        uars = training.curves.devel_uar
+        report(
+            {
+                "event": "resumed",
+                "epoch": training.epoch,
+                "devel_uar": uars[-1] if uars else None,
+            }
+        )
         asked = training.epoch if training.epoch in job.rungs else None
     for event in training.epochs():
         if event["event"] == "trained":

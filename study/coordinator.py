@@ -203,6 +203,8 @@ class Coordinator:
                 {"spectune.host": event["host"], "spectune.device": event["device"],
                  "spectune.attempt": str(active.attempt)},
             )  # fmt: skip
+        elif kind == "resumed":  # its last verdict may have been lost with its coordinator
+            self._judge(active, event)
         elif kind == "epoch":
             self._judge(active, event)
             self.tracker.log_epoch(event["number"], event["epoch"], epoch_metrics(event))

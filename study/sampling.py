@@ -158,7 +158,7 @@ class Sampling:
         """Report the devel UAR at an eighth of the schedule; return whether to prune."""
         trial = self.trials[number]
         trial.report(uar, step)
-        return trial.should_prune()
+        return bool(trial.should_prune())  # NumPy's bool is no JSON value
 
     def tell(self, number: int, *, state: str, uar: float | None, memory: bool = False) -> None:
         """Tell the end of a trial, once; a trial told before is left as it is.

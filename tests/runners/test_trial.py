@@ -127,6 +127,7 @@ def test_a_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(tmp_path, task_
     second = job(tmp_path / "second", checkpoint=str(tmp_path / "first" / CHECKPOINT))
     done, events = run(second, task_and_waveforms)
     assert [e["event"] for e in events] == ["resumed", "epoch"]
+    assert events[0]["devel_uar"] == done["uar_per_epoch"][1]
     assert files(tmp_path / "second") == files(tmp_path / "whole")
     assert len(done["uar_per_epoch"]) == 3
 

@@ -131,7 +131,11 @@ def test_all_mistakes_are_told_at_once():
 
 def test_a_combination_that_cannot_be_built_is_told_before_the_study_begins():
     space = parse_space(
-        {"spectrogram": {"n_fft": 256}, "channels": {"mono": {"window_ms": [8, 64]}}}
+        {
+            "spectrogram": {"n_fft": 256},
+            "channels": {"mono": {"window_ms": [8, 64]}},
+            "baselines": {},
+        }
     )
     with pytest.raises(InputError, match=r"mono.window_ms=64.*does not fit n_fft=256"):
         space.check(sampling_rate=16_000)

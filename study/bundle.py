@@ -1,0 +1,278 @@
+"""A bundle: one folder of JSON and safetensors that predicts, and what is checked of it.
+
+    BUNDLE/bundle.json            what it is: classes, sampling rate, members with specs and hashes
+    BUNDLE/<member>.safetensors   weights
+    BUNDLE/README.md              the same for a person
+
+A bundle may come from anywhere. Nothing in it is executed or unpickled, and every size is checked
+before memory is taken for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runners.job import PADS
+from search_spaces.errors import InputError
+from search_spaces.front_end import MAX_N_FFT
+from search_spaces.spec import TrialSpec
+
+__all__ = ["FORMAT", "Bundle", "BundleMember", "read_bundle", "tensor_shapes", "window_cost"]
+
+FORMAT = 1
+MAX_JSON = 16_000_000  # bytes of bundle.json, and of a header of weights
+MAX_MEMBERS = 1_000
+MAX_CLASSES = 10_000
+MAX_WEIGHTS = 8_000_000_000  # bytes of one member
+MAX_WINDOW = 2**26  # numbers in the spectrograms of one window
+MAX_BANK = 2**25  # numbers in a filter bank
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors")
+BYTES = {
+    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
+    "BOOL": 1,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BundleMember:
+    """One network.
+
+    Args:
+        path: Its weights.
+        sha256: Of the file.
+        weight: In the fusion; the weights of all members sum to 1.
+        spec: What it is.
+        name: As a person reads it.
+        trial: The trial it comes from.
+    """
+
+    path: Path
+    sha256: str
+    weight: float
+    spec: TrialSpec
+    name: str
+    trial: int
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose description and files agree.
+
+    Args:
+        folder: Where it lies.
+        name: Of the study.
+        protocol: `train` or `train+devel`.
+        classes: In the order of the probabilities.
+        sampling_rate: Hz.
+        clip_seconds: What the networks hear at once.
+        pad: What shorter clips are filled up with.
+        members: The networks.
+        plain: All of `bundle.json`.
+    """
+
+    folder: Path
+    name: str
+    protocol: str
+    classes: tuple[str, ...]
+    sampling_rate: int
+    clip_seconds: float
+    pad: str
+    members: tuple[BundleMember, ...]
+    plain: Mapping[str, Any]
+
+    @property
+    def n_samples(self) -> int:
+        """Length of a window."""
+        return max(1, round(self.clip_seconds * self.sampling_rate))
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and check a bundle, hashes included; loads no weights.
+
+    Raises:
+        InputError: With one sentence that says what is wrong with it.
+    """
+    path = folder / "bundle.json"
+    plain = _read_json(path)
+    if plain.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: format must be {FORMAT} for this version of spectune, got"
+            f" {plain.get('format')!r}"
+        )
+    try:
+        bundle = _parse(folder, plain)
+    except InputError as error:
+        raise InputError(f"{path}: {error.problems[0]}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise InputError(f"{path}: is no description of a bundle: {what}") from error
+    _check(bundle, path)
+    for member in bundle.members:
+        _check_file(member, bundle)
+    return bundle
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path.parent}: is no bundle (there is no bundle.json)")
+    if (size := path.stat().st_size) > MAX_JSON:
+        raise InputError(f"{path}: must be at most {MAX_JSON:,} bytes, got {size:,}")
+    try:
+        plain = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
+    if not isinstance(plain, dict):
+        raise InputError(f"{path}: must hold a JSON object, got {type(plain).__name__}")
+    return plain
+
+
+def _parse(folder: Path, plain: Mapping[str, Any]) -> Bundle:
+    members = plain["members"]
+    if not isinstance(members, list) or not 1 <= len(members) <= MAX_MEMBERS:
+        raise InputError(f"members must be a list of 1 to {MAX_MEMBERS:,}")
+    return Bundle(
+        folder=folder,
+        name=str(plain["name"]),
+        protocol=str(plain["protocol"]),
+        classes=tuple(plain["classes"]),
+        sampling_rate=plain["sampling_rate"],
+        clip_seconds=plain["clip_seconds"],
+        pad=plain["pad"],
+        members=tuple(_member(folder, member) for member in members),
+        plain=plain,
+    )
+
+
+def _member(folder: Path, plain: Mapping[str, Any]) -> BundleMember:
+    name = plain["file"]
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise InputError(f"a member's file must be a .safetensors of the bundle, got {name!r}")
+    return BundleMember(
+        path=folder / name,
+        sha256=str(plain["sha256"]),
+        weight=float(plain["weight"]),
+        spec=TrialSpec.from_dict(plain["spec"]),
+        name=str(plain["name"]),
+        trial=int(plain["trial"]),
+    )
+
+
+def _check(bundle: Bundle, path: Path) -> None:
+    """Check values before anything is computed with them."""
+    rules = {
+        f"classes must be 2 to {MAX_CLASSES:,} different names": (
+            2 <= len(bundle.classes) <= MAX_CLASSES
+            and all(isinstance(name, str) for name in bundle.classes)
+            and len(set(bundle.classes)) == len(bundle.classes)
+        ),
+        "sampling_rate must be a whole number in [1000, 192000] Hz": (
+            _number(bundle.sampling_rate, int) and 1000 <= bundle.sampling_rate <= 192_000
+        ),
+        "clip_seconds must be in (0, 60]": (
+            _number(bundle.clip_seconds, int, float) and 0 < bundle.clip_seconds <= 60
+        ),
+        f"pad must be one of {', '.join(PADS)}": bundle.pad in PADS,
+        "weights must be above 0 and sum to 1": (
+            all(math.isfinite(m.weight) and m.weight > 0 for m in bundle.members)
+            and abs(sum(m.weight for m in bundle.members) - 1) < 1e-6
+        ),
+        "members must have different files": (
+            len({m.path for m in bundle.members}) == len(bundle.members)
+        ),
+    }
+    for rule, kept in rules.items():
+        if not kept:
+            raise InputError(f"{path}: {rule}")
+    for member in bundle.members:
+        cost = window_cost(member.spec, bundle.sampling_rate, bundle.n_samples)
+        if cost > MAX_WINDOW:
+            raise InputError(
+                f"{path}: {member.path.name}: the spectrograms of one window must have at most"
+                f" {MAX_WINDOW:,} numbers, got {cost:,}"
+            )
+
+
+def _number(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def window_cost(spec: TrialSpec, sampling_rate: int, n_samples: int) -> int:
+    """Return how many numbers the spectrograms and the image of one window have.
+
+    Raises:
+        InputError: If a window or the filter bank alone is too large.
+    """
+    windows = spec.channels.windows
+    longest = (
+        max(2, round(max(windows) * sampling_rate / 1000)) if max(windows) < 1e6 else MAX_N_FFT + 1
+    )
+    if longest > MAX_N_FFT:
+        raise InputError(f"a window must have at most {MAX_N_FFT:,} samples, got {longest:,}")
+    n_fft = spec.spectrogram.n_fft or 2 ** math.ceil(math.log2(longest))
+    bins, bands = n_fft // 2 + 1, spec.scale.n_bands
+    if bins * bands > MAX_BANK:
+        raise InputError(
+            f"a filter bank must have at most {MAX_BANK:,} numbers, got {bins * bands:,}"
+        )
+    frames = 1 + n_samples // max(1, round(spec.spectrogram.hop_ms * sampling_rate / 1000))
+    pixels = (spec.image.height or bands) * (spec.image.width or frames)
+    return len(windows) * max(bins * frames, bands * frames, pixels)
+
+
+def _check_file(member: BundleMember, bundle: Bundle) -> None:
+    """Check that a member's file is there, is its own and is what it was."""
+    path = member.path
+    if not path.is_file():
+        raise InputError(f"{bundle.folder}: the member {path.name} is missing")
+    if path.is_symlink() and path.resolve().parent != bundle.folder.resolve():
+        raise InputError(f"{path}: must not link out of the bundle")
+    if (size := path.stat().st_size) > MAX_WEIGHTS:
+        raise InputError(f"{path}: must be at most {MAX_WEIGHTS:,} bytes, got {size:,}")
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != member.sha256:
+        raise InputError(
+            f"{path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...), got"
+            f" {found[:12]}...; the file was changed or damaged"
+        )
+
+
+def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors in a safetensors file from its header alone.
+
+    Raises:
+        InputError: If the header is damaged, or claims what the file does not have.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(MAX_JSON, size - 8):
+            raise InputError(f"{path}: is no safetensors file (a header of {length:,} bytes)")
+        head = file.read(length)
+    try:
+        plain = json.loads(head)
+        shapes = {}
+        for name, tensor in plain.items():
+            if name == "__metadata__":
+                continue
+            shape = tuple(int(n) for n in tensor["shape"])
+            begin, end = tensor["data_offsets"]
+            fits = 0 <= begin <= end <= size - 8 - length and min(shape, default=0) >= 0
+            if not fits or math.prod(shape) * BYTES[tensor["dtype"]] != end - begin:
+                raise InputError(
+                    f"{path}: the tensor {name} claims the shape {list(shape)}, which the file does"
+                    f" not hold"
+                )
+            shapes[name] = shape
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: has a damaged header: {error!r}") from error
+    return shapes
