@@ -24,7 +24,7 @@ from search_spaces.errors import InputError
 from search_spaces.front_end import MAX_N_FFT
 from search_spaces.spec import TrialSpec
 
-__all__ = ["FORMAT", "Bundle", "BundleMember", "read_bundle", "tensor_shapes", "window_cost"]
+__all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]
 
 FORMAT = 1
 MAX_JSON = 16_000_000  # bytes of bundle.json, and of a header of weights
@@ -34,10 +34,6 @@ MAX_WEIGHTS = 8_000_000_000  # bytes of one member
 MAX_WINDOW = 2**26  # numbers in the spectrograms of one window
 MAX_BANK = 2**25  # numbers in a filter bank
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors")
-BYTES = {
-    "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
-    "BOOL": 1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -242,37 +238,3 @@ def _check_file(member: BundleMember, bundle: Bundle) -> None:
             f"{path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...), got"
             f" {found[:12]}...; the file was changed or damaged"
         )
-
-
-def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of the tensors in a safetensors file from its header alone.
-
-    Raises:
-        InputError: If the header is damaged, or claims what the file does not have.
-    """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(MAX_JSON, size - 8):
-            raise InputError(f"{path}: is no safetensors file (a header of {length:,} bytes)")
-        head = file.read(length)
-    try:
-        plain = json.loads(head)
-        shapes = {}
-        for name, tensor in plain.items():
-            if name == "__metadata__":
-                continue
-            shape = tuple(int(n) for n in tensor["shape"])
-            begin, end = tensor["data_offsets"]
-            fits = 0 <= begin <= end <= size - 8 - length and min(shape, default=0) >= 0
-            if not fits or math.prod(shape) * BYTES[tensor["dtype"]] != end - begin:
-                raise InputError(
-                    f"{path}: the tensor {name} claims the shape {list(shape)}, which the file does"
-                    f" not hold"
-                )
-            shapes[name] = shape
-    except InputError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: has a damaged header: {error!r}") from error
-    return shapes
