@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from reports.text import duration, percent, points
 from study.results import Partition, StudyResults
+from study.search_bias import search_note
 
 __all__ = ["Summary", "summary"]
 
@@ -74,7 +75,14 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
             f"The fusion of {members} models has a devel UAR of {percent(ensemble.uar)}, "
             f"{points(abs(difference)).lstrip('+')} {side} {beside}."
         )
-    return verdict + chance, caution if ensemble.apparent else ""
+    if not ensemble.apparent:
+        return verdict + chance, ""
+    if honest := ensemble.honest.get("sentence"):
+        devel = results.partitions.get("devel")
+        speakers = {clip.speaker for clip in devel.clips} if devel else set()
+        note = search_note(None if None in speakers else len(speakers))
+        caution = f"{caution} {honest} {note}"
+    return verdict + chance, caution
 
 
 def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:

@@ -14,9 +14,9 @@ Event = dict[str, Any]  # {event, number, attempt, ...}, JSON values
 class Engine(Protocol):
     """Slots that each run one attempt at a time.
 
-    Events of an attempt: `start` {slot, device, pid, host}, `resumed` {epoch, devel_uar}, `epoch` {...}, and
-    one of the last ones: `done` {state, ...}, `failed` {kind, reason}, `lost` {reason} (its
-    worker is gone; the attempt left at most a checkpoint).
+    Events of an attempt: `start` {slot, device, pid, host}, `resumed` {epoch, devel_uar},
+    `epoch` {...}, and one of the last ones: `done` {state, ...}, `failed` {kind, reason}, `lost`
+    {reason} (its worker is gone; the attempt left at most a checkpoint).
     """
 
     @property

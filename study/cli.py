@@ -269,6 +269,69 @@ def score(
 
 
 @app.command()
+def export(
+    study: StudyPath,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The bundle's folder.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="train or train+devel; by default what there is of refit.")
+    ] = None,
+    register: Annotated[
+        bool, typer.Option(help="Register the bundle in MLflow as the study's champion.")
+    ] = True,
+    debug: Debug = False,
+) -> None:
+    """Write one folder that predicts, and register it in MLflow.
+
+    Example: spectune export study.yaml -o digits.bundle
+    """
+    from study.export import export_bundle
+    from study.lock import StudyLock
+    from study.opening import plan_study
+    from study.results import read_results
+    from study.submission import default_protocol
+
+    config, base = _config_and_base(study, [])
+    folder = _results_folder(study)
+    with StudyLock(folder):
+        results = read_results(folder)
+        bundle = export_bundle(
+            results,
+            output,
+            protocol=protocol or default_protocol(results),
+            plan=lambda: plan_study(config, base=base),
+            echo=_echo,
+        )
+    if register and isinstance(results.state.get("mlflow"), dict):
+        from study.serving import register_bundle
+
+        _echo(register_bundle(results, bundle))
+
+
+@app.command()
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="What `spectune export` wrote.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Audio files, folders, a manifest .csv, or -."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="CSV; by default standard output.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Predict clips. What cannot be read is listed and skipped, with exit code 1.
+
+    Example: spectune predict digits.bundle recordings/ -o predictions.csv
+    """
+    from study.predict_files import predict_files
+    from study.predict_inputs import collect
+
+    items = collect(paths, stdin=sys.stdin)
+    raise typer.Exit(predict_files(bundle, items, output=output, device=device))
+
+
+@app.command()
 def report(study: StudyPath, debug: Debug = False) -> None:
     """Draw the report again.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from study.ensemble import (
     uniform_average,
 )
 from study.ensemble_record import Candidate, References, ensemble_record
+from study.honest import HonestValue, estimate
 from study.metrics import uar_of_probabilities
 from study.probabilities import Identity, check_joinable, load_devel, load_test
 from study.results import StudyResults, TrialRecord, replace_text
@@ -37,35 +39,44 @@ class Library:
     Args:
         candidates: What each stands for; repeated seeds of one spec are one.
         devel: Probabilities at each trial's best epoch, (candidates, clips, classes).
+        epochs: Probabilities of every trial, (epochs, clips, classes) each: the honest value
+            chooses the best epoch again.
+        trials: Those trials.
         labels: Codes of the devel clips, (clips,).
+        speakers: Speaker of each devel clip, (clips,); None where one is unknown.
         families: Backbone family of each candidate.
         identity: Of the probabilities.
     """
 
     candidates: tuple[Candidate, ...]
     devel: NDArray[np.float64]
+    epochs: tuple[NDArray[np.float16], ...]
+    trials: tuple[TrialRecord, ...]
     labels: NDArray[np.int64]
+    speakers: tuple[str, ...] | None
     families: tuple[str, ...]
     identity: Identity
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """A selection and what it is printed beside."""
+    """A selection, what it is printed beside, and what it is honestly worth."""
 
     selection: Selection
     references: References
     library: Library
+    honest: HonestValue
 
     @property
     def record(self) -> dict[str, Any]:
         """Content of `ensemble.json`."""
-        return ensemble_record(
+        record = ensemble_record(
             self.selection,
             self.library.candidates,
             references=self.references,
             identity=self.library.identity.to_json(),
         )
+        return record | {"honest": self.honest.to_json()}
 
     def table(self) -> str:
         """Return the fusion beside its references, for a terminal."""
@@ -79,7 +90,7 @@ class Fusion:
         ]
         lines = [f"  {100 * chosen.uar:5.1f} %  {name}" for name, chosen in rows]
         title = "devel UAR (apparent: members were chosen on devel)"
-        return "\n".join([title, *lines])
+        return "\n".join([title, *lines, self.honest.sentence()])
 
 
 def read_library(results: StudyResults) -> Library | None:
@@ -99,7 +110,16 @@ def read_library(results: StudyResults) -> Library | None:
             names=(f"trial {trials[0].number}", f"trial {trial.number}"),
         )
     labels = labels_of(results)
-    devel = [_devel(trial, len(labels), len(results.classes)) for trial in trials]
+    epochs = tuple(
+        load_devel(
+            trial.file("devel.npy"),
+            clips=len(labels),
+            classes=len(results.classes),
+            epochs=len(trial.uar_per_epoch),
+        )
+        for trial in trials
+    )
+    devel = [all_[(t.best_epoch or 1) - 1] for t, all_ in zip(trials, epochs, strict=True)]
     merged, groups = merge_seeds(devel, [trial.spec_digest for trial in trials])
     uars = uar_of_probabilities(merged, labels)
     candidates = tuple(
@@ -107,7 +127,16 @@ def read_library(results: StudyResults) -> Library | None:
         for group, uar in zip(groups, uars, strict=True)
     )
     families = tuple(str(trials[group[0]].family) for group in groups)
-    return Library(candidates, merged, labels, families, identities[0])
+    return Library(
+        candidates,
+        merged,
+        epochs,
+        tuple(trials),
+        labels,
+        speakers_of(results),
+        families,
+        identities[0],
+    )
 
 
 def labels_of(results: StudyResults) -> NDArray[np.int64]:
@@ -124,17 +153,15 @@ def labels_of(results: StudyResults) -> NDArray[np.int64]:
     return np.array([code[str(clip.label)] for clip in clips])
 
 
-def _devel(trial: TrialRecord, n_clips: int, n_classes: int) -> NDArray[Any]:
-    """Return the devel probabilities of a trial's best epoch."""
-    values = load_devel(
-        trial.file("devel.npy"), clips=n_clips, classes=n_classes, epochs=len(trial.uar_per_epoch)
-    )
-    best: NDArray[Any] = values[(trial.best_epoch or 1) - 1]
-    return best
+def speakers_of(results: StudyResults) -> tuple[str, ...] | None:
+    """Return the speaker of each devel clip, or None where one is unknown."""
+    speakers: Sequence[str | None] = [clip.speaker for clip in results.partitions["devel"].clips]
+    known = tuple(speaker for speaker in speakers if speaker is not None)
+    return known if len(known) == len(speakers) else None
 
 
 def fuse(library: Library, *, max_members: int, seed: int) -> Fusion:
-    """Select the fusion and its references from a library."""
+    """Select the fusion and its references from a library, and estimate its honest value."""
     selection = select(
         library.devel,
         library.labels,
@@ -147,7 +174,15 @@ def fuse(library: Library, *, max_members: int, seed: int) -> Fusion:
         uniform_average(library.devel, library.labels),
         top_k_average(library.devel, library.labels),
     )
-    return Fusion(selection, references, library)
+    honest = estimate(
+        library.epochs,
+        library.labels,
+        library.speakers,
+        families=[trial.family for trial in library.trials],
+        spec_digests=[trial.spec_digest for trial in library.trials],
+        seed=seed,
+    )
+    return Fusion(selection, references, library, honest)
 
 
 def write_fusion(fusion: Fusion, results: StudyResults) -> Path:

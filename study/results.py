@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +126,7 @@ class Ensemble:
     n_candidates: int | None
     identity: Mapping[str, Any]
     apparent: bool
+    honest: Mapping[str, Any] = field(default_factory=dict)  # of `study.honest.HonestValue`
 
 
 @dataclass(frozen=True)
@@ -387,6 +388,7 @@ def _read_ensemble(path: Path) -> Ensemble | None:
             n_candidates=values.get("n_candidates"),
             identity=_mapping(values.get("identity")),
             apparent=bool(values.get("apparent", True)),
+            honest=_mapping(values.get("honest")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not an ensemble as spectune writes it ({error!r})") from error

@@ -173,6 +173,8 @@ def ensemble_study(plan: Plan, results: StudyResults, tracker: Tracker) -> Fusio
          "max_members": config.max_members, "seed": config.seed},
         {
             "devel/uar": record["uar"],
+            "devel/uar_honest": fusion.honest.nested.uar,
+            "devel/uar_honest_best_single": fusion.honest.single.uar,
             "devel/uar_best_single": references["best_single"]["uar"],
             "devel/uar_uniform": references["uniform"]["uar"],
             "devel/uar_top_k": references["top_k"]["uar"],
@@ -230,7 +232,7 @@ def _describe(tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusio
     """Put the leaderboard and the fusion into the parent run's description."""
     lines = [f"**{escape_markdown(plan.config.name)}**: {len(results.ranked)} ranked trials", ""]
     if fusion is not None:
-        lines += [f"Fusion: {percent(fusion.selection.uar)} devel UAR (apparent)", ""]
+        lines += [escape_markdown(fusion.honest.sentence()), ""]
     lines += ["| trial | system | devel UAR |", "|---|---|---|"]
     lines += [
         f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"

@@ -25,7 +25,12 @@ def status_of(folder: Path) -> dict[str, Any]:
         "best": None if best is None else _named(best.number, best.name, best.uar),
         "fusion": None
         if fusion is None
-        else {"uar": fusion.uar, "members": len(fusion.members), "apparent": fusion.apparent},
+        else {
+            "uar": fusion.uar,
+            "members": len(fusion.members),
+            "apparent": fusion.apparent,
+            "honest": fusion.honest.get("sentence"),
+        },
         "running": [
             _named(t.number, t.name, t.uar)
             | {"epoch": len(t.uar_per_epoch), "epochs": t.epochs, "slot": t.slot}
@@ -58,6 +63,7 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     if fusion := found["fusion"]:
         members = f"fusion of {fusion['members']}"
         lines.append(f"{members}: {_percent(fusion['uar'])} (apparent: chosen on devel)")
+        lines += [fusion["honest"]] if fusion["honest"] else []
     for trial in found["running"]:
         of = f"epoch {trial['epoch']}/{trial['epochs'] or '?'}"
         uar = _percent(trial["uar"])

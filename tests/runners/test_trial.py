@@ -31,8 +31,8 @@ def tones(n: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
     labels = [i % 2 for i in range(n)]
     t = np.arange(RATE) / RATE
     waves = [
-        (np.sin(2 * np.pi * (400 + 300 * label + rng.normal(0, 60)) * t) * 0.1
-         + rng.normal(0, 0.25, RATE))[: rng.integers(700, 2500)]
+        (np.sin(2 * np.pi * (400 + 300 * label + rng.normal(0, 60)) * t) * 0.3
+         + rng.normal(0, 0.1, RATE))[: rng.integers(700, 2500)]
         for label in labels
     ]  # fmt: skip
     return waves, labels
@@ -60,7 +60,7 @@ def spec(**changes) -> TrialSpec:
         "image": {"normalize": "band"},
         "backbone": {"kind": "test_resnet", "drop_rate": 0.2},
         "optimizer": {"kind": "adamw", "lr": 3e-3},
-        "recipe": {"epochs": 3, "batch": 16, "label_smoothing": 0.1},
+        "recipe": {"epochs": 3, "batch": 8, "label_smoothing": 0.1},
     }
     made = TrialSpec.from_dict(plain | changes)
     return dataclasses.replace(made, augment=build_augment({"gain": {}, "noise": {}, "mixup": {}}))

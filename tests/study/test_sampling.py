@@ -109,7 +109,7 @@ def test_a_trial_clearly_below_the_median_is_pruned_and_not_before_its_time(tmp_
             assert not made.report(number, step=eighth, uar=0.6 + 0.02 * eighth)
         made.tell(number, state="complete", uar=0.76)
     number, _, _ = made.ask()
-    verdicts = [made.report(number, step=eighth, uar=0.5) for eighth in range(1, 8)]
+    verdicts = [made.report(number, step=eighth, uar=0.5 - 0.01 * eighth) for eighth in range(1, 8)]
     assert verdicts[:3] == [False] * 3
     assert verdicts[-1]
 

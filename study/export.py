@@ -1,0 +1,243 @@
+"""`spectune export`: the fusion as one folder that predicts."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import InputError
+from search_spaces.spec import TrialSpec
+from study.bundle import FORMAT
+from study.bundle_readme import readme
+from study.opening import Plan
+from study.refit import fusion_members
+from study.refit_predictions import PROTOCOL, training_file
+from study.restoring import WEIGHTS, missing_weights, restore_weights, restored_note
+from study.results import StudyResults
+from study.submission import PROTOCOLS, read_refit
+from study.trainings import TrainingFolder
+from study.trial_folder import write_json
+
+__all__ = ["export_bundle"]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A file of weights and what it is to the bundle."""
+
+    path: Path
+    file: str
+    trial: int
+    name: str
+    spec: TrialSpec
+    weight: float
+    last_epoch: int | None
+    sha256: str | None
+
+
+def export_bundle(
+    results: StudyResults,
+    target: Path,
+    *,
+    protocol: str,
+    plan: Callable[[], Plan],
+    echo: Callable[[str], None] = print,
+) -> Path:
+    """Write a bundle; the caller holds the study's lock.
+
+    Args:
+        results: The study.
+        target: The folder; must not exist, or be a bundle of this study, which is replaced.
+        protocol: `train`: the networks of the search; `train+devel`: those of the refit.
+        plan: Opens the study, only needed where weights must be trained again.
+        echo: Prints a line.
+
+    Raises:
+        InputError: If there is nothing to export, or something else in `target`.
+    """
+    if protocol not in PROTOCOLS:
+        raise InputError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
+    _check_target(target, results)
+    if protocol == "train":
+        members = [member.trial for member in fusion_members(results)]
+        if missing_weights(results, members):
+            restore_weights(plan(), results, members, echo=echo)
+        sources = _of_trials(results)
+    else:
+        sources = _of_refit(results)
+    partial = target.with_name(f".{target.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        plain = _describe(results, protocol, [_copy(source, partial) for source in sources])
+        write_json(partial / "bundle.json", plain)
+        (partial / "README.md").write_text(readme(plain), "utf-8")
+        if target.exists():
+            shutil.rmtree(target)
+        partial.rename(target)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
+    echo(f"bundle of {len(sources)} networks, {protocol}, {size:.1f} MB: {target}")
+    return target
+
+
+def _check_target(target: Path, results: StudyResults) -> None:
+    if not target.exists():
+        return
+    try:
+        plain = json.loads((target / "bundle.json").read_text())
+        if plain["study"]["id"] == results.state.get("id"):
+            return
+    except (OSError, ValueError, KeyError, TypeError):
+        if target.is_dir() and not any(target.iterdir()):
+            return
+    raise InputError(f"{target}: exists and is no bundle of this study; nothing was written")
+
+
+def _of_trials(results: StudyResults) -> list[_Source]:
+    found = []
+    for member in fusion_members(results):
+        trial = results.trial(member.trial)
+        note = restored_note(trial)
+        found.append(
+            _Source(
+                trial.file(WEIGHTS),
+                f"{trial.number:05d}.safetensors",
+                trial.number,
+                trial.name,
+                TrialSpec.from_dict(trial.spec),
+                member.weight,
+                trial.best_epoch,
+                None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
+            )
+        )
+    return found
+
+
+def _of_refit(results: StudyResults) -> list[_Source]:
+    found = []
+    for member in read_refit(results)["members"]:
+        trainings = member["trainings"]
+        for n, name in enumerate(trainings):
+            path = results.folder / "refit" / name
+            folder = TrainingFolder(path, member["trial"])
+            weights = training_file(path, member["trial"], WEIGHTS)
+            found.append(
+                _Source(
+                    weights,
+                    f"{member['trial']:05d}-seed-{n}.safetensors",
+                    member["trial"],
+                    f"{member['name']}, seed {n + 1} of {len(trainings)}",
+                    folder.spec(),
+                    member["weight"] / len(trainings),
+                    member["last_epoch"],
+                    (folder.result() or {}).get("files", {}).get(WEIGHTS),
+                )
+            )
+    return found
+
+
+def _copy(source: _Source, folder: Path) -> dict[str, Any]:
+    """Copy a member's weights and return its entry."""
+    if not source.path.exists():
+        raise InputError(f"{source.path}: is not there; `spectune refit` trains it again")
+    target = folder / source.file
+    shutil.copyfile(source.path, target)
+    with target.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    if source.sha256 is not None and sha256 != source.sha256:
+        raise InputError(f"{source.path}: was changed or damaged (its SHA-256 is another one)")
+    return {
+        "file": source.file,
+        "sha256": sha256,
+        "bytes": target.stat().st_size,
+        "weight": source.weight,
+        "trial": source.trial,
+        "name": source.name,
+        "seed": source.spec.seed,
+        "last_epoch": source.last_epoch,
+        "spec": source.spec.to_dict(),
+    }
+
+
+def _describe(
+    results: StudyResults, protocol: str, members: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the content of `bundle.json`."""
+    state, corpus, ensemble = results.state, results.corpus, results.ensemble
+    fixed = state.get("fixed", {})
+    return {
+        "format": FORMAT,
+        "kind": "spectune bundle",
+        "spectune": version("spectune"),
+        "name": results.name,
+        "protocol": protocol,
+        "created": time.time(),
+        "classes": list(results.classes),
+        "sampling_rate": corpus["sampling_rate"],
+        "clip_seconds": fixed["clip_seconds"],
+        "pad": fixed["pad"],
+        "members": members,
+        "figures": {
+            "devel_uar_apparent": None if ensemble is None else ensemble.uar,
+            "n_candidates": None if ensemble is None else ensemble.n_candidates,
+            "n_trials": len(results.trials),
+            "honest": _extra(results.folder / "ensemble" / "honest.json"),
+            "refit": read_refit(results)["test"] if protocol == PROTOCOL else None,
+            "test": _test_scores(results, protocol),
+            "restored": _restored(results, protocol),
+        },
+        "study": {
+            "id": state.get("id"),
+            "revision": state.get("revision"),
+            "command": state.get("command"),
+            "space_digest": state.get("space_digest"),
+            "seed": fixed.get("seed"),
+        },
+        "corpus": {
+            "name": corpus.get("name"),
+            "digest": corpus.get("digest"),
+            "simulated": bool(corpus.get("simulated")),
+            "licence": corpus.get("info", {}).get("licence"),
+            "partitions": {
+                name: {"n": len(part.clips), "digest": part.digest}
+                for name, part in results.partitions.items()
+            },
+        },
+        "pretrained": {
+            key: {"sha256": w.get("sha256"), "licence": w.get("licence"), "source": w.get("source")}
+            for key, w in state.get("weights", {}).items()
+        },
+    }
+
+
+def _extra(path: Path) -> Any:
+    """Return a record that another command may have left."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _test_scores(results: StudyResults, protocol: str) -> dict[str, Any] | None:
+    scores = _extra(results.folder / "scores.json") or {}
+    for system in scores.get("systems", []):
+        if (system["name"], system["protocol"]) == ("fusion", protocol):
+            return {key: system[key] for key in ("uar", "ci_low", "ci_high", "n", "n_speakers")}
+    return None
+
+
+def _restored(results: StudyResults, protocol: str) -> dict[str, Any]:
+    """Return by trial what is known of weights that were trained again."""
+    if protocol != "train":
+        return {}
+    notes = {m.trial: restored_note(results.trial(m.trial)) for m in fusion_members(results)}
+    return {str(trial): note for trial, note in notes.items() if note is not None}
