@@ -1,4 +1,4 @@
-"""What `spectune predict` is asked about: files, folders, a manifest, or names on standard input."""
+"""What `spectune predict` is asked about: files, folders, a manifest, names on standard input."""
 
 from __future__ import annotations
 
