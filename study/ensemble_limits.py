@@ -62,7 +62,7 @@ def limits_of(
             continue
         values = np.asarray(np.nan if cost is None else cost, dtype=np.float64)
         if values.shape != (n_candidates,) or not np.isfinite(values).all():
-            raise ValueError(f"{kind}={limit:g} needs one finite cost per candidate, got {cost}")
+            raise ValueError(f"{kind}={limit:g} needs one finite cost per candidate, got {cost!r}")
         kinds.append(kind)
         costs.append(values)
         most.append(limit)

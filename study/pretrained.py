@@ -63,17 +63,17 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
         if path.suffix != ".safetensors":
             raise InputError(f"{where} must be a .safetensors file, got {path.name}")
         return Weights(str(path), _sha256(path), "unknown", f"file {path.name}")
-    import timm
+    from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
     name, _, own_tag = backbone.name.partition(".")
     tag = asked if isinstance(asked, str) else own_tag
-    known = timm.get_arch_pretrained_cfgs(name)
+    known = get_arch_pretrained_cfgs(name)
     tags = [full.partition(".")[2] for full in known]
     if tag and tag not in tags:
         raise InputError(
             f"{where}: timm has no weights {tag!r} for {name}; it has {', '.join(tags) or 'none'}"
         )
-    cfg = timm.get_pretrained_cfg(f"{name}.{tag}" if tag else name)
+    cfg = get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     if cfg is None or not cfg.hf_hub_id:
         raise InputError(
             f"{where}: timm has no weights to download for {name}; give a .safetensors file"
@@ -88,8 +88,6 @@ def _download(where: str, cfg: Any) -> Weights:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repo = str(cfg.hf_hub_id)
-    if repo.startswith("timm/") and repo.endswith("/"):
-        repo = f"{repo}{cfg.architecture}.{cfg.tag}"
     try:
         path = hf_hub_download(repo, "model.safetensors", local_files_only=True)
     except LocalEntryNotFoundError:
