@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -65,9 +66,12 @@ class Space:
 
     @property
     def digest(self) -> str:
-        """Identity of what may be chosen; baselines and the description do not change it."""
-        searched = {k: v for k, v in self.plain.items() if k not in ("baselines", "description")}
-        return canonical_digest(searched)
+        """Identity of what may be chosen; baselines and the description do not change it.
+
+        The order of kinds and choices does: the sampler numbers them by it.
+        """
+        searched = [(k, v) for k, v in self.plain.items() if k not in ("baselines", "description")]
+        return canonical_digest(json.dumps(searched))
 
     def backbones(self) -> list[Timm]:
         """Return every network that a trial may ask for, with each of its pretrained choices."""

@@ -6,7 +6,6 @@ Its code is `study.serving_model`; nothing is pickled.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
+from search_spaces.spec import canonical_digest
 from study.bundle import Bundle, read_bundle
 from study.results import StudyResults
 from study.tracking_session import Session
@@ -57,7 +57,7 @@ def _register(
     results: StudyResults, store: TrackingStore, noted: dict[str, Any], bundle: Bundle
 ) -> tuple[int, bool]:
     client = open_client(store)
-    digest = hashlib.sha256((bundle.folder / "bundle.json").read_bytes()).hexdigest()
+    digest = _digest(bundle)
     known = _version_of(client, results.name, digest)
     if known is not None:
         client.set_registered_model_alias(results.name, ALIAS, known)
@@ -84,6 +84,13 @@ def _register(
         raise
     session.terminate(run_id, "FINISHED", int(time.time() * 1000))
     return number, True
+
+
+def _digest(bundle: Bundle) -> str:
+    """Return what makes two bundles the same predictor, whenever they were written."""
+    members = [[m.sha256, m.weight, m.spec.to_dict()] for m in bundle.members]
+    heard = [bundle.sampling_rate, bundle.clip_seconds, bundle.pad]
+    return canonical_digest([bundle.protocol, list(bundle.classes), heard, members])
 
 
 def _version_of(client: Any, name: str, digest: str) -> str | None:

@@ -73,6 +73,7 @@ def test_the_digest_of_a_spec_ignores_its_seed_and_that_of_a_space_its_baselines
     plain = {"scale": ["mel", "log"]}
     assert parse_space(plain).digest == parse_space({**plain, "baselines": {}}).digest
     assert parse_space(plain).digest != parse_space({"scale": ["mel", "linear"]}).digest
+    assert parse_space(plain).digest != parse_space({"scale": ["log", "mel"]}).digest
 
 
 def test_trial_0_is_the_linear_baseline_unless_the_space_says_otherwise():
