@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from reports.dimensions import DIMENSIONS, varied
-from reports.fusion import Fusion
+from reports.fusion import Fusion, Step
 from reports.text import cell, duration, percent, points
 from study.results import StudyResults, leaderboard
 
@@ -51,9 +51,13 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
 
 
 def members_table(numbers: Fusion | None) -> Table | None:
-    """The members in the order in which they entered, and what each added."""
+    """The members in the order in which they first entered, and what each added then."""
     if numbers is None or not numbers.steps:
         return None
+    entries: dict[int, Step] = {}
+    for step in numbers.steps:
+        if step.weight is not None:
+            entries.setdefault(step.trial, step)
     rows = tuple(
         (
             str(step.n),
@@ -64,9 +68,9 @@ def members_table(numbers: Fusion | None) -> Table | None:
             percent(step.uar),
             "-" if step.gain is None else points(step.gain),
         )
-        for step in numbers.steps
+        for step in entries.values()
     )
-    columns = ("members", "trial", "name", "weight", "alone", "fusion", "adds")
+    columns = ("enters", "trial", "name", "weight", "alone", "fusion", "adds")
     return Table(columns, rows, (True, True, False, True, True, True, True))
 
 

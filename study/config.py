@@ -84,7 +84,7 @@ class StudyConfig(_Strict):
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
     clip_seconds: float = Field(default=1.0, gt=0, le=60)
     pad: Literal["repeat", "reflect", "zero"] = "repeat"
-    protocol: Literal["holdout"] = "holdout"
+    protocol: Literal["holdout"] = "holdout"  # train -> devel; others are to come
     baselines: list[str] | None = None  # names of the space's baselines; null: all of them
     pruning: Pruning = Pruning()
     ensemble: EnsembleConfig = EnsembleConfig()

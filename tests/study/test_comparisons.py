@@ -59,7 +59,7 @@ def test_fewer_than_five_speakers_have_a_reason_instead_of_a_p_value(n_speakers)
     for found in (compare(labels, a, b, speakers), compare_best_of(labels, [a], b, speakers)):
         assert found.p_value is None
         assert "no p-value" in found.sentence()
-        assert "`protocol: loso`" in found.sentence()
+        assert "leaving one speaker" in found.sentence()
 
 
 def test_without_speakers_the_p_value_says_that_it_is_too_small():

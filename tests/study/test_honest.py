@@ -180,7 +180,7 @@ def test_one_speaker_has_a_value_and_a_reason_instead_of_an_interval():
     assert value.gain_se is None
     assert value.out_of_bag is None
     assert "one speaker" in value.sentence()
-    assert "`protocol: loso`" in value.sentence()
+    assert "leaving one speaker" in value.sentence()
 
 
 def test_two_speakers_judge_each_other_without_an_interval():

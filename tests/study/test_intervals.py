@@ -85,7 +85,7 @@ def test_fewer_than_five_speakers_have_a_reason_instead_of_an_interval(n_speaker
     found = interval(*clips(n_speakers=n_speakers))
     assert (found.low, found.high) == (None, None)
     assert f"{n_speakers} speaker" in found.note
-    assert "`protocol: loso`" in found.sentence()
+    assert "leaving one speaker" in found.sentence()
     assert too_few_speakers(4).startswith("no interval: 4 speakers")
 
 
