@@ -89,7 +89,7 @@ class Coordinator:
     def run(self) -> Outcome:
         """Run until the end of the session."""
         waiting = self._recover()
-        self.progress.begin(len(self.finished), self.plan.config.budget.trials)
+        self.progress.begin(self.finished.values(), self.plan.config.budget.trials)
         try:
             while not self.interrupted and not self._fault:
                 while self.engine.free and not self.interrupted and (waiting or self._may_start()):

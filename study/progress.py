@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, TextIO
 
 from rich.console import Console, Group
@@ -57,9 +57,11 @@ class Progress:
         self.started = time.monotonic()
         self.elapsed = 0.0
 
-    def begin(self, n_finished: int, total: int | None) -> None:
-        """Say where the study stands."""
-        self.before, self.total = n_finished, total
+    def begin(self, finished: Collection[Mapping[str, Any]], total: int | None) -> None:
+        """Say where the study stands: the results of earlier sessions, and the budget."""
+        self.before, self.total = len(finished), total
+        for result in finished:
+            self._rank(result)
 
     @property
     def done(self) -> int:
@@ -81,6 +83,9 @@ class Progress:
         """A trial has ended."""
         self.running.pop(result["number"], None)
         self.states[result["state"]] += 1
+        self._rank(result)
+
+    def _rank(self, result: Mapping[str, Any]) -> None:
         if result["uar"] is not None and (self.best is None or result["uar"] > self.best[0]):
             self.best = (result["uar"], result["number"], result["name"])
 
@@ -148,10 +153,10 @@ class LiveProgress(Progress):
         )  # fmt: skip
         self.live = Live(console=console, get_renderable=self._render, refresh_per_second=2)
 
-    def begin(self, n_finished: int, total: int | None) -> None:
+    def begin(self, finished: Collection[Mapping[str, Any]], total: int | None) -> None:
         """Start the display."""
-        super().begin(n_finished, total)
-        self.task = self.bars.add_task("trials", total=total, completed=n_finished)
+        super().begin(finished, total)
+        self.task = self.bars.add_task("trials", total=total, completed=len(finished))
         self.live.start()
 
     def trial_finished(self, result: Mapping[str, Any]) -> None:

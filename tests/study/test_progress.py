@@ -1,0 +1,55 @@
+"""What a person sees while a study runs."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from study.progress import LineProgress, LiveProgress
+
+
+def result(number: int, state: str = "complete", uar: float | None = 0.7, reason=None) -> dict:
+    name = "mel-mono test_resnet"
+    return {"number": number, "state": state, "uar": uar, "name": name, "reason": reason}
+
+
+def test_lines_tell_each_trial_the_best_and_the_time_left():
+    out = io.StringIO()
+    progress = LineProgress(out=out)
+    progress.begin([result(0, uar=0.61)], 4)
+    progress.trial_started(1, "mel-mono test_resnet", 0)
+    progress.trial_finished(result(1, uar=0.7312))
+    progress.trial_finished(result(2, "failed", None, "loss is nan in epoch 1"))
+    first, second = out.getvalue().splitlines()
+    assert first.startswith("trial 001 mel-mono test_resnet: complete, 73.1 % | 2/4 trials")
+    assert "best 73.1 % (001 mel-mono test_resnet), about" in first
+    assert "failed, loss is nan in epoch 1 | 3/4 trials, 1 failed, best 73.1 %" in second
+
+
+def test_the_best_of_an_earlier_session_stays_the_best():
+    progress = LineProgress(out=io.StringIO())
+    progress.begin([result(0, uar=0.9)], 4)
+    progress.trial_finished(result(1, uar=0.7))
+    assert "best 90.0 % (000" in progress.summary()
+
+
+def test_a_budget_in_hours_counts_all_sessions():
+    progress = LineProgress(hours=1.0, out=io.StringIO())
+    progress.begin([], None)
+    progress.tick(3000.0)
+    assert progress.summary() == "0 trials, about 10 min 0 s left"
+
+
+def test_the_live_display_shows_the_running_epoch_and_names_that_look_like_markup():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress = LiveProgress(console)
+    progress.begin([], 3)
+    progress.trial_started(0, "mel-mono [red]net[/red]", 0)
+    progress.epoch({"number": 0, "epoch": 2, "epochs": 8, "devel_uar": 0.5})
+    console.print(progress._render())
+    progress.end()
+    text = console.file.getvalue()
+    assert "2/8" in text
+    assert "50.0 %" in text
+    assert "[red]net[/red]" in text
