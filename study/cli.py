@@ -178,19 +178,11 @@ def ensemble(study: StudyPath, debug: Debug = False) -> None:
 
     Example: spectune ensemble study.yaml
     """
-    from study.fusion import fuse, read_library, write_fusion
-    from study.lock import StudyLock
-    from study.results import read_results
+    from study.tracked_study import select_again
 
     folder = _results_folder(study)
     config, _ = _config_and_base(study, [])
-    with StudyLock(folder):
-        results = read_results(folder)
-        library = read_library(results)
-        if library is None:
-            raise InputError(f"{folder}: no trial has ended with a result to select from")
-        fusion = fuse(library, max_members=config.ensemble.max_members, seed=config.ensemble.seed)
-        write_fusion(fusion, results)
+    fusion = select_again(folder, config)
     _echo(fusion.table())
 
 

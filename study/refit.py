@@ -30,7 +30,7 @@ from study.progress import duration
 from study.records import epoch_metrics, trial_tags
 from study.refit_predictions import PROTOCOL, told, write_refit
 from study.results import Member, StudyResults, read_results
-from study.running import open_tracker
+from study.tracked_study import open_tracker
 from study.tracking import ChildRun
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
 from study.trial_folder import TrialFolder

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
 
@@ -14,17 +12,17 @@ from runners.device import default_slots
 from runners.local import LocalEngine
 from study.config import StudyConfig
 from study.coordinator import Coordinator, Outcome
-from study.fusion import Fusion, fuse, read_library, write_fusion
+from study.fusion import Fusion
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
 from study.progress import Progress, duration, make_progress, percent
-from study.records import tracked_trial
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
-from study.tracking import NullTracker, Tracker, TrackingStore, escape_markdown, resolve_tracking
-from study.trial_folder import trial_folders, write_json
+from study.tracked_study import open_tracker, select_fusion, tracking_store
+from study.tracking import Tracker, escape_markdown
+from study.trial_folder import trial_folders
 
-__all__ = ["ensemble_study", "run_study", "tracking_store"]
+__all__ = ["run_study"]
 
 EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
 
@@ -64,9 +62,8 @@ def run_study(
         try:
             outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
             results = read_results(plan.folder)
-            fusion = (
-                ensemble_study(plan, results, tracker) if outcome.state != "interrupted" else None
-            )
+            ended = outcome.state != "interrupted"
+            fusion = select_fusion(config, results, tracker) if ended else None
             _describe(tracker, plan, results, fusion)
         except BaseException:
             tracker.close("failed", drain_s=5.0)
@@ -107,83 +104,6 @@ def open_sampling(plan: Plan) -> Sampling:
         seed=plan.config.seed,
         pruning=plan.config.pruning,
     )
-
-
-def tracking_store(state: dict[str, object]) -> TrackingStore | None:
-    """Return the MLflow store that a study was first run on."""
-    noted = state.get("mlflow")
-    if not isinstance(noted, dict):
-        return None
-    return TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
-
-
-def open_tracker(plan: Plan) -> Tracker:
-    """Open the study's MLflow run, the same store at each session, and reconcile it."""
-    if not plan.config.tracking:
-        return NullTracker()
-    logging.getLogger("study").addHandler(logging.StreamHandler())
-    store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
-    noted = plan.state.get("mlflow") or {}
-    tracker = Tracker.open(
-        store,
-        experiment=plan.config.experiment or plan.config.name,
-        study_id=plan.state["id"],
-        run_name=f"study {plan.config.name}",
-        run_id=noted.get("run_id"),
-        params={"study": plan.config.model_dump(mode="json", exclude={"space"})},
-        tags={
-            "mlflow.source.git.commit": plan.state["revision"],
-            "spectune.version": version("spectune"),
-            "spectune.space_digest": plan.space.digest,
-            "spectune.simulated": str(plan.cached.corpus.simulated).lower(),
-        },
-        dataset={
-            "digest": plan.cached.digest[:32],
-            "name": plan.cached.corpus.name,
-            "source": str(plan.cached.corpus.root),
-            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
-        },
-    )
-    plan.state["mlflow"] = {
-        "tracking_uri": store.tracking_uri,
-        "artifact_root": store.artifact_root,
-        "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
-        "run_id": tracker.run_id or noted.get("run_id"),
-    }
-    write_json(plan.folder / "state.json", plan.state)
-    folders = trial_folders(plan.trials)
-    if folders:
-        tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
-    return tracker
-
-
-def ensemble_study(plan: Plan, results: StudyResults, tracker: Tracker) -> Fusion | None:
-    """Select the fusion, write it and log it; None where there is nothing to select from."""
-    library = read_library(results)
-    if library is None:
-        return None
-    config = plan.config.ensemble
-    fusion = fuse(library, max_members=config.max_members, seed=config.seed)
-    folder = write_fusion(fusion, results)
-    record = fusion.record
-    references = record["references"]
-    tracker.log_fusion(
-        "fusion",
-        {"method": record["method"], "n_candidates": record["n_candidates"],
-         "max_members": config.max_members, "seed": config.seed},
-        {
-            "devel/uar": record["uar"],
-            "devel/uar_honest": fusion.honest.nested.uar,
-            "devel/uar_honest_best_single": fusion.honest.single.uar,
-            "devel/uar_best_single": references["best_single"]["uar"],
-            "devel/uar_uniform": references["uniform"]["uar"],
-            "devel/uar_top_k": references["top_k"]["uar"],
-        },
-        record["trajectory"],
-        {path.name: path for path in sorted(folder.iterdir())},
-        [member["trial"] for member in record["members"]],
-    )  # fmt: skip
-    return fusion
 
 
 @contextmanager

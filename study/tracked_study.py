@@ -1,0 +1,132 @@
+"""A study's runs in MLflow: its parent run at every session, and its fusions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import InputError
+from study.config import StudyConfig
+from study.fusion import Fusion, fuse, read_library, write_fusion
+from study.lock import StudyLock
+from study.opening import Plan
+from study.records import tracked_trial
+from study.results import StudyResults, read_results
+from study.tracking import NullTracker, Tracker, TrackingStore, resolve_tracking
+from study.trial_folder import trial_folders, write_json
+
+__all__ = ["open_tracker", "select_again", "select_fusion", "tracking_store"]
+
+
+def tracking_store(state: Mapping[str, Any]) -> TrackingStore | None:
+    """Return the MLflow store that a study was first run on."""
+    noted = state.get("mlflow")
+    if not isinstance(noted, dict):
+        return None
+    return TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
+
+
+def open_tracker(plan: Plan) -> Tracker:
+    """Open the study's MLflow run, the same store at each session, and reconcile it."""
+    if not plan.config.tracking:
+        return NullTracker()
+    logging.getLogger("study").addHandler(logging.StreamHandler())
+    store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
+    noted = plan.state.get("mlflow") or {}
+    tracker = Tracker.open(
+        store,
+        experiment=plan.config.experiment or plan.config.name,
+        study_id=plan.state["id"],
+        run_name=f"study {plan.config.name}",
+        run_id=noted.get("run_id"),
+        params={"study": plan.config.model_dump(mode="json", exclude={"space"})},
+        tags={
+            "mlflow.source.git.commit": plan.state["revision"],
+            "spectune.version": version("spectune"),
+            "spectune.space_digest": plan.space.digest,
+            "spectune.simulated": str(plan.cached.corpus.simulated).lower(),
+        },
+        dataset={
+            "digest": plan.cached.digest[:32],
+            "name": plan.cached.corpus.name,
+            "source": str(plan.cached.corpus.root),
+            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
+        },
+    )
+    plan.state["mlflow"] = {
+        "tracking_uri": store.tracking_uri,
+        "artifact_root": store.artifact_root,
+        "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
+        "run_id": tracker.run_id or noted.get("run_id"),
+    }
+    write_json(plan.folder / "state.json", plan.state)
+    folders = trial_folders(plan.trials)
+    if folders:
+        tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
+    return tracker
+
+
+def select_fusion(config: StudyConfig, results: StudyResults, tracker: Tracker) -> Fusion | None:
+    """Select the fusion, write it and log it; None where there is nothing to select from."""
+    library = read_library(results)
+    if library is None:
+        return None
+    chosen = config.ensemble
+    fusion = fuse(library, max_members=chosen.max_members, seed=chosen.seed)
+    folder = write_fusion(fusion, results)
+    record = fusion.record
+    references = record["references"]
+    tracker.log_fusion(
+        "fusion",
+        {"method": record["method"], "n_candidates": record["n_candidates"],
+         "max_members": chosen.max_members, "seed": chosen.seed},
+        {
+            "devel/uar": record["uar"],
+            "devel/uar_honest": fusion.honest.nested.uar,
+            "devel/uar_honest_best_single": fusion.honest.single.uar,
+            "devel/uar_best_single": references["best_single"]["uar"],
+            "devel/uar_uniform": references["uniform"]["uar"],
+            "devel/uar_top_k": references["top_k"]["uar"],
+        },
+        record["trajectory"],
+        {path.name: path for path in sorted(folder.iterdir())},
+        [member["trial"] for member in record["members"]],
+    )  # fmt: skip
+    return fusion
+
+
+def select_again(folder: Path, config: StudyConfig) -> Fusion:
+    """Select the fusion of a study that is not running, without training.
+
+    Raises:
+        InputError: If the study runs, or no trial has ended with a result.
+    """
+    with StudyLock(folder):
+        results = read_results(folder)
+        tracker = _continue_tracker(results.state, config)
+        try:
+            fusion = select_fusion(config, results, tracker)
+        finally:
+            tracker.close("finished")
+    if fusion is None:
+        raise InputError(f"{folder}: no trial has ended with a result to select from")
+    return fusion
+
+
+def _continue_tracker(state: Mapping[str, Any], config: StudyConfig) -> Tracker:
+    """Open the parent run of an earlier session as it is."""
+    store = tracking_store(state)
+    if store is None:
+        return NullTracker()
+    return Tracker.open(
+        store,
+        experiment=config.experiment or config.name,
+        study_id=state["id"],
+        run_name=f"study {config.name}",
+        run_id=state["mlflow"].get("run_id"),
+        params={},
+        tags={},
+    )
