@@ -16,7 +16,7 @@ from search_spaces.errors import InputError
 from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
 from study.results import StudyResults
-from study.submission import PROTOCOLS, read_ledger, test_probabilities
+from study.submission import PROTOCOLS, blind_probabilities, read_ledger
 from study.tracking import ChildRun, Tracker, TrackingStore
 from study.trial_folder import write_json
 
@@ -117,7 +117,7 @@ def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
     classes = results.classes
     for protocol in PROTOCOLS:
         try:
-            values = test_probabilities(results, protocol)
+            values = blind_probabilities(results, protocol)
         except InputError:
             continue  # no refit, or one of an earlier fusion
         yield "fusion", protocol, [classes[code] for code in values.argmax(1)]

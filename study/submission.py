@@ -31,12 +31,12 @@ from study.trial_folder import write_json
 __all__ = [
     "PROTOCOLS",
     "Submission",
+    "blind_probabilities",
     "default_protocol",
     "read_ledger",
     "read_refit",
     "submission_csv",
     "submit",
-    "test_probabilities",
 ]
 
 PROTOCOLS = ("train", PROTOCOL)
@@ -83,7 +83,7 @@ def submit(
     Raises:
         InputError: If the tries are used up, or there are no such predictions.
     """
-    values = test_probabilities(results, protocol)
+    values = blind_probabilities(results, protocol)
     clips = results.partitions["test"].clips
     predictions = [results.classes[code] for code in values.argmax(1)]
     text = submission_csv([clip.file_name for clip in clips], predictions)
@@ -164,7 +164,7 @@ def read_ledger(folder: Path) -> dict[str, Any]:
     return dict(plain)
 
 
-def test_probabilities(results: StudyResults, protocol: str) -> NDArray[np.float64]:
+def blind_probabilities(results: StudyResults, protocol: str) -> NDArray[np.float64]:
     """Return the fusion's test probabilities, (clips, classes), under a protocol.
 
     Raises:

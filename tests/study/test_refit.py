@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from finished_study import config_of, copy_study, make_study
+from finished_study import config_of, copy_study
 from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
 
 from search_spaces import InputError
@@ -23,23 +23,7 @@ from study.refit import refit_study, seed_of
 from study.restoring import missing_weights, restore_weights
 from study.results import read_results
 from study.score import read_labels, score_study
-from study.submission import submission_csv, submit, test_probabilities
-
-# What the tests of one file share: a study, and its refit.
-
-
-@pytest.fixture(scope="module")
-def finished(synthetic, tmp_path_factory) -> Path:
-    return make_study(synthetic, tmp_path_factory.mktemp("finished"))
-
-
-@pytest.fixture(scope="module")
-def refitted(finished, synthetic, tmp_path_factory) -> Path:
-    folder = copy_study(finished, tmp_path_factory.mktemp("refitted") / "base")
-    said: list[str] = []
-    code = refit_study(config_of(synthetic), base=folder.parent.parent, echo=said.append)
-    assert code == 0, said
-    return folder
+from study.submission import blind_probabilities, submission_csv, submit
 
 
 def results_of(path: Path) -> list[dict]:
@@ -81,7 +65,7 @@ def test_test_predictions_are_the_weighted_mean_over_members_and_seeds(refitted)
     for member in results.ensemble.members:
         files = sorted((refitted / "refit" / f"{member.trial:05d}").glob("seed-*/*/test.npy"))
         total = total + member.weight * np.mean([np.load(path) for path in files], axis=0)
-    assert test_probabilities(results, "train+devel") == pytest.approx(total, abs=1e-6)
+    assert blind_probabilities(results, "train+devel") == pytest.approx(total, abs=1e-6)
     with (refitted / "refit" / "predictions_test.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["prediction"] for row in rows] == [results.classes[i] for i in total.argmax(1)]
@@ -141,7 +125,7 @@ def test_a_submission_has_every_test_clip_once_in_the_order_of_the_label_file(re
     lines = done.path.read_text().splitlines()
     assert lines[0] == "file_name,prediction"
     assert [line.split(",")[0] for line in lines[1:]] == names
-    guesses = test_probabilities(results, "train").argmax(1)
+    guesses = blind_probabilities(results, "train").argmax(1)
     assert [line.split(",")[1] for line in lines[1:]] == [results.classes[i] for i in guesses]
 
 
@@ -194,7 +178,7 @@ def test_labels_that_arrive_later_are_scored_for_every_system(refitted, tmp_path
         truth = {row["file_name"]: row["label"] for row in csv.DictReader(file)}
     labels = [truth[clip.file_name] for clip in results.partitions["test"].clips]
     for protocol in ("train", "train+devel"):
-        guesses = test_probabilities(results, protocol).argmax(1)
+        guesses = blind_probabilities(results, protocol).argmax(1)
         wanted = balanced_accuracy_score(labels, [results.classes[i] for i in guesses])
         (system,) = [
             s for s in record["systems"] if (s["name"], s["protocol"]) == ("fusion", protocol)
