@@ -6,18 +6,9 @@ import html
 import json
 from typing import Any
 
+from study.text import NOTHING, duration, percent
+
 __all__ = ["cell", "duration", "inert", "percent", "points"]
-
-NOTHING = "-"
-
-
-def percent(uar: float | None) -> str:
-    """UAR as per cent with one decimal.
-
-    >>> percent(0.8012)
-    '80.1 %'
-    """
-    return NOTHING if uar is None else f"{100 * uar:.1f} %"
 
 
 def points(difference: float) -> str:
@@ -28,22 +19,6 @@ def points(difference: float) -> str:
     """
     value = f"{100 * difference:+.1f}".replace("-0.0", "+0.0")
     return f"{value} points"
-
-
-def duration(seconds: float | None) -> str:
-    """A time span in the two largest units.
-
-    >>> duration(42.4), duration(100), duration(7300)
-    ('42 s', '1 min 40 s', '2 h 1 min')
-    """
-    if seconds is None:
-        return NOTHING
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 def cell(value: Any) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from study.progress import percent
+from study.text import percent
 
 __all__ = ["readme"]
 

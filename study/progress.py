@@ -14,30 +14,9 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
+from study.text import duration, percent
+
 __all__ = ["LineProgress", "LiveProgress", "Progress", "make_progress"]
-
-
-def percent(uar: float | None) -> str:
-    """Return a UAR as per cent with one decimal.
-
-    >>> percent(0.7312), percent(None)
-    ('73.1 %', '-')
-    """
-    return "-" if uar is None else f"{100 * uar:.1f} %"
-
-
-def duration(seconds: float) -> str:
-    """Return seconds as a person says them.
-
-    >>> duration(42), duration(135), duration(7300)
-    ('42 s', '2 min 15 s', '2 h 1 min')
-    """
-    seconds = round(seconds)
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
 class Progress:

@@ -26,10 +26,10 @@ from search_spaces.suggesters import flat_parameters
 from study.config import StudyConfig
 from study.lock import StudyLock
 from study.opening import Plan, plan_study
-from study.progress import duration
 from study.records import epoch_metrics, trial_tags
 from study.refit_predictions import PROTOCOL, told, write_refit
 from study.results import Member, StudyResults, read_results
+from study.text import duration
 from study.tracked_study import open_tracker
 from study.tracking import ChildRun
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
+from study.text import spreadsheet_safe
 
 __all__ = [
     "Clip",
@@ -35,7 +36,6 @@ __all__ = [
 ]
 
 STATES = ("complete", "pruned", "failed", "running")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -255,7 +255,7 @@ def _cell(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, float)):
         return value
     text = value if isinstance(value, str) else json.dumps(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return spreadsheet_safe(text)
 
 
 def _by_uar(trial: TrialRecord) -> tuple[float, int]:

@@ -15,9 +15,10 @@ from study.coordinator import Coordinator, Outcome
 from study.fusion import Fusion
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
-from study.progress import Progress, duration, make_progress, percent
+from study.progress import Progress, make_progress
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
+from study.text import duration, percent
 from study.tracked_study import open_tracker, select_fusion, tracking_store
 from study.tracking import Tracker, escape_markdown
 from study.trial_folder import trial_folders

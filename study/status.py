@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from study.results import StudyResults, read_results
+from study.text import percent
 
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
@@ -59,14 +60,14 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
     how = "is running" if found["coordinator"] else "is not running"
     lines = [f"study {found['name']} {how}: {counts or 'no trials yet'}"]
     if best := found["best"]:
-        lines.append(f"best: {_percent(best['uar'])}  {best['trial']:03d} {best['name']}")
+        lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}")
     if fusion := found["fusion"]:
         members = f"fusion of {fusion['members']}"
-        lines.append(f"{members}: {_percent(fusion['uar'])} (apparent: chosen on devel)")
+        lines.append(f"{members}: {percent(fusion['uar'])} (apparent: chosen on devel)")
         lines += [fusion["honest"]] if fusion["honest"] else []
     for trial in found["running"]:
         of = f"epoch {trial['epoch']}/{trial['epochs'] or '?'}"
-        uar = _percent(trial["uar"])
+        uar = percent(trial["uar"])
         lines.append(f"slot {trial['slot']}: {trial['trial']:03d} {trial['name']}, {of}, {uar}")
     lines += [f"failed: {n} x {reason}" for reason, n in found["failures"].items()]
     return lines
@@ -79,7 +80,7 @@ def leaderboard_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     width = max(len(str(row["name"])) for row in rows)
     lines = [f"rank  trial  {'system':{width}}  devel UAR  epoch  state"]
     lines += [
-        f"{row['rank']:4}  {row['trial']:05d}  {row['name']:{width}}  {_percent(row['uar']):>9}"
+        f"{row['rank']:4}  {row['trial']:05d}  {row['name']:{width}}  {percent(row['uar']):>9}"
         f"  {row['best_epoch']:5}  {row['state']}"
         for row in rows
     ]
@@ -96,7 +97,3 @@ def _failures(results: StudyResults) -> dict[str, int]:
         if trial.state == "failed":
             reasons[trial.reason or "unknown"] = reasons.get(trial.reason or "unknown", 0) + 1
     return reasons
-
-
-def _percent(uar: float | None) -> str:
-    return "-" if uar is None else f"{100 * uar:.1f} %"

@@ -9,18 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["predictions_csv", "spreadsheet_safe"]
+from study.text import spreadsheet_safe
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Return text that a spreadsheet takes for text, not for a formula.
-
-    >>> spreadsheet_safe("=1+1"), spreadsheet_safe("mask")
-    ("'=1+1", 'mask')
-    """
-    return f"'{text}" if text.startswith(FORMULA) else text
+__all__ = ["predictions_csv"]
 
 
 def predictions_csv(
