@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -52,7 +53,9 @@ def clips(synthetic) -> list[np.ndarray]:
 
 
 def environment(base: Path) -> dict[str, str]:
-    return os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{base / 'mlflow.db'}"}
+    # MLflow runs uvicorn by its name: the environment is active, as a person's would be.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return os.environ | {"PATH": path, "MLFLOW_TRACKING_URI": f"sqlite:///{base / 'mlflow.db'}"}
 
 
 def test_the_champion_is_what_the_bundle_predicts(base, clips, tmp_path):
@@ -94,7 +97,8 @@ def test_mlflow_serves_the_champion(base, clips, tmp_path):
         rows = [{"waveform": wave.tolist(), "sampling_rate": 8000} for wave in clips]
         answer = post(f"http://127.0.0.1:{port}", {"dataframe_records": rows}, server)
     finally:
-        os.killpg(server.pid, 15)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, 15)
         server.wait(30)
     check(answer["predictions"], base, clips)
 
