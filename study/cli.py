@@ -270,6 +270,9 @@ def export(
     register: Annotated[
         bool, typer.Option(help="Register the bundle in MLflow as the study's champion.")
     ] = True,
+    torch_export: Annotated[
+        bool, typer.Option("--torch-export", help="Also each member as a torch.export program.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Write one folder that predicts, and register it in MLflow.
@@ -293,6 +296,10 @@ def export(
             plan=lambda: plan_study(config, base=base),
             echo=_echo,
         )
+    if torch_export:
+        from study.torch_export import export_programs
+
+        export_programs(bundle, echo=_echo)
     if register and isinstance(results.state.get("mlflow"), dict):
         from study.serving import register_bundle
 

@@ -31,6 +31,7 @@ from study.predict_inputs import Item, collect
 from study.predicting import as_clips
 from study.results import read_results
 from study.submission import blind_probabilities as stored_test
+from study.torch_export import export_programs
 
 
 @pytest.fixture(scope="module")
@@ -365,3 +366,15 @@ def test_the_readme_says_what_it_is_and_what_it_reached(bundles):
     assert "Simulated corpus" in text
     assert "apparent" in text
     assert "not scored" in text
+
+
+@pytest.mark.slow
+def test_a_member_as_a_torch_program_gives_the_members_logits(bundles, synthetic, tmp_path):
+    shutil.copytree(bundles["train"], tmp_path / "bundle")
+    paths = export_programs(tmp_path / "bundle", echo=lambda text: None)
+    predictor = load(tmp_path / "bundle", device="cpu")  # the bundle is still whole
+    waves = torch.from_numpy(np.stack(waveforms_of(synthetic, "test")[:4]) / 32768).float()
+    for path, network in zip(paths, predictor.networks, strict=True):
+        program = torch.export.load(path).module()
+        with torch.no_grad():
+            assert (program(waves) - network(waves)).abs().max() <= 1e-4
