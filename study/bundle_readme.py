@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -116,7 +117,10 @@ def _members(plain: Mapping[str, Any]) -> str:
 
 
 def _inert(text: Any) -> str:
-    """Return a name that shows as itself in Markdown."""
-    from study.tracking_values import escape_markdown
+    r"""Return a name that shows as itself in Markdown, and reads well as it is.
 
-    return escape_markdown(str(text))
+    >>> print(_inert("linear-3win [a](b) <c>"))
+    linear-3win \[a\](b) &lt;c>
+    """
+    plain = " ".join(str(text).split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`*|\[\]])", r"\\\1", plain)

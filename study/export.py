@@ -190,7 +190,7 @@ def _describe(
             "devel_uar_apparent": None if ensemble is None else ensemble.uar,
             "n_candidates": None if ensemble is None else ensemble.n_candidates,
             "n_trials": len(results.trials),
-            "honest": _extra(results.folder / "ensemble" / "honest.json"),
+            "honest": dict(ensemble.honest) or None if ensemble is not None else None,
             "refit": read_refit(results)["test"] if protocol == PROTOCOL else None,
             "test": _test_scores(results, protocol),
             "restored": _restored(results, protocol),

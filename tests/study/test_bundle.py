@@ -366,6 +366,15 @@ def test_the_readme_says_what_it_is_and_what_it_reached(bundles):
     assert "Simulated corpus" in text
     assert "apparent" in text
     assert "not scored" in text
+    assert "chosen again without the clips that judge" in text  # the honest value
+
+
+def test_importing_study_stays_light_until_load_is_asked_for():
+    code = "import sys, study; assert 'torch' not in sys.modules; print(study.load.__module__)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "study.predicting", done.stderr
+    with pytest.raises(ImportError):
+        from study import nothing  # noqa: F401
 
 
 @pytest.mark.slow
