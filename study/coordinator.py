@@ -115,10 +115,12 @@ class Coordinator:
 
     def _recover(self) -> list[int]:
         """Tell what ended before a kill; return the trials to be taken up again."""
-        for folder in trial_folders(self.plan.trials):
+        folders = {folder.number: folder for folder in trial_folders(self.plan.trials)}
+        for number, folder in folders.items():
             result = folder.result()
             if result is not None:
-                self.finished[folder.number] = result
+                self.finished[number] = result
+        self._replay(folders)
         waiting = []
         for number in self.sampling.running():
             result = self.finished.get(number)
@@ -129,6 +131,18 @@ class Coordinator:
                     number, state=result["state"], uar=result["uar"], memory=_of_memory(result)
                 )
         return waiting
+
+    def _replay(self, folders: dict[int, TrialFolder]) -> None:
+        """Put into Optuna's store what the trial folders have and it has not (it was deleted)."""
+        for number in range(len(self.sampling.numbers()), max(folders, default=-1) + 1):
+            spec = folders[number].spec() if number in folders else None
+            self.sampling.replay(number, spec)
+            if spec is None or not isinstance(spec.backbone, Timm):
+                continue
+            steps = rungs(spec.recipe.epochs)
+            epochs = {e["epoch"]: e for e in folders[number].events() if e.get("event") == "epoch"}
+            for epoch in sorted(epochs.keys() & steps.keys()):
+                self.sampling.report(number, step=steps[epoch], uar=epochs[epoch]["devel_uar"])
 
     def _may_start(self) -> bool:
         budget = self.plan.config.budget

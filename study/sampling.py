@@ -15,7 +15,9 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
 from optuna.samplers import TPESampler
 from optuna.trial import Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
+from search_spaces.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.config import Pruning
@@ -90,13 +92,20 @@ class Sampling:
         seed: int,
         pruning: Pruning,
     ) -> None:
-        self.study = optuna.create_study(
-            storage=storage,
-            study_name=name,
-            direction="maximize",
-            pruner=make_pruner(pruning),
-            load_if_exists=True,
-        )
+        try:
+            self.study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="maximize",
+                pruner=make_pruner(pruning),
+                load_if_exists=True,
+            )
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            reason = str(error).splitlines()[0]
+            raise InputError(
+                f"storage: the Optuna store cannot be used: {reason}; where it is a damaged"
+                f" optuna.db, move it away and the same command makes it anew from the trials"
+            ) from error
         self.space = space
         self.baselines = dict(baselines)
         self.seed = seed
@@ -130,6 +139,22 @@ class Sampling:
         self._reseed(number)
         trial_id = self.study.get_trials(deepcopy=False)[number]._trial_id
         return self._take(Trial(self.study, trial_id))
+
+    def replay(self, number: int, spec: TrialSpec | None) -> None:
+        """Ask for a trial again that the store has lost; `spec` is what it was, if that is known.
+
+        Args:
+            number: The next trial that the store would give.
+            spec: What it was; None where nothing was written down yet.
+        """
+        parameters = None if spec is None else self.space.parameters(spec)
+        if parameters is not None:
+            self.study.enqueue_trial(parameters)
+        self._reseed(number)
+        trial = self.study.ask()
+        if parameters is not None:
+            self.space.suggest(trial)
+        self.trials[number] = trial
 
     def _reseed(self, number: int) -> None:
         with warnings.catch_warnings():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -181,6 +182,26 @@ def test_a_study_killed_in_the_middle_ends_as_an_undisturbed_one(
     assert "RUNNING" not in states(folder)
     assert len(states(folder)) == 4
     assert not list(folder.rglob("checkpoint.safetensors"))
+
+
+def test_a_lost_optuna_store_is_made_anew_from_the_trials(finished, synthetic, tmp_path):
+    shutil.copytree(finished.parent, tmp_path / "results")
+    folder = tmp_path / "results" / "tiny"
+    told = states(folder)
+    (folder / "optuna.db").unlink()
+    for number in (2, 3):  # and it goes on as it would have gone on
+        shutil.rmtree(folder / "trials" / f"{number:05d}")
+    run(synthetic, tmp_path)
+    assert states(folder) == told
+    assert table(folder) == table(finished)
+    assert fusion(folder) == fusion(finished)
+
+
+def test_a_damaged_optuna_store_is_a_sentence(finished, synthetic, tmp_path):
+    shutil.copytree(finished.parent, tmp_path / "results")
+    (tmp_path / "results" / "tiny" / "optuna.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(InputError, match="move it away and the same command makes it anew"):
+        run(synthetic, tmp_path)
 
 
 def test_a_second_coordinator_is_refused_with_a_sentence(finished, tmp_path):
