@@ -93,10 +93,13 @@ class Space:
         Raises:
             InputError: With the first combination that cannot be built.
         """
-        draws = [Draw(random.Random(i), corner=i % 3) for i in range(64)]
+        drawn = []
+        for i in range(64):
+            draw = Draw(random.Random(i), corner=i % 3)
+            spec = self.suggest(draw)
+            drawn.append((f"space ({draw.said})", spec))
         specs = {f"baselines.{name}": spec for name, spec in self.baselines.items()}
-        specs |= {f"space ({draw.said})": self.suggest(draw) for draw in draws}
-        for where, spec in specs.items():
+        for where, spec in [*specs.items(), *drawn]:
             try:
                 FrontEnd(
                     spec.spectrogram, spec.channels, spec.scale, spec.amplitude, spec.image,
