@@ -352,15 +352,16 @@ def ui(
     Example: spectune ui study.yaml
     """
     from study.results import read_results
-    from study.tracking_store import TrackingStore
+    from study.tracked_study import tracking_store
     from study.ui import serve
 
     folder = _results_folder(study)
-    noted = read_results(folder).state.get("mlflow")
-    if not isinstance(noted, dict):
+    state = read_results(folder).state
+    store = tracking_store(state)
+    if store is None:
         raise InputError(f"{folder}: the study was not tracked in MLflow (tracking: false)")
-    store = TrackingStore(noted["tracking_uri"], noted["artifact_root"])
-    raise typer.Exit(serve(store, port=port, experiment_id=noted["experiment_id"], echo=_echo))
+    experiment = state["mlflow"]["experiment_id"]
+    raise typer.Exit(serve(store, port=port, experiment_id=experiment, echo=_echo))
 
 
 @app.command()

@@ -20,12 +20,19 @@ from study.trial_folder import trial_folders, write_json
 
 __all__ = ["open_tracker", "select_again", "select_fusion", "tracking_store"]
 
+PASSWORD = ":***@"  # as `TrackingStore.label` writes it
+
 
 def tracking_store(state: Mapping[str, Any]) -> TrackingStore | None:
-    """Return the MLflow store that a study was first run on."""
+    """Return the MLflow store that a study was first run on.
+
+    A password is never written down: such a store is taken from `MLFLOW_TRACKING_URI` again.
+    """
     noted = state.get("mlflow")
     if not isinstance(noted, dict):
         return None
+    if PASSWORD in str(noted["tracking_uri"]):
+        return resolve_tracking(Path.cwd())
     return TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
 
 
@@ -57,7 +64,7 @@ def open_tracker(plan: Plan) -> Tracker:
         },
     )
     plan.state["mlflow"] = {
-        "tracking_uri": store.tracking_uri,
+        "tracking_uri": store.label,
         "artifact_root": store.artifact_root,
         "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
         "run_id": tracker.run_id or noted.get("run_id"),
