@@ -17,7 +17,8 @@ from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
 from study.results import StudyResults
 from study.submission import PROTOCOLS, blind_probabilities, read_ledger
-from study.tracking import ChildRun, Tracker, TrackingStore
+from study.tracked_study import tracking_store
+from study.tracking import ChildRun, Tracker
 from study.trial_folder import write_json
 
 __all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
@@ -155,15 +156,15 @@ def _metrics(
 
 def track_scores(results: StudyResults, record: dict[str, Any]) -> str | None:
     """Write a scoring into the study's MLflow store; return what could not be written."""
-    noted = results.state.get("mlflow")
-    if not isinstance(noted, dict):
+    store = tracking_store(results.state)
+    if store is None:
         return None
     tracker = Tracker.open(
-        TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"]),
+        store,
         experiment=results.name,
         study_id=str(results.state["id"]),
         run_name=f"study {results.name}",
-        run_id=noted.get("run_id"),
+        run_id=results.state["mlflow"].get("run_id"),
         params={},
         tags={},
     )

@@ -16,6 +16,7 @@ from search_spaces.errors import InputError
 from search_spaces.spec import canonical_digest
 from study.bundle import Bundle, read_bundle
 from study.results import StudyResults
+from study.tracked_study import tracking_store
 from study.tracking_session import Session
 from study.tracking_store import TrackingStore, open_client
 
@@ -36,7 +37,9 @@ def register_bundle(results: StudyResults, folder: Path) -> str:
         A sentence: the version, or why there is none. The bundle is whole in either case.
     """
     noted = results.state["mlflow"]
-    store = TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
+    store = tracking_store(results.state)
+    if store is None:
+        raise InputError(f"{results.folder}: the study was not tracked in MLflow")
     bundle = read_bundle(folder)
     try:
         number, new = _register(results, store, noted, bundle)
