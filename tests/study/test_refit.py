@@ -221,7 +221,7 @@ def test_a_refit_killed_in_the_middle_gives_the_same_predictions(finished, refit
     command = [sys.executable, "-m", "study.cli", "refit", "study.yaml"]
     process = subprocess.Popen(command, cwd=tmp_path / "base", start_new_session=True)
     deadline = time.monotonic() + 120
-    while not list((folder / "refit").glob("*/*/attempt-1/checkpoint.safetensors")):
+    while not list((folder / "refit").glob("*/*/spec.json")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
