@@ -17,8 +17,8 @@ from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
 from study.results import StudyResults
 from study.submission import PROTOCOLS, blind_probabilities, read_ledger
-from study.tracked_study import tracking_store
-from study.tracking import ChildRun, Tracker
+from study.tracked_study import continue_tracker
+from study.tracking import ChildRun
 from study.trial_folder import write_json
 
 __all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
@@ -156,18 +156,7 @@ def _metrics(
 
 def track_scores(results: StudyResults, record: dict[str, Any]) -> str | None:
     """Write a scoring into the study's MLflow store; return what could not be written."""
-    store = tracking_store(results.state)
-    if store is None:
-        return None
-    tracker = Tracker.open(
-        store,
-        experiment=results.name,
-        study_id=str(results.state["id"]),
-        run_name=f"study {results.name}",
-        run_id=results.state["mlflow"].get("run_id"),
-        params={},
-        tags={},
-    )
+    tracker = continue_tracker(results.state)
     tracker.log_child(_run(record))
     return tracker.close("finished")
 

@@ -18,7 +18,7 @@ from study.results import StudyResults, read_results
 from study.tracking import NullTracker, Tracker, TrackingStore, resolve_tracking
 from study.trial_folder import trial_folders, write_json
 
-__all__ = ["open_tracker", "select_again", "select_fusion", "tracking_store"]
+__all__ = ["continue_tracker", "open_tracker", "select_again", "select_fusion", "tracking_store"]
 
 PASSWORD = ":***@"  # as `TrackingStore.label` writes it
 
@@ -65,6 +65,7 @@ def open_tracker(plan: Plan) -> Tracker:
     )
     plan.state["mlflow"] = {
         "tracking_uri": store.label,
+        "experiment": plan.config.experiment or plan.config.name,
         "artifact_root": store.artifact_root,
         "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
         "run_id": tracker.run_id or noted.get("run_id"),
@@ -113,7 +114,7 @@ def select_again(folder: Path, config: StudyConfig) -> Fusion:
     """
     with StudyLock(folder):
         results = read_results(folder)
-        tracker = _continue_tracker(results.state, config)
+        tracker = continue_tracker(results.state)
         try:
             fusion = select_fusion(config, results, tracker)
         finally:
@@ -123,16 +124,16 @@ def select_again(folder: Path, config: StudyConfig) -> Fusion:
     return fusion
 
 
-def _continue_tracker(state: Mapping[str, Any], config: StudyConfig) -> Tracker:
-    """Open the parent run of an earlier session as it is."""
+def continue_tracker(state: Mapping[str, Any]) -> Tracker:
+    """Open the parent run of an earlier session as it is, from the study's `state.json`."""
     store = tracking_store(state)
     if store is None:
         return NullTracker()
     return Tracker.open(
         store,
-        experiment=config.experiment or config.name,
+        experiment=state["mlflow"].get("experiment") or state["name"],
         study_id=state["id"],
-        run_name=f"study {config.name}",
+        run_name=f"study {state['name']}",
         run_id=state["mlflow"].get("run_id"),
         params={},
         tags={},
