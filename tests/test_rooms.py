@@ -30,8 +30,8 @@ FILES = [path for room in ORDER for path in sorted((ROOT / room).rglob("*.py"))]
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_go_one_way(path):
     room = path.relative_to(ROOT).parts[0]
-    if path == ROOT / "study" / "cli.py":
-        return
+    if path == ROOT / "study" / "cli.py" or path.parent == ROOT / "study" / "commands":
+        return  # they alone see all rooms
     later = set(ORDER[ORDER.index(room) + 1 :])
     assert not imports(path) & later
     if room in ("search_spaces", "runners"):

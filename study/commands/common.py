@@ -1,0 +1,54 @@
+"""What the commands share: how a study is named, and how a line is printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from search_spaces.errors import InputError
+
+__all__ = ["Debug", "StudyPath", "config_and_base", "echo", "results_folder"]
+
+StudyPath = Annotated[
+    Path, typer.Argument(metavar="STUDY", help="A study.yaml or a results folder.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a bad input.")]
+
+
+def results_folder(study: Path) -> Path:
+    """Return the results folder of a study.yaml, or the folder itself."""
+    if study.is_dir():
+        return study.resolve()
+    from study.config import load_config
+
+    config = load_config(study)
+    folder = (study.parent / config.results / config.name).resolve()
+    if not folder.is_dir():
+        raise InputError(f"{study}: the study has not been run yet (there is no {folder})")
+    return folder
+
+
+def config_and_base(study: Path, overrides: list[str]) -> tuple[Any, Path]:
+    """Return the configuration of a study and the folder that its paths are relative to."""
+    from study.config import load_config
+
+    if study.is_dir():
+        config = load_config(study / "study.yaml", overrides)
+        return config, _base_of(study.resolve())
+    return load_config(study, overrides), study.resolve().parent
+
+
+def _base_of(folder: Path) -> Path:
+    """Return the folder of the study.yaml that made a results folder."""
+    try:
+        return Path(json.loads((folder / "state.json").read_text())["base"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: is no results folder of a study: {error}") from error
+
+
+def echo(text: str) -> None:
+    """Print a line."""
+    typer.echo(text)

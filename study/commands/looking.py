@@ -1,0 +1,82 @@
+"""Commands that show a study: status, leaderboard, report, ui."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search_spaces.errors import InputError
+from study.commands.common import Debug, StudyPath, echo, results_folder
+
+__all__ = ["leaderboard", "report", "status", "ui"]
+
+
+def status(
+    study: StudyPath,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Say where a study stands, also while it runs.
+
+    Example: spectune status study.yaml
+    """
+    from study.status import status_lines, status_of
+
+    found = status_of(results_folder(study))
+    echo(json.dumps(found, indent=1) if as_json else "\n".join(status_lines(found)))
+
+
+def leaderboard(
+    study: StudyPath,
+    top: Annotated[int, typer.Option(min=1, help="How many trials to print.")] = 20,
+    csv: Annotated[Path | None, typer.Option(help="Write all of it, with parameters.")] = None,
+    debug: Debug = False,
+) -> None:
+    """List the best trials.
+
+    Example: spectune leaderboard study.yaml --csv leaderboard.csv
+    """
+    from study.results import leaderboard as rows_of
+    from study.results import read_results, write_leaderboard
+    from study.status import leaderboard_lines
+
+    results = read_results(results_folder(study))
+    if csv is not None:
+        write_leaderboard(results, csv)
+    for line in leaderboard_lines(rows_of(results)[:top]):
+        echo(line)
+
+
+def report(study: StudyPath, debug: Debug = False) -> None:
+    """Draw the report again.
+
+    Example: spectune report study.yaml
+    """
+    from reports.page import write_report
+
+    echo(f"report: {write_report(results_folder(study))}")
+
+
+def ui(
+    study: StudyPath,
+    port: Annotated[int | None, typer.Option(help="By default a free one.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Show the study in MLflow, on this machine only.
+
+    Example: spectune ui study.yaml
+    """
+    from study.results import read_results
+    from study.tracked_study import tracking_store
+    from study.ui import serve
+
+    folder = results_folder(study)
+    state = read_results(folder).state
+    store = tracking_store(state)
+    if store is None:
+        raise InputError(f"{folder}: the study was not tracked in MLflow (tracking: false)")
+    experiment = state["mlflow"]["experiment_id"]
+    raise typer.Exit(serve(store, port=port, experiment_id=experiment, echo=echo))

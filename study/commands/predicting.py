@@ -1,0 +1,81 @@
+"""Commands that predict: export, predict."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
+
+__all__ = ["export", "predict"]
+
+
+def export(
+    study: StudyPath,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The bundle's folder.")],
+    protocol: Annotated[
+        str | None, typer.Option(help="train or train+devel; by default what there is of refit.")
+    ] = None,
+    register: Annotated[
+        bool, typer.Option(help="Register the bundle in MLflow as the study's champion.")
+    ] = True,
+    torch_export: Annotated[
+        bool, typer.Option("--torch-export", help="Also each member as a torch.export program.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Write one folder that predicts, and register it in MLflow.
+
+    Example: spectune export study.yaml -o digits.bundle
+    """
+    from study.export import export_bundle
+    from study.lock import StudyLock
+    from study.opening import plan_study
+    from study.results import read_results
+    from study.submission import default_protocol
+
+    config, base = config_and_base(study, [])
+    folder = results_folder(study)
+    with StudyLock(folder):
+        results = read_results(folder)
+        bundle = export_bundle(
+            results,
+            output,
+            protocol=protocol or default_protocol(results),
+            plan=lambda: plan_study(config, base=base),
+            echo=echo,
+        )
+    if torch_export:
+        from study.torch_export import export_programs
+
+        export_programs(bundle, echo=echo)
+    if register and isinstance(results.state.get("mlflow"), dict):
+        from study.serving import register_bundle
+
+        echo(register_bundle(results, bundle))
+
+
+def predict(
+    bundle: Annotated[Path, typer.Argument(help="What `spectune export` wrote.")],
+    paths: Annotated[
+        list[str],
+        typer.Argument(metavar="PATH...", help="Audio files, folders, a manifest .csv, or -."),
+    ],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="CSV; by default standard output.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Predict clips. What cannot be read is listed and skipped, with exit code 1.
+
+    Example: spectune predict digits.bundle recordings/ -o predictions.csv
+    """
+    from study.predict_files import predict_files
+    from study.predict_inputs import collect
+
+    items = collect(paths, stdin=sys.stdin)
+    raise typer.Exit(predict_files(bundle, items, output=output, device=device))

@@ -1,0 +1,64 @@
+"""Commands that search: run, demo, init."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.common import Debug, StudyPath, config_and_base, echo
+
+__all__ = ["demo", "init", "run"]
+
+
+def run(
+    study: StudyPath,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Like budget.trials=40.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Launch or resume a study; ends with its fusion and report. Ctrl-C stops it cleanly.
+
+    Example: spectune run study.yaml budget.hours=8
+    """
+    config, base = config_and_base(study, overrides or [])
+    from reports.page import write_report
+    from study.running import run_study
+
+    raise typer.Exit(run_study(config, base=base, echo=echo, report=write_report))
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where to put the corpus and the study.")] = Path(
+        "demo"
+    ),
+    trials: Annotated[int, typer.Option(min=2, help="How many trials.")] = 12,
+    debug: Debug = False,
+) -> None:
+    """Make a simulated corpus, search it, fuse, report: minutes on two CPU cores.
+
+    Example: spectune demo --folder demo
+    """
+    from reports.page import write_report
+    from study.demo import run_demo
+
+    raise typer.Exit(run_demo(folder, trials=trials, echo=echo, report=write_report))
+
+
+def init(
+    corpus: Annotated[Path, typer.Argument(help="The corpus's folder.")] = Path(),
+    debug: Debug = False,
+) -> None:
+    """Write a commented study.yaml for a corpus into the current folder.
+
+    Example: spectune init ../corpora/mask
+    """
+    from study.corpus import read_corpus
+    from study.init import write_study_yaml
+
+    found = read_corpus(corpus)
+    path = write_study_yaml(corpus, folder=Path.cwd())
+    echo(found.summary())
+    echo(f"wrote {path.name}; now: spectune run {path.name}")
