@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runners.model import Classifier
+from runners.device import Compute
+from runners.job import Task
+from runners.model import Classifier, make_classifier
+from runners.training import Curves, peak_memory_gb, predict, uar
 from runners.waveforms import Waveforms
-from search_spaces.backbones import BandStatistics, band_statistics
+from search_spaces.backbones import BandStatistics, BandSvm, band_statistics
+from search_spaces.spec import TrialSpec
 
-__all__ = ["fit_band_svm"]
+__all__ = ["SvmFit", "fit_band_svm"]
 
 
 @torch.no_grad()
@@ -63,3 +71,82 @@ def _set_norm(backbone: BandStatistics, features: Tensor) -> None:
     """Set the standardisation to the features' mean and variance."""
     backbone.norm.running_mean.copy_(features.mean(0))  # type: ignore[union-attr]
     backbone.norm.running_var.copy_(features.var(0, correction=0))  # type: ignore[union-attr]
+
+
+class SvmFit:
+    """The linear baseline as a fit of one epoch (`runners.folds.Fit`).
+
+    Args:
+        spec: What to fit; its backbone is `BandSvm`.
+        task: On what.
+        waveforms: The corpus, on the device.
+        compute: How.
+    """
+
+    def __init__(self, spec: TrialSpec, task: Task, waveforms: Waveforms, compute: Compute) -> None:
+        self.task, self.waveforms, self.compute = task, waveforms, compute
+        self.c = spec.backbone.c if isinstance(spec.backbone, BandSvm) else 1.0
+        self.model = make_classifier(
+            spec,
+            sampling_rate=waveforms.sampling_rate,
+            n_samples=waveforms.length,
+            n_classes=len(task.classes),
+        ).to(compute.device)
+        self.curves = Curves()
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.model.parameters())
+
+    def epochs(self) -> Iterator[dict[str, Any]]:
+        """Fit; yield what came of it as one epoch."""
+        started = time.monotonic()
+        labels = np.array(self.task.labels["train"], dtype=np.int64)
+        clips = self.task.partitions["train"]
+        loss = fit_band_svm(self.model, self.waveforms, clips, labels, c=self.c)
+        self.model.to(self.compute.device)
+        yield {"event": "trained", "epoch": 1}
+        self.curves.train_loss.append(loss)
+        devel = self._predict("devel")
+        if devel is not None:
+            self.curves.devel.append(devel.numpy().astype(np.float16))
+            truth = np.array(self.task.labels["devel"], dtype=np.int64)
+            self.curves.devel_uar.append(uar(self.curves.devel[0], truth))
+        self.keep()
+        yield {
+            "event": "epoch",
+            "epoch": 1,
+            "epochs": 1,
+            "train_loss": loss,
+            "devel_uar": self.curves.devel_uar[-1] if self.curves.devel_uar else None,
+            "seconds": time.monotonic() - started,
+            "lr": None,
+            "peak_memory_gb": peak_memory_gb(self.compute.device),
+        }
+
+    def keep(self) -> None:
+        """Take the weights: they are what the fit will have given."""
+        self.curves.best_epoch = 1
+        self.best = {name: v.detach().clone() for name, v in self.model.state_dict().items()}
+
+    def test(self) -> NDArray[np.float32] | None:
+        """Return the test probabilities (clips, classes), or None without test."""
+        found = self._predict("test")
+        return None if found is None else found.numpy().astype(np.float32)
+
+    def _predict(self, partition: str) -> Tensor | None:
+        clips = self.task.partitions[partition]
+        if not clips:
+            return None
+        views = self.waveforms.cover(clips)
+        return predict(self.model, self.waveforms, views, self.compute).cpu()
+
+    def state(self) -> dict[str, Any]:
+        """Return nothing: an epoch is all there is."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> bool:
+        """Begin anew."""
+        return False

@@ -21,7 +21,9 @@ PADS = ("repeat", "reflect", "zero")
 class Task:
     """The clips, their partitions and labels: the same for all trials of a study.
 
-    Labels of the test partition are not among them: no training can see them.
+    Labels of the test partition are not among them: no training can see them. In a
+    cross-validation train and devel are the same clips, and each devel clip is judged by the
+    network of its fold, which was trained on the clips of all other folds.
     """
 
     cache: str  # folder of `runners.clips.Clips`
@@ -30,6 +32,38 @@ class Task:
     labels: Mapping[str, tuple[int, ...]]  # train, devel: positions in `classes`
     clip_seconds: float = 1.0  # what a network hears at once
     pad: str = "repeat"  # what short clips are filled up with: repeat, reflect, zero
+    folds: tuple[int, ...] = ()  # of each devel clip, from 0; empty: devel was held out
+
+    @property
+    def n_folds(self) -> int:
+        """Number of folds, 0 where devel was held out."""
+        return max(self.folds, default=-1) + 1
+
+    def fold(self, k: int) -> Task:
+        """Return the task of the network of fold `k`.
+
+        >>> pool = {"train": (4, 5, 6), "devel": (4, 5, 6), "test": (7,)}
+        >>> labels = {"train": (0, 1, 1), "devel": (0, 1, 1)}
+        >>> one = Task("", ("a", "b"), pool, labels, folds=(0, 1, 0)).fold(1)
+        >>> one.partitions, one.labels
+        ({'train': (4, 6), 'devel': (5,), 'test': (7,)}, {'train': (0, 1), 'devel': (1,)})
+        """
+        inside = [i for i, fold in enumerate(self.folds) if fold != k]
+        outside = [i for i, fold in enumerate(self.folds) if fold == k]
+        clips, labels = self.partitions["devel"], self.labels["devel"]
+        return dataclasses.replace(
+            self,
+            partitions={
+                "train": tuple(clips[i] for i in inside),
+                "devel": tuple(clips[i] for i in outside),
+                "test": self.partitions["test"],
+            },
+            labels={
+                "train": tuple(labels[i] for i in inside),
+                "devel": tuple(labels[i] for i in outside),
+            },
+            folds=(),
+        )
 
     def write(self, path: Path) -> None:
         """Write the task as JSON."""
@@ -45,6 +79,7 @@ class Task:
         try:
             plain = json.loads(path.read_text())
             plain["classes"] = tuple(plain["classes"])
+            plain["folds"] = tuple(plain.get("folds", ()))
             for key in ("partitions", "labels"):
                 plain[key] = {name: tuple(values) for name, values in plain[key].items()}
             return cls(**plain)

@@ -16,7 +16,7 @@ from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
 from search_spaces.spec import TrialSpec
 
-__all__ = ["Classifier", "load_weights", "make_classifier", "save_weights"]
+__all__ = ["Classifier", "fold_prefix", "load_weights", "make_classifier", "save_weights"]
 
 
 class Classifier(nn.Module):
@@ -77,8 +77,22 @@ def save_weights(state: dict[str, Tensor], path: Path, *, about: dict[str, Any])
     save_file(plain, path, metadata={"spectune": json.dumps(about)})
 
 
-def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
+def fold_prefix(fold: int) -> str:
+    """Return what the names of the weights of a fold's network begin with in the trial's file.
+
+    >>> fold_prefix(3)
+    'fold-3.'
+    """
+    return f"fold-{fold}."
+
+
+def load_weights(model: nn.Module, path: Path, *, fold: int | None = None) -> dict[str, Any]:
     """Load weights into a model and return what the file says about itself.
+
+    Args:
+        model: Gets them.
+        path: The file.
+        fold: Of a cross-validated trial, whose file holds a network per fold.
 
     Raises:
         InputError: If the file is damaged or holds another network.
@@ -86,7 +100,12 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     try:
         with safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {}).get("spectune", "{}"))
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            start = "" if fold is None else fold_prefix(fold)
+            state = {
+                name.removeprefix(start): file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118
+                if name.startswith(start)
+            }
         model.load_state_dict(state)
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as weights: {error}") from error

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from runners.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
+from runners.checkpoint import random_state, set_random_state
 from runners.device import Compute
 from runners.job import Job, Task
 from runners.model import make_classifier
@@ -40,6 +40,11 @@ class Curves:
     devel_uar: list[float] = field(default_factory=list)
     devel: list[NDArray[np.float16]] = field(default_factory=list)  # (clips, classes) each
     best_epoch: int = 0  # from 1; 0 before the first
+
+    def is_best(self) -> bool:
+        """Whether the last epoch beats the best one before."""
+        best = self.best_epoch
+        return not best or self.devel_uar[-1] > self.devel_uar[best - 1]
 
 
 def uar(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> float:
@@ -95,6 +100,8 @@ class Training:
         waveforms: The corpus, on the device.
         compute: How.
         alive: Called at every step; tells the engine that the process does not hang.
+        chooses: Whether it keeps the weights of its own best epoch; otherwise its owner calls
+            `keep` (the folds of a cross-validation are judged together).
     """
 
     def __init__(
@@ -105,8 +112,10 @@ class Training:
         compute: Compute,
         *,
         alive: Callable[[], None] = lambda: None,
+        chooses: bool = True,
     ) -> None:
         spec, device = job.spec, compute.device
+        self.chooses = chooses
         self.job, self.spec, self.compute, self.waveforms = job, spec, compute, waveforms
         self.alive = alive
         self.classes = len(task.classes)
@@ -144,7 +153,6 @@ class Training:
         self.epoch = 0
         self.curves = Curves()
         self.best: dict[str, Tensor] = {}
-        self._saved = time.monotonic()
 
     def _fit_front_end(self, task: Task) -> None:
         train = task.partitions["train"]
@@ -152,6 +160,11 @@ class Training:
         views = self.waveforms.cover(train[::stride])
         if self.spec.image.normalize == "band":
             self.model.front_end.fit(list(self.waveforms.batches(views, EVAL_BATCH)))
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.model.parameters())
 
     def epochs(self) -> Iterator[dict[str, Any]]:
         """Train on; yield what each epoch gave, after the best weights are taken.
@@ -173,8 +186,8 @@ class Training:
             self.curves.train_loss.append(loss)
             if "devel" in self.views:
                 self._evaluate()
-            else:
-                self._keep()
+            elif self.chooses:
+                self.keep()
             yield {
                 "event": "epoch",
                 "epoch": self.epoch,
@@ -244,11 +257,11 @@ class Training:
         stored = probabilities.cpu().numpy().astype(np.float16)
         self.curves.devel.append(stored)
         self.curves.devel_uar.append(uar(stored, self.devel_labels))
-        best = self.curves.best_epoch
-        if not best or self.curves.devel_uar[-1] > self.curves.devel_uar[best - 1]:
-            self._keep()
+        if self.chooses and self.curves.is_best():
+            self.keep()
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
+        """Take the weights of this epoch: they are what the training will have given."""
         self.curves.best_epoch = self.epoch
         self.best = {
             name: value.detach().clone() for name, value in self.model.state_dict().items()
@@ -262,11 +275,9 @@ class Training:
         found = predict(self.model, self.waveforms, self.views["test"], self.compute)
         return found.cpu().numpy().astype(np.float32)
 
-    def save(self, path: Path) -> None:
-        """Write a checkpoint, unless one was written less than `checkpoint_s` ago."""
-        if time.monotonic() - self._saved < self.job.checkpoint_s:
-            return
-        state = {
+    def state(self) -> dict[str, Any]:
+        """Return all that `set_state` needs to go on from here, for a checkpoint."""
+        return {
             "digest": self.spec.digest,
             "seed": self.spec.seed,
             "epoch": self.epoch,
@@ -281,13 +292,10 @@ class Training:
             "best_epoch": self.curves.best_epoch,
             "devel": [torch.from_numpy(epoch) for epoch in self.curves.devel],
         }
-        save_checkpoint(state, path)
-        self._saved = time.monotonic()
 
-    def resume(self, path: Path) -> bool:
-        """Go on from a checkpoint of this very spec; return whether it could be used."""
-        state = load_checkpoint(path)
-        if state is None or (state["digest"], state["seed"]) != (self.spec.digest, self.spec.seed):
+    def set_state(self, state: dict[str, Any]) -> bool:
+        """Go on from a state of this very spec; return whether it could be used."""
+        if (state["digest"], state["seed"]) != (self.spec.digest, self.spec.seed):
             return False
         self.model.load_state_dict(state["model"])
         self.best = {name: value.to(self.compute.device) for name, value in state["best"].items()}

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from runners.band_svm import fit_band_svm
+from runners.band_svm import SvmFit
+from runners.checkpoint import load_checkpoint, save_checkpoint
 from runners.device import Compute
+from runners.folds import CrossValidation, Fit
 from runners.job import Job, Task
-from runners.model import make_classifier, save_weights
-from runners.training import Curves, Training, peak_memory_gb, predict, uar
+from runners.model import save_weights
+from runners.training import Training
 from runners.waveforms import Waveforms
 from search_spaces.backbones import BandSvm
 
-__all__ = ["CHECKPOINT", "FILES", "Report", "Verdict", "run_trial"]
+__all__ = ["CHECKPOINT", "FILES", "Report", "Verdict", "make_fit", "run_trial"]
 
 FILES = ("devel.npy", "test.npy", "model.safetensors")
 CHECKPOINT = "checkpoint.safetensors"
@@ -58,15 +59,9 @@ def run_trial(
     started = time.monotonic()
     folder = Path(job.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(job.spec.backbone, BandSvm):
-        curves, state, test, n_parameters = _fit_svm(job, task, waveforms, compute, report)
-        pruned = False
-    else:
-        training = Training(job, task, waveforms, compute, alive=alive)
-        pruned = _train(training, job, report, verdict)
-        test = training.test()
-        curves, state = training.curves, training.best
-        n_parameters = sum(p.numel() for p in training.model.parameters())
+    fit = make_fit(job, task, waveforms, compute, alive=alive)
+    pruned = _run(fit, job, report, verdict)
+    test, curves = fit.test(), fit.curves
     if curves.devel:
         _save(folder / "devel.npy", np.stack(curves.devel))
     if test is not None:
@@ -79,8 +74,9 @@ def run_trial(
         "clip_seconds": task.clip_seconds,
         "pad": task.pad,
         "epoch": curves.best_epoch,
+        "folds": task.n_folds,
     }
-    save_weights(state, folder / "model.safetensors", about=about)
+    save_weights(fit.best, folder / "model.safetensors", about=about)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     return {
         "event": "done",
@@ -91,7 +87,7 @@ def run_trial(
         "epochs": _epochs(job),
         "seconds": time.monotonic() - started,
         "device": str(compute.device),
-        "n_parameters": n_parameters,
+        "n_parameters": fit.n_parameters,
         "files": {
             name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
             for name in FILES
@@ -104,21 +100,46 @@ def _epochs(job: Job) -> int:
     return 1 if isinstance(job.spec.backbone, BandSvm) else job.spec.recipe.epochs
 
 
-def _train(training: Training, job: Job, report: Report, verdict: Verdict) -> bool:
+def make_fit(
+    job: Job,
+    task: Task,
+    waveforms: Waveforms,
+    compute: Compute,
+    *,
+    alive: Callable[[], None] = lambda: None,
+) -> Fit:
+    """Return what trains a job's spec on a task, one network or one per fold."""
+    if task.n_folds:
+        parts = [task.fold(k) for k in range(task.n_folds)]
+        fits = [_one(job, part, waveforms, compute, alive, chooses=False) for part in parts]
+        return CrossValidation(fits, task)
+    return _one(job, task, waveforms, compute, alive, chooses=True)
+
+
+def _one(
+    job: Job,
+    task: Task,
+    waveforms: Waveforms,
+    compute: Compute,
+    alive: Callable[[], None],
+    *,
+    chooses: bool,
+) -> Fit:
+    if isinstance(job.spec.backbone, BandSvm):
+        return SvmFit(job.spec, task, waveforms, compute)
+    return Training(job, task, waveforms, compute, alive=alive, chooses=chooses)
+
+
+def _run(fit: Fit, job: Job, report: Report, verdict: Verdict) -> bool:
     """Train to the end or to a rung's verdict; return whether the trial was pruned."""
-    checkpoint = Path(job.folder) / CHECKPOINT
     asked: int | None = None
-    if job.checkpoint and training.resume(Path(job.checkpoint)):
-        uars = training.curves.devel_uar
-        report(
-            {
-                "event": "resumed",
-                "epoch": training.epoch,
-                "devel_uar": uars[-1] if uars else None,
-            }
-        )
-        asked = training.epoch if training.epoch in job.rungs else None
-    for event in training.epochs():
+    state = load_checkpoint(Path(job.checkpoint)) if job.checkpoint else None
+    if state is not None and fit.set_state(state):
+        uars, epoch = fit.curves.devel_uar, len(fit.curves.train_loss)
+        report({"event": "resumed", "epoch": epoch, "devel_uar": uars[-1] if uars else None})
+        asked = epoch if epoch in job.rungs else None
+    saved = time.monotonic()
+    for event in fit.epochs():
         if event["event"] == "trained":
             if asked is not None and verdict(asked):
                 return True
@@ -126,57 +147,10 @@ def _train(training: Training, job: Job, report: Report, verdict: Verdict) -> bo
             continue
         report(event)
         asked = event["epoch"] if event["epoch"] in job.rungs else None
-        training.save(checkpoint)
+        if time.monotonic() - saved >= job.checkpoint_s:
+            save_checkpoint(fit.state(), Path(job.folder) / CHECKPOINT)
+            saved = time.monotonic()
     return asked is not None and verdict(asked)
-
-
-def _fit_svm(
-    job: Job, task: Task, waveforms: Waveforms, compute: Compute, report: Report
-) -> tuple[Curves, dict[str, torch.Tensor], NDArray[np.float32] | None, int]:
-    """Fit the linear baseline as a trial of one epoch."""
-    started = time.monotonic()
-    model = make_classifier(
-        job.spec,
-        sampling_rate=waveforms.sampling_rate,
-        n_samples=waveforms.length,
-        n_classes=len(task.classes),
-    )
-    loss = fit_band_svm(
-        model.to(compute.device),
-        waveforms,
-        task.partitions["train"],
-        np.array(task.labels["train"], dtype=np.int64),
-        c=job.spec.backbone.c if isinstance(job.spec.backbone, BandSvm) else 1.0,
-    )
-    model = model.to(compute.device)
-    curves = Curves(train_loss=[loss], best_epoch=1)
-    test = None
-    found = {
-        name: predict(model, waveforms, waveforms.cover(task.partitions[name]), compute).cpu()
-        for name in ("devel", "test")
-        if task.partitions[name]
-    }
-    if "devel" in found:
-        curves.devel.append(found["devel"].numpy().astype(np.float16))
-        curves.devel_uar.append(
-            uar(curves.devel[0], np.array(task.labels["devel"], dtype=np.int64))
-        )
-    if "test" in found:
-        test = found["test"].numpy().astype(np.float32)
-    report(
-        {
-            "event": "epoch",
-            "epoch": 1,
-            "epochs": 1,
-            "train_loss": loss,
-            "devel_uar": curves.devel_uar[-1] if curves.devel_uar else None,
-            "seconds": time.monotonic() - started,
-            "lr": None,
-            "peak_memory_gb": peak_memory_gb(compute.device),
-        }
-    )
-    state = {name: value.detach().clone() for name, value in model.state_dict().items()}
-    return curves, state, test, sum(p.numel() for p in model.parameters())
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,73 +10,11 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 
 from runners.checkpoint import load_checkpoint, save_checkpoint
-from runners.clips import Clips
-from runners.device import choose_compute
-from runners.job import Job, Task
 from runners.model import load_weights, make_classifier
 from runners.training import NonFiniteLossError, Training, class_weights, predict, uar
 from runners.trial import CHECKPOINT, run_trial
-from runners.waveforms import Waveforms
 from search_spaces import InputError, TrialSpec
-from search_spaces.spec import build_augment
-
-RATE = 4000
-CPU = choose_compute("cpu")
-
-
-def tones(n: int, seed: int) -> tuple[list[np.ndarray], list[int]]:
-    """Noisy tones of two pitches and unequal lengths."""
-    rng = np.random.default_rng(seed)
-    labels = [i % 2 for i in range(n)]
-    t = np.arange(RATE) / RATE
-    waves = [
-        (np.sin(2 * np.pi * (400 + 300 * label + rng.normal(0, 60)) * t) * 0.3
-         + rng.normal(0, 0.1, RATE))[: rng.integers(700, 2500)]
-        for label in labels
-    ]  # fmt: skip
-    return waves, labels
-
-
-@pytest.fixture(scope="module")
-def task_and_waveforms() -> tuple[Task, Waveforms]:
-    parts = {"train": tones(96, 0), "devel": tones(40, 1), "test": tones(10, 2)}
-    waves = [wave for part, _ in parts.values() for wave in part]
-    positions = iter(range(len(waves)))
-    task = Task(
-        cache="",
-        classes=("high", "low"),
-        partitions={n: tuple(next(positions) for _ in part) for n, (part, _) in parts.items()},
-        labels={n: tuple(parts[n][1]) for n in ("train", "devel")},
-        clip_seconds=0.4,
-    )
-    clips = Clips.from_waveforms(waves, RATE)
-    return task, Waveforms(clips, device=CPU.device, clip_seconds=0.4, pad="repeat")
-
-
-def spec(**changes) -> TrialSpec:
-    plain = {
-        "scale": {"kind": "mel", "n_bands": 32},
-        "image": {"normalize": "band"},
-        "backbone": {"kind": "test_resnet", "drop_rate": 0.2},
-        "optimizer": {"kind": "adamw", "lr": 3e-3},
-        "recipe": {"epochs": 3, "batch": 8, "label_smoothing": 0.1},
-    }
-    made = TrialSpec.from_dict(plain | changes)
-    return dataclasses.replace(made, augment=build_augment({"gain": {}, "noise": {}, "mixup": {}}))
-
-
-def run(job: Job, task_and_waveforms, *, verdict=lambda epoch: False):
-    events: list[dict] = []
-    done = run_trial(job, *task_and_waveforms, CPU, report=events.append, verdict=verdict)
-    return done, events
-
-
-def job(folder: Path, made: TrialSpec | None = None, **options) -> Job:
-    return Job(1, 1, made or spec(), "", str(folder), **options)
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+from tiny_trial import CPU, RATE, files, job, run, spec
 
 
 def test_a_trial_learns_and_leaves_what_the_study_needs(tmp_path, task_and_waveforms):
@@ -140,10 +77,10 @@ def test_a_damaged_checkpoint_only_costs_time(tmp_path, task_and_waveforms):
 
 
 def test_a_checkpoint_of_another_spec_is_not_used(tmp_path, task_and_waveforms):
-    training = Training(job(tmp_path, checkpoint_s=0.0), *task_and_waveforms, CPU)
-    training.save(tmp_path / "x")
+    training = Training(job(tmp_path), *task_and_waveforms, CPU)
     other = Training(job(tmp_path, dataclasses.replace(spec(), seed=5)), *task_and_waveforms, CPU)
-    assert not other.resume(tmp_path / "x")
+    assert not other.set_state(training.state())
+    assert training.set_state(training.state())
 
 
 def test_a_pruned_trial_keeps_the_epochs_up_to_its_rung_whatever_came_after(

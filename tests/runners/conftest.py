@@ -1,0 +1,26 @@
+"""A task of seconds for one trial in this process."""
+
+from __future__ import annotations
+
+import pytest
+
+from runners.clips import Clips
+from runners.job import Task
+from runners.waveforms import Waveforms
+from tiny_trial import CPU, RATE, tones
+
+
+@pytest.fixture(scope="module")
+def task_and_waveforms() -> tuple[Task, Waveforms]:
+    parts = {"train": tones(96, 0), "devel": tones(40, 1), "test": tones(10, 2)}
+    waves = [wave for part, _ in parts.values() for wave in part]
+    positions = iter(range(len(waves)))
+    task = Task(
+        cache="",
+        classes=("high", "low"),
+        partitions={n: tuple(next(positions) for _ in part) for n, (part, _) in parts.items()},
+        labels={n: tuple(parts[n][1]) for n in ("train", "devel")},
+        clip_seconds=0.4,
+    )
+    clips = Clips.from_waveforms(waves, RATE)
+    return task, Waveforms(clips, device=CPU.device, clip_seconds=0.4, pad="repeat")
