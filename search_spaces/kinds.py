@@ -18,7 +18,22 @@ from typing import Any
 
 from search_spaces.errors import InputError
 
-__all__ = ["Dimension", "at_least", "build", "check_value", "fields_of", "nearest", "one_of"]
+__all__ = [
+    "Condition",
+    "Dimension",
+    "applying",
+    "at_least",
+    "build",
+    "check_value",
+    "fields_of",
+    "later",
+    "nearest",
+    "one_of",
+    "settled",
+]
+
+# Of the parts chosen before and the kind's own parameters, by name: does a parameter apply?
+Condition = Callable[[Mapping[str, Any]], bool]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -58,6 +73,48 @@ def fields_of(kind: type) -> dict[str, Any]:
     """Return the names of a kind's parameters and their resolved types."""
     hints = typing.get_type_hints(kind)
     return {f.name: hints[f.name] for f in dataclasses.fields(kind) if f.init}
+
+
+def later(default: Any, *, when: Condition | str | None = None) -> Any:
+    """Return a parameter that was added after specs had been stored.
+
+    It is left out of a spec's digest while it has its default: a stored spec keeps its digest.
+
+    Args:
+        default: What a spec that does not say it has; what it was before there was a choice.
+        when: What the parameter means nothing without: another parameter of the kind, where that
+            is false, null or 0, or a condition on everything chosen before. It is then neither
+            asked for nor told.
+    """
+    return dataclasses.field(default=default, metadata={"later": True, "when": when})
+
+
+def settled(value: Any) -> list[str]:
+    """Return the parameters of a kind that its digest leaves out: see `later`."""
+    return [
+        f.name
+        for f in dataclasses.fields(value)
+        if f.metadata.get("later") and getattr(value, f.name) == f.default
+    ]
+
+
+def applying(kind: type, values: Mapping[str, Any], parts: Mapping[str, Any]) -> list[str]:
+    """Return the parameters of a kind that mean something; see `later`.
+
+    Args:
+        kind: The kind.
+        values: Its own parameters as far as they are chosen; the others have their defaults.
+        parts: The parts of the spec that were chosen before, by the name of their dimension.
+    """
+    fields = {f.name: f for f in dataclasses.fields(kind) if f.init}
+    chosen = {**parts, **{name: f.default for name, f in fields.items()}, **values}
+
+    def applies(when: Condition | str | None) -> bool:
+        if when is None:
+            return True
+        return bool(chosen[when] if isinstance(when, str) else when(chosen))
+
+    return [name for name, f in fields.items() if applies(f.metadata.get("when"))]
 
 
 def _accepts(hint: Any, value: Any) -> tuple[bool, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from search_spaces.augment import AUGMENTATIONS
 from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
+from search_spaces.kinds import applying
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest
 from search_spaces.suggesters import Draw, Recall
 from search_spaces.values import Fixed, Suggester, Values, choices_of
@@ -45,13 +47,17 @@ class Space:
         for name, kinds in self.dimensions.items():
             names = list(kinds)
             kind = names[0] if len(names) == 1 else suggester.suggest_categorical(name, names)
-            values[name] = DIMENSIONS[name].build(kind, _ask(kind, kinds[kind], suggester))
+            dataclass_ = DIMENSIONS[name].kind(kind)
+            own = _ask(kind, dataclass_, kinds[kind], suggester, values)
+            values[name] = DIMENSIONS[name].build(kind, own)
         for name, parameters in self.sections.items():
-            values[name] = SECTIONS[name](**_ask(name, parameters, suggester))
+            values[name] = SECTIONS[name](
+                **_ask(name, SECTIONS[name], parameters, suggester, values)
+            )
         values["augment"] = tuple(
             made
             for name, parameters in self.augment.items()
-            if (made := _suggest_augmentation(name, parameters, suggester)) is not None
+            if (made := _suggest_augmentation(name, parameters, suggester, values)) is not None
         )
         return TrialSpec(**values)
 
@@ -109,16 +115,30 @@ class Space:
                 raise InputError(f"{where}: {error}") from error
 
 
-def _ask(prefix: str, parameters: Parameters, suggester: Suggester) -> dict[str, Any]:
-    return {name: v.suggest(f"{prefix}.{name}", suggester) for name, v in parameters.items()}
+def _ask(
+    prefix: str,
+    kind: type,
+    parameters: Parameters,
+    suggester: Suggester,
+    parts: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return values for those parameters that mean something; conditional ones are asked last."""
+    values: dict[str, Any] = {}
+    conditions = {f.name for f in dataclasses.fields(kind) if f.metadata.get("when")}
+    for name in sorted(parameters, key=lambda name: name in conditions):
+        if name in applying(kind, values, parts):
+            values[name] = parameters[name].suggest(f"{prefix}.{name}", suggester)
+    return values
 
 
-def _suggest_augmentation(name: str, parameters: Parameters, suggester: Suggester) -> Any:
+def _suggest_augmentation(
+    name: str, parameters: Parameters, suggester: Suggester, parts: Mapping[str, Any]
+) -> Any:
     """Return the augmentation, or None where its probability is 0: then nothing else is asked."""
-    values = {}
+    kind, values = AUGMENTATIONS[name], {}
     if "p" in parameters:
         values["p"] = parameters["p"].suggest(f"augment.{name}.p", suggester)
         if values["p"] == 0:
             return None
     rest = {key: v for key, v in parameters.items() if key != "p"}
-    return AUGMENTATIONS[name](**values, **_ask(f"augment.{name}", rest, suggester))
+    return kind(**values, **_ask(f"augment.{name}", kind, rest, suggester, parts))

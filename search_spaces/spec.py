@@ -15,7 +15,7 @@ from search_spaces.backbones import BACKBONES, Backbone, Timm, family
 from search_spaces.channels import CHANNELS, Channels, Mono
 from search_spaces.errors import InputError
 from search_spaces.front_end import Image, Spectrogram
-from search_spaces.kinds import Dimension, build, nearest
+from search_spaces.kinds import Dimension, build, nearest, settled
 from search_spaces.recipe import OPTIMIZERS, AdamW, Optimizer, Recipe
 from search_spaces.scales import SCALES, Linear, Scale
 
@@ -94,8 +94,20 @@ class TrialSpec:
 
     @property
     def digest(self) -> str:
-        """Identity of the spec without its seed: trials of one digest are repeats."""
-        return canonical_digest(self.to_dict() | {"seed": None})
+        """Identity of the spec without its seed: trials of one digest are repeats.
+
+        What was added later does not change the digest of a spec that does not use it.
+        """
+        plain = self.to_dict() | {"seed": None}
+        parts = {name: getattr(self, name) for name in (*DIMENSIONS, *SECTIONS)}
+        for part, values in [
+            *((part, plain[name]) for name, part in parts.items()),
+            *((part, plain["augment"][augment_name(part)]) for part in self.augment),
+            (self, plain),
+        ]:
+            for name in settled(part):
+                del values[name]
+        return canonical_digest(plain)
 
     @property
     def family(self) -> str:

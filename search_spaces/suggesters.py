@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search_spaces.kinds import fields_of
+from search_spaces.kinds import applying, fields_of
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name
 from search_spaces.values import Choice, Range, choice_label
 
@@ -100,18 +100,23 @@ class Refuse:
 def _values_by_parameter(spec: TrialSpec) -> dict[str, Any]:
     """Return every choice of a spec by the name under which a space asks for it."""
     values: dict[str, Any] = {}
+    parts = {name: getattr(spec, name) for name in (*DIMENSIONS, *SECTIONS)}
     for name, dimension in DIMENSIONS.items():
         part = getattr(spec, name)
         kind = dimension.name_of(part)
         values[name] = kind
-        values |= {f"{kind}.{key}": getattr(part, key) for key in fields_of(type(part))}
+        values |= _meaningful(kind, part, parts)
     for name in SECTIONS:
         part = getattr(spec, name)
-        values |= {f"{name}.{key}": getattr(part, key) for key in fields_of(type(part))}
+        values |= _meaningful(name, part, parts)
     for part in spec.augment:
-        prefix = f"augment.{augment_name(part)}"
-        values |= {f"{prefix}.{key}": getattr(part, key) for key in fields_of(type(part))}
+        values |= _meaningful(f"augment.{augment_name(part)}", part, parts)
     return values
+
+
+def _meaningful(prefix: str, part: Any, parts: Mapping[str, Any]) -> dict[str, Any]:
+    own = {key: getattr(part, key) for key in fields_of(type(part))}
+    return {f"{prefix}.{key}": own[key] for key in applying(type(part), own, parts)}
 
 
 def flat_parameters(spec: TrialSpec) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -17,6 +18,7 @@ from search_spaces import (
     parse_space,
     preset_names,
 )
+from search_spaces.kinds import applying, later, settled
 from search_spaces.suggesters import Draw
 from search_spaces.yaml_file import load_yaml, parse_yaml
 
@@ -182,3 +184,21 @@ def test_a_yaml_file_that_is_not_there_or_not_text_is_a_sentence(tmp_path):
 def test_an_unknown_preset_names_the_nearest():
     with pytest.raises(InputError, match=r"no preset 'smal' \(did you mean small\?\)"):
         load_space("smal", folder=HERE)
+
+
+@dataclass(frozen=True)
+class _Kind:
+    mode: str = "plain"
+    new: int = later(5)
+    strength: float = later(0.5, when=lambda chosen: chosen["mode"] == "strong")
+    factor: float = later(1.0, when="new")
+
+
+def test_a_parameter_that_came_later_is_left_out_of_the_digest_only_at_its_default():
+    assert settled(_Kind()) == ["new", "strength", "factor"]
+    assert settled(_Kind(new=6)) == ["strength", "factor"]
+
+
+def test_a_conditional_parameter_applies_only_beside_what_its_condition_says():
+    assert applying(_Kind, {}, {}) == ["mode", "new", "factor"]
+    assert applying(_Kind, {"mode": "strong", "new": 0}, {}) == ["mode", "new", "strength"]
