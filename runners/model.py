@@ -16,7 +16,14 @@ from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
 from search_spaces.spec import TrialSpec
 
-__all__ = ["Classifier", "fold_prefix", "load_weights", "make_classifier", "save_weights"]
+__all__ = [
+    "Classifier",
+    "copy_fold",
+    "fold_prefix",
+    "load_weights",
+    "make_classifier",
+    "save_weights",
+]
 
 
 class Classifier(nn.Module):
@@ -84,6 +91,19 @@ def fold_prefix(fold: int) -> str:
     'fold-3.'
     """
     return f"fold-{fold}."
+
+
+def copy_fold(source: Path, target: Path, *, fold: int) -> None:
+    """Write the network of one fold of a cross-validated trial as a file of its own."""
+    with safe_open(source, framework="pt") as file:
+        about = json.loads(file.metadata()["spectune"])
+        start = fold_prefix(fold)
+        state = {
+            name.removeprefix(start): file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+            if name.startswith(start)
+        }
+    save_weights(state, target, about=about | {"folds": 0, "fold": fold})
 
 
 def load_weights(model: nn.Module, path: Path, *, fold: int | None = None) -> dict[str, Any]:

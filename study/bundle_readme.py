@@ -34,6 +34,11 @@ def _what(plain: Mapping[str, Any]) -> str:
         "train": "trained on train; devel chose them and was not trained on",
         "train+devel": "trained on train and devel; no label of test was seen",
     }[plain["protocol"]]
+    if plain["protocol"] == "train" and plain["study"].get("protocol", "holdout") != "holdout":
+        trained = (
+            f"cross-validated ({plain['study']['protocol']} over train and devel): each was trained"
+            " without one fold of speakers, who judged it"
+        )
     classes = ", ".join(map(_inert, plain["classes"]))
     return (
         f"A speech classifier by spectune {plain['spectune']}: {len(plain['members'])} networks on"

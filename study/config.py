@@ -84,7 +84,8 @@ class StudyConfig(_Strict):
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
     clip_seconds: float = Field(default=1.0, gt=0, le=60)
     pad: Literal["repeat", "reflect", "zero"] = "repeat"
-    protocol: Literal["holdout"] = "holdout"  # train -> devel; others are to come
+    protocol: Literal["holdout", "kfold", "loso"] = "holdout"  # see study/protocols.py
+    folds: int = Field(default=5, ge=2, le=1000)  # of `kfold`
     baselines: list[str] | None = None  # names of the space's baselines; null: all of them
     pruning: Pruning = Pruning()
     ensemble: EnsembleConfig = EnsembleConfig()
@@ -108,8 +109,9 @@ class StudyConfig(_Strict):
 
     def fixed(self) -> dict[str, Any]:
         """Return what may not change once a study has begun, apart from space and corpus digest."""
-        keys = ("sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning")
+        keys = ["sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning"]
         plain = self.model_dump(mode="json")
+        keys += ["folds"] if self.protocol == "kfold" else []
         return {key: plain[key] for key in keys}
 
     def to_yaml(self) -> str:

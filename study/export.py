@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from runners.model import copy_fold
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.bundle import FORMAT
@@ -40,6 +41,7 @@ class _Source:
     weight: float
     last_epoch: int | None
     sha256: str | None
+    fold: int | None = None  # of a cross-validated trial, whose file holds a network per fold
 
 
 def export_bundle(
@@ -107,18 +109,23 @@ def _of_trials(results: StudyResults) -> list[_Source]:
     for member in fusion_members(results):
         trial = results.trial(member.trial)
         note = restored_note(trial)
-        found.append(
-            _Source(
-                trial.file(WEIGHTS),
-                f"{trial.number:05d}.safetensors",
-                trial.number,
-                trial.name,
-                TrialSpec.from_dict(trial.spec),
-                member.weight,
-                trial.best_epoch,
-                None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
+        folds = range(results.n_folds) if results.n_folds else [None]
+        for fold in folds:
+            suffix = "" if fold is None else f"-fold-{fold}"
+            told = "" if fold is None else f", fold {fold + 1} of {results.n_folds}"
+            found.append(
+                _Source(
+                    trial.file(WEIGHTS),
+                    f"{trial.number:05d}{suffix}.safetensors",
+                    trial.number,
+                    f"{trial.name}{told}",
+                    TrialSpec.from_dict(trial.spec),
+                    member.weight / len(folds),
+                    trial.best_epoch,
+                    None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
+                    fold,
+                )
             )
-        )
     return found
 
 
@@ -149,15 +156,16 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
     """Copy a member's weights and return its entry."""
     if not source.path.exists():
         raise InputError(f"{source.path}: is not there; `spectune refit` trains it again")
-    target = folder / source.file
-    shutil.copyfile(source.path, target)
-    with target.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    if source.sha256 is not None and sha256 != source.sha256:
+    if source.sha256 is not None and _sha256(source.path) != source.sha256:
         raise InputError(f"{source.path}: was changed or damaged (its SHA-256 is another one)")
+    target = folder / source.file
+    if source.fold is None:
+        shutil.copyfile(source.path, target)
+    else:
+        copy_fold(source.path, target, fold=source.fold)
     return {
         "file": source.file,
-        "sha256": sha256,
+        "sha256": _sha256(target),
         "bytes": target.stat().st_size,
         "weight": source.weight,
         "trial": source.trial,
@@ -166,6 +174,11 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
         "last_epoch": source.last_epoch,
         "spec": source.spec.to_dict(),
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _describe(
@@ -201,6 +214,7 @@ def _describe(
             "command": state.get("command"),
             "space_digest": state.get("space_digest"),
             "seed": fixed.get("seed"),
+            "protocol": results.protocol,
         },
         "corpus": {
             "name": corpus.get("name"),

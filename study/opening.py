@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,11 +25,10 @@ from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
+from study.protocols import deal_folds, protocol_partitions
 from study.trial_folder import write_json
 
 __all__ = ["Plan", "plan_study", "write_study"]
-
-PARTITIONS = ("train", "devel", "test")
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,12 @@ def plan_study(
     weights = resolve_weights(space.backbones(), folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
     _check_same(folder, before, {"corpus_digest": cached.digest})
-    identity = _identity(cached, config)
+    partitions = protocol_partitions(corpus, config.protocol)
+    folds = deal_folds(
+        corpus, partitions["devel"], protocol=config.protocol, n_folds=config.folds,
+        seed=config.seed,
+    )  # fmt: skip
+    identity = _identity(cached, config, partitions)
     state = before or {
         "format": 1,
         "id": uuid.uuid4().hex,
@@ -113,10 +117,11 @@ def plan_study(
     task = Task(
         cache=str(cached.folder),
         classes=corpus.classes,
-        partitions={name: _positions(corpus, name) for name in PARTITIONS},
-        labels={name: _labels(corpus, name) for name in ("train", "devel")},
+        partitions=partitions,
+        labels={name: _labels(corpus, partitions[name]) for name in ("train", "devel")},
         clip_seconds=config.clip_seconds,
         pad=config.pad,
+        folds=folds,
     )
     return Plan(
         config, folder, space, baselines, cached, task, identity, weights, state, before is not None
@@ -131,7 +136,7 @@ def write_study(plan: Plan) -> None:
         f" in state.json.\n{plan.config.to_yaml()}"
     )
     write_json(plan.folder / "space.json", dict(plan.space.plain))
-    write_json(plan.folder / "clips.json", _clips(plan.cached, plan.identity))
+    write_json(plan.folder / "clips.json", _clips(plan))
     plan.task.write(plan.folder / "task.json")
     write_json(plan.folder / "state.json", plan.state)
 
@@ -225,19 +230,17 @@ def _common_rate(corpus: Corpus) -> int:
     return rates.most_common(1)[0][0] if rates else 16_000
 
 
-def _positions(corpus: Corpus, partition: str) -> tuple[int, ...]:
-    return tuple(i for i, clip in enumerate(corpus.clips) if clip.partition == partition)
-
-
-def _labels(corpus: Corpus, partition: str) -> tuple[int, ...]:
+def _labels(corpus: Corpus, positions: tuple[int, ...]) -> tuple[int, ...]:
     code = {name: i for i, name in enumerate(corpus.classes)}
-    return tuple(code[clip.label] for clip in corpus.partition(partition) if clip.label is not None)
+    clips = [corpus.clips[i] for i in positions]
+    return tuple(code[clip.label] for clip in clips if clip.label is not None)
 
 
-def _identity(cached: CachedCorpus, config: StudyConfig) -> Identity:
+def _identity(
+    cached: CachedCorpus, config: StudyConfig, partitions: Mapping[str, tuple[int, ...]]
+) -> Identity:
     parts = {}
-    for name in PARTITIONS:
-        positions = _positions(cached.corpus, name)
+    for name, positions in partitions.items():
         if positions:
             names = [cached.corpus.clips[i].file_name for i in positions]
             digest = combine_digest(names, [cached.digests[i] for i in positions])
@@ -245,17 +248,18 @@ def _identity(cached: CachedCorpus, config: StudyConfig) -> Identity:
     return Identity(cached.corpus.classes, config.protocol, 0, config.seed, parts)
 
 
-def _clips(cached: CachedCorpus, identity: Identity) -> dict[str, Any]:
+def _clips(plan: Plan) -> dict[str, Any]:
     """Return the content of `clips.json`."""
+    cached, task = plan.cached, plan.task
     corpus = cached.corpus
     partitions = {}
-    for name, part in identity.partitions.items():
-        rows = [
-            [clip.file_name, cached.digests[i], clip.label, clip.speaker]
-            for i, clip in enumerate(corpus.clips)
-            if clip.partition == name
-        ]
+    for name, part in plan.identity.partitions.items():
+        positions = task.partitions[name]
+        clips = [(corpus.clips[i], cached.digests[i]) for i in positions]
+        rows = [[clip.file_name, digest, clip.label, clip.speaker] for clip, digest in clips]
         partitions[name] = {"digest": part.digest, "clips": rows}
+    if task.folds:  # train is the same clips
+        partitions.pop("train")
     about = {
         "name": corpus.name,
         "root": str(corpus.root),
@@ -265,4 +269,10 @@ def _clips(cached: CachedCorpus, identity: Identity) -> dict[str, Any]:
         "digest": cached.digest,
         "info": dict(corpus.info),
     }
-    return {"classes": list(corpus.classes), "corpus": about, "partitions": partitions}
+    return {
+        "classes": list(corpus.classes),
+        "corpus": about,
+        "protocol": plan.config.protocol,
+        "folds": list(task.folds),
+        "partitions": partitions,
+    }

@@ -93,7 +93,7 @@ def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) 
                 None if np.isnan(r) else float(r) for r in recall_per_class(labels, guesses, codes)
             ],
         }
-        clips = plan.cached.corpus.partition("devel")
+        clips = [plan.cached.corpus.clips[i] for i in plan.task.partitions["devel"]]
         artifacts["predictions_devel.csv"] = predictions_csv(
             [clip.file_name for clip in clips],
             [clip.label or "" for clip in clips],

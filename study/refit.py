@@ -120,14 +120,14 @@ def refit_task(task: Task) -> Task:
     >>> refit_task(task).partitions, refit_task(task).labels
     ({'train': (0, 1), 'devel': (), 'test': (2,)}, {'train': (1, 0), 'devel': ()})
     """
+    clips, labels = task.partitions["train"], task.labels["train"]
+    if not task.folds:  # in a cross-validation they are the same clips
+        clips, labels = clips + task.partitions["devel"], labels + task.labels["devel"]
     return dataclasses.replace(
         task,
-        partitions={
-            "train": (*task.partitions["train"], *task.partitions["devel"]),
-            "devel": (),
-            "test": task.partitions["test"],
-        },
-        labels={"train": (*task.labels["train"], *task.labels["devel"]), "devel": ()},
+        partitions={"train": clips, "devel": (), "test": task.partitions["test"]},
+        labels={"train": labels, "devel": ()},
+        folds=(),
     )
 
 

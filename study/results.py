@@ -141,6 +141,13 @@ class StudyResults:
     partitions: Mapping[str, Partition]
     trials: tuple[TrialRecord, ...]  # by number
     ensemble: Ensemble | None
+    protocol: str = "holdout"
+    folds: tuple[int, ...] = ()  # of each devel clip in a cross-validation
+
+    @property
+    def n_folds(self) -> int:
+        """Networks per trial in a cross-validation, 0 where devel was held out."""
+        return max(self.folds, default=-1) + 1
 
     @property
     def ranked(self) -> tuple[TrialRecord, ...]:
@@ -192,6 +199,8 @@ def read_results(folder: Path | str) -> StudyResults:
         partitions=_partitions(folder / "clips.json", clips),
         trials=_read_trials(folder / "trials"),
         ensemble=_read_ensemble(folder / "ensemble" / "ensemble.json"),
+        protocol=str(clips.get("protocol", "holdout")),
+        folds=tuple(clips.get("folds", ())),
     )
 
 

@@ -16,6 +16,7 @@ from study.fusion import Fusion
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
 from study.progress import Progress, make_progress
+from study.protocols import protocol_sentence
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.text import duration, percent
@@ -59,6 +60,8 @@ def run_study(
         write_study(plan)
         echo(plan.cached.summary())
         echo(_opening(plan))
+        if plan.task.folds:
+            echo(protocol_sentence(config.protocol, plan.task.folds))
         tracker = open_tracker(plan)
         try:
             outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
