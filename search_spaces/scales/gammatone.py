@@ -1,0 +1,55 @@
+"""Gammatone bands: the shape of a place on the basilar membrane, as weights of a spectrum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from search_spaces.scales.common import Floats, band_edges, check_bands
+from search_spaces.scales.warped import erb_rate, erb_rate_inverse
+
+__all__ = ["Gammatone", "gammatone_bank"]
+
+ORDER = 4
+BANDWIDTH = 1.019  # of the filter, in ERB, at order 4 (Patterson et al. 1992)
+
+
+@dataclass(frozen=True)
+class Gammatone:
+    """Fourth-order gammatone filters at equal distances on the ERB-rate scale.
+
+    Unlike triangles they overlap as far as the ear's filters do, however many bands there are.
+    """
+
+    n_bands: int = 64
+    fmin: float = 50.0
+    fmax: float | None = None
+
+    def __post_init__(self) -> None:
+        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
+
+    def warp(self, hz: Floats) -> Floats:
+        """Return the ERB rate of a frequency (Hz)."""
+        return erb_rate(hz)
+
+    def unwarp(self, position: Floats) -> Floats:
+        """Return Hz from the ERB rate."""
+        return erb_rate_inverse(position)
+
+
+def gammatone_bank(scale: Gammatone, *, sampling_rate: int, n_fft: int) -> Tensor:
+    """Return the power responses of a scale's filters as weights of the bins of a spectrum.
+
+    A filter at fc of bandwidth b = 1.019 ERB(fc) passes the power (1 + ((f - fc) / b)^2)^-4.
+
+    Returns:
+        Shape (n_bands, n_fft // 2 + 1), rows summing to 1; every weight is above zero.
+    """
+    centres = band_edges(scale, sampling_rate)[1:-1, None]
+    bandwidth = BANDWIDTH * 24.7 * (4.37e-3 * centres + 1.0)
+    hz = np.arange(n_fft // 2 + 1)[None, :] * (sampling_rate / n_fft)
+    bank = (1.0 + ((hz - centres) / bandwidth) ** 2) ** -float(ORDER)
+    return torch.from_numpy(bank / bank.sum(1, keepdims=True)).float()
