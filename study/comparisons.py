@@ -9,8 +9,9 @@ the number of trials and knows how alike they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +27,7 @@ from study.speaker_counts import (
 __all__ = ["Comparison", "compare", "compare_best_of", "holm"]
 
 ROUNDING = 1e-12
+BLOCK = 4_000_000  # numbers that are exchanged at once
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Comparison:
     n_trials: int = 1
     exact: bool = False
     note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for records, the sentence among them."""
+        lists = {"names": list(self.names), "uars": list(self.uars)}
+        return {**asdict(self), **lists, "sentence": self.sentence()}
 
     def sentence(self) -> str:
         """The comparison in words."""
@@ -107,7 +114,8 @@ def compare(
     p_value, exact, note = None, False, CLIPS_NOTE if speakers is None else ""
     reason = "" if speakers is None else too_few_speakers(parts.size)
     if not reason:
-        sums, exact = _exchanged(parts[:, None], n_permutations, seed)
+        exact = 2**parts.size <= n_permutations
+        sums = np.concatenate(list(_exchanged(parts[:, None], n_permutations, seed)))
         p_value = _share(np.abs(sums[:, 0]) >= abs(difference) - ROUNDING, exact)
     return Comparison(
         names=names,
@@ -127,6 +135,7 @@ def compare_best_of(
     speakers: ArrayLike,
     *,
     names: tuple[str, str] = ("the best trial", "the reference"),
+    n_trials: int | None = None,
     n_permutations: int = 10_000,
     seed: int = 0,
 ) -> Comparison:
@@ -136,30 +145,33 @@ def compare_best_of(
 
     Args:
         labels: True classes, (clips,).
-        hits: Whether every trial recognised a clip, (trials, clips).
+        hits: Whether every trial recognised a clip, (trials, clips); every epoch may have a row,
+            so that the choice of the epoch is corrected for too.
         reference_hits: The same of the reference, (clips,).
         speakers: Speaker of every clip, (clips,).
         names: What to call the two.
+        n_trials: How many trials the rows belong to; as many as rows when None.
         n_permutations: Number of random exchanges; all are enumerated when they are fewer.
         seed: Of the random exchanges.
 
     Raises:
         ValueError: When the lengths differ, or there are no trials or clips.
     """
-    rows = np.atleast_2d(np.asarray(hits, dtype=np.float64))
+    rows = np.atleast_2d(np.asarray(hits))
     if len(rows) == 0 or rows.shape[1] == 0:
         raise ValueError(f"hits must hold at least one trial and clip, got shape {rows.shape}")
     reference = count_by_speaker(labels, reference_hits, speakers)
-    counts = [count_by_speaker(labels, row, speakers) for row in rows]
-    parts = np.stack([speaker_differences(count, reference) for count in counts], axis=1)
+    parts = _differences(np.asarray(labels), rows, np.asarray(reference_hits), np.asarray(speakers))
     leads = parts.sum(axis=0)
     best = int(leads.argmax())
     reason = too_few_speakers(len(parts))
     p_value, exact = None, False
     if not reason:
-        sums, exact = _exchanged(parts, n_permutations, seed)
-        p_value = _share(sums.max(axis=1) >= leads[best] - ROUNDING, exact)
-    pair = counts[best], reference
+        exact = 2 ** len(parts) <= n_permutations
+        blocks = _exchanged(parts, n_permutations, seed)
+        highest = np.concatenate([block.max(axis=1) for block in blocks])
+        p_value = _share(highest >= leads[best] - ROUNDING, exact)
+    pair = count_by_speaker(labels, rows[best], speakers), reference
     uars = tuple(float(uar_of_counts(c.hits.sum(axis=0), c.totals.sum(axis=0))) for c in pair)
     return Comparison(
         names=names,
@@ -167,10 +179,33 @@ def compare_best_of(
         difference=float(leads[best]),
         p_value=p_value,
         n_speakers=len(parts),
-        n_trials=len(rows),
+        n_trials=len(rows) if n_trials is None else n_trials,
         exact=exact,
         note=reason,
     )
+
+
+def _differences(
+    labels: NDArray[Any],
+    rows: NDArray[Any],
+    reference: NDArray[Any],
+    speakers: NDArray[Any],
+) -> NDArray[np.float64]:
+    """What every speaker adds to the lead of every row over the reference, (speakers, rows)."""
+    if rows.shape[1:] != reference.shape:
+        raise ValueError(f"hits must have one value per clip, got {rows.shape}")
+    classes, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    share = 1 / (classes.size * sizes[codes])
+    order = np.argsort(speakers, kind="stable")
+    starts = np.unique(speakers[order], return_index=True)[1]
+    parts = np.empty((starts.size, len(rows)))
+    step = max(1, BLOCK // labels.size)
+    for start in range(0, len(rows), step):
+        block = (rows[start : start + step] - reference.astype(np.float64)) * share
+        parts[:, start : start + step] = np.add.reduceat(block[:, order], starts, axis=1).T
+    if not np.isfinite(parts).all():
+        raise ValueError("hits must be finite, got NaN or infinity")
+    return parts
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -189,20 +224,24 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 def _exchanged(
     parts: NDArray[np.float64], n_permutations: int, seed: int
-) -> tuple[NDArray[np.float64], bool]:
-    """Sums of parts (units, pairs) under sign flips, (flips, pairs), and if these are all."""
+) -> Iterator[NDArray[np.float64]]:
+    """Blocks of sums of parts (units, pairs) under sign flips, (flips, pairs).
+
+    All flips where they are not more than `n_permutations`, else as many random ones.
+    """
     n_units = len(parts)
-    if 2**n_units <= n_permutations:
-        bits = np.arange(2**n_units)[:, None] >> np.arange(n_units)
-        return (1.0 - 2 * (bits & 1)) @ parts, True
+    exact = 2**n_units <= n_permutations
+    n_flips = 2**n_units if exact else n_permutations
     rng = np.random.default_rng(seed)
-    sums = np.empty((n_permutations, parts.shape[1]))
-    block = max(1, 2_000_000 // n_units)
-    for start in range(0, n_permutations, block):
-        rows = min(block, n_permutations - start)
-        signs = 2.0 * rng.integers(0, 2, (rows, n_units), dtype=np.int8) - 1
-        sums[start : start + rows] = signs @ parts
-    return sums, False
+    step = max(1, BLOCK // max(parts.shape))
+    for start in range(0, n_flips, step):
+        rows = min(step, n_flips - start)
+        if exact:
+            bits = (start + np.arange(rows))[:, None] >> np.arange(n_units)
+            signs = 1.0 - 2 * (bits & 1)
+        else:
+            signs = 2.0 * rng.integers(0, 2, (rows, n_units), dtype=np.int8) - 1
+        yield signs @ parts
 
 
 def _share(extreme: NDArray[np.bool_], exact: bool) -> float:

@@ -2,12 +2,15 @@
 
 Temperature scaling and the expected calibration error: Guo et al., "On calibration of modern
 neural networks", ICML 2017. A bias per class moves the decision towards equal recalls, which is
-what UAR rewards; it is used only where it gains on clips that it was not fitted on.
+what UAR rewards. Both are cross-fitted: used only where they gain on speakers that they were not
+fitted on.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -38,12 +41,58 @@ class Decision:
         bias: Added to the log-probabilities then, (classes,).
         gain: UAR that the bias gained on clips it was not fitted on.
         gain_se: Its standard error over speakers, None with fewer than 5.
+        ece_before: Expected calibration error without the decision.
+        ece_after: That with it, on clips it was not fitted on; None where nothing could be
+            cross-fitted.
     """
 
     temperature: float
     bias: tuple[float, ...]
     gain: float = 0.0
     gain_se: float | None = None
+    ece_before: float | None = None
+    ece_after: float | None = None
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything."""
+        return self.temperature != 1 or any(self.bias)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for `ensemble.json` and bundles."""
+        return {**asdict(self), "bias": list(self.bias), "sentence": self.sentence()}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Decision:
+        """The inverse of `to_json`; the values are checked, since bundles come from anywhere.
+
+        Raises:
+            ValueError: When a value is out of range.
+        """
+        temperature, bias = float(values["temperature"]), tuple(map(float, values["bias"]))
+        if not COLDEST / 2 <= temperature <= 2 * HOTTEST:
+            raise ValueError(f"temperature must be in [0.025, 40], got {temperature}")
+        if not np.isfinite(bias).all():
+            raise ValueError(f"bias must be finite, got {bias}")
+        known = {key: values.get(key) for key in ("gain_se", "ece_before", "ece_after")}
+        return cls(temperature, bias, float(values.get("gain", 0.0)), **known)
+
+    def sentence(self) -> str:
+        """What is done and what it gained, in words."""
+        spread = "" if self.gain_se is None else f" (standard error {100 * self.gain_se:.1f})"
+        gained = f"it gains {100 * self.gain:+.1f} points{spread} on speakers it was not fitted on"
+        if any(self.bias):
+            text = f"A bias per class is added: {gained}"
+        elif self.gain_se is None:
+            text = "No bias per class: too few speakers to fit one honestly"
+        else:
+            text = f"No bias per class: {gained}"
+        if self.ece_before is None or self.ece_after is None:
+            return f"{text}."
+        return (
+            f"{text}; temperature {self.temperature:.2f}, expected calibration error "
+            f"{100 * self.ece_before:.1f} % before and {100 * self.ece_after:.1f} % after."
+        )
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
         """Probabilities after temperature and bias, (..., classes)."""
@@ -75,16 +124,11 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
     logs = _logs(probabilities)
     codes = check_codes(labels, logs.shape)
-    rows = np.arange(codes.size)
-
-    def loss(log_temperature: float) -> float:
-        scaled = logs / np.exp(log_temperature)
-        top = scaled.max(axis=-1)
-        total = np.log(np.exp(scaled - top[:, None]).sum(axis=-1)) + top
-        return float((total - scaled[rows, codes]).mean())
-
     found = minimize_scalar(
-        loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded", options={"xatol": 1e-4}
+        lambda log_temperature: _log_loss(logs / np.exp(log_temperature), codes),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-4},
     )
     return float(np.exp(found.x))
 
@@ -121,17 +165,19 @@ def fit_decision(
     speakers: ArrayLike,
     *,
     n_folds: int = 5,
+    calibrate: bool = True,
     seed: int = 0,
 ) -> Decision:
-    """Temperature by log-loss, and a bias where it gains at least one standard error.
+    """Temperature where it lowers log-loss, and a bias where it gains one standard error of UAR.
 
-    The gain is cross-fitted: the bias of each fold of speakers comes from the others.
+    Both gains are cross-fitted: what judges a fold of speakers was fitted on the others.
 
     Args:
         probabilities: Of the fusion, (clips, classes).
         labels: Codes, (clips,).
         speakers: Codes of the speakers, (clips,).
-        n_folds: Most folds; with one speaker there is no bias.
+        n_folds: Most folds; with one speaker nothing can be cross-fitted, so nothing is changed.
+        calibrate: Whether to fit a temperature, which changes no decision.
         seed: Of the folds.
 
     Raises:
@@ -140,25 +186,35 @@ def fit_decision(
     values = np.asarray(probabilities, dtype=np.float64)
     codes = check_codes(labels, values.shape)
     units = np.unique(np.asarray(speakers), return_inverse=True)[1]
-    temperature = fit_temperature(values, codes)
-    none = Decision(temperature, (0.0,) * values.shape[1])
     if units.size != codes.size:
         raise ValueError(f"speakers must be one per clip, got {units.size} for {codes.size} clips")
+    before = expected_calibration_error(values, codes) if calibrate else None
+    nothing = (0.0,) * values.shape[1]
     if units.max() == 0:
-        return none
-    guesses = np.empty(codes.size, dtype=np.intp)
+        return Decision(1.0, nothing, ece_before=before)
+    logs = _logs(values)
+    biases, temperatures = np.zeros_like(logs), np.ones(codes.size)
     for inside, outside in fold_splits(codes, units, n_folds=n_folds, seed=seed):
-        bias = np.asarray(fit_bias(values[inside], codes[inside]))
-        guesses[outside] = (_logs(values[outside]) + bias).argmax(axis=-1)
+        biases[outside] = fit_bias(values[inside], codes[inside])
+        if calibrate:
+            temperatures[outside] = fit_temperature(values[inside], codes[inside])
     counts = [
-        count_by_speaker(codes, guess == codes, units)
-        for guess in (guesses, values.argmax(axis=-1))
+        count_by_speaker(codes, odds.argmax(axis=-1) == codes, units)
+        for odds in (logs + biases, values)
     ]
     gain, error = paired_difference(*counts)
-    if error is None or gain <= 0 or gain < error:
-        return Decision(temperature, none.bias, gain, error)
-    biases = np.asarray(fit_bias(values, codes)) / temperature
-    return Decision(temperature, tuple(float(value) for value in biases), gain, error)
+    biased = error is not None and gain > 0 and gain >= error
+    crossed = logs / temperatures[:, None]
+    tempered = calibrate and _log_loss(crossed, codes) < _log_loss(logs, codes)
+    if not tempered:
+        temperatures[:] = 1
+    temperature = fit_temperature(values, codes) if tempered else 1.0
+    bias = np.asarray(fit_bias(values, codes)) / temperature if biased else np.zeros(len(nothing))
+    after = None
+    if calibrate:
+        odds = (logs + (biases if biased else 0)) / temperatures[:, None]
+        after = expected_calibration_error(_softmax(odds), codes)
+    return Decision(temperature, tuple(float(value) for value in bias), gain, error, before, after)
 
 
 def expected_calibration_error(
@@ -208,6 +264,13 @@ def _best_shift(
     best = value >= value.max() - 1e-12
     middles = ((low + high) / 2)[best]
     return float(middles[np.abs(middles).argmin()])
+
+
+def _log_loss(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
+    """Mean log-loss in nats of unnormalised log-probabilities, (clips, classes)."""
+    top = odds.max(axis=-1)
+    total = np.log(np.exp(odds - top[:, None]).sum(axis=-1)) + top
+    return float((total - odds[np.arange(codes.size), codes]).mean())
 
 
 def _logs(probabilities: ArrayLike) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from study.ensemble_greedy import (
     greedy_steps,
     normalised,
 )
-from study.ensemble_limits import Limits
+from study.ensemble_limits import Limits, fitting
 from study.fusion_scorer import FusionScorer, check_library
 
 __all__ = ["MAX_MEMBERS", "bagged_greedy", "positions_by_key"]
@@ -96,16 +96,7 @@ def _path(
 ) -> NDArray[np.intp]:
     """The members in the order in which they enter: heaviest first, while they fit."""
     order = np.lexsort((np.arange(bag_weights.size), -bag_weights.round(12)))
-    order = order[bag_weights[order] > 0]
-    if limits is None:
-        return order[:max_members]
-    inside = np.zeros(bag_weights.size, dtype=bool)
-    path: list[int] = []
-    for member in order:
-        if len(path) < max_members and limits.affordable(inside)[member]:
-            inside[member] = True
-            path.append(int(member))
-    return np.asarray(path, dtype=np.intp)
+    return fitting(order[bag_weights[order] > 0], limits, most=max_members)
 
 
 def _draw_bag(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Limits", "limits_of"]
+__all__ = ["Limits", "fitting", "limits_of"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,27 @@ class Limits:
         used = self.costs[inside].sum(axis=0)
         fits = (used + self.costs <= self.most + 1e-9).all(axis=1)
         return np.asarray(fits | inside)
+
+
+def fitting(
+    order: NDArray[np.intp], limits: Limits | None, *, most: int | None = None
+) -> NDArray[np.intp]:
+    """Candidates in the given order, without those that do not fit beside the ones before them.
+
+    Args:
+        order: Positions of candidates, the most wanted first.
+        limits: What they may cost together; no limits when None.
+        most: How many; all that fit when None.
+    """
+    if limits is None:
+        return order[:most]
+    inside = np.zeros(len(limits.costs), dtype=bool)
+    path: list[int] = []
+    for member in order:
+        if (most is None or len(path) < most) and limits.affordable(inside)[member]:
+            inside[member] = True
+            path.append(int(member))
+    return np.asarray(path, dtype=np.intp)
 
 
 def limits_of(

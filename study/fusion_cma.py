@@ -12,7 +12,8 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from study.ensemble_greedy import Selection, Step, normalised
+from study.ensemble_greedy import Selection, normalised
+from study.ensemble_limits import Limits, fitting
 from study.fusion_scorer import FusionScorer
 from study.metrics import uar_of_probabilities
 
@@ -28,6 +29,7 @@ def cma_es(
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
     max_members: int = 8,
+    limits: Limits | None = None,
     pool: int = 20,
     n_generations: int = 40,
     seed: int = 0,
@@ -40,6 +42,7 @@ def cma_es(
         speakers: Not used; part of every method's signature.
         families: Not used.
         max_members: Most members; lighter ones are cut.
+        limits: What the members may cost together; lighter ones that do not fit are cut.
         pool: How many of the candidates with the best UAR get a weight at all.
         n_generations: Length of the search.
         seed: Of the search.
@@ -50,14 +53,16 @@ def cma_es(
     best = np.lexsort((losses, -alone.round(12)))[:pool]
     weights = np.zeros(len(probabilities))
     weights[best] = _search(probabilities[best], labels, n_generations, seed)
-    kept = np.argsort(-weights, kind="stable")[:max_members]
+    order = np.argsort(-weights, kind="stable")
+    kept = fitting(order, limits, most=max_members)
     cut = np.zeros_like(weights)
     cut[kept] = weights[kept]
+    if not cut.any():  # nothing that got a weight fits
+        cut[kept[:1]] = 1.0
     members, shares = normalised(cut)
     total = np.tensordot(shares, probabilities[list(members)], axes=1)
     uar = float(uar_of_probabilities(total, labels))
-    steps = tuple(Step(1, member, float(alone[member])) for member in members[:1])
-    return Selection("cma_es", uar, members, shares, steps)
+    return Selection("cma_es", uar, members, shares)
 
 
 def _search(

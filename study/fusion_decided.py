@@ -71,8 +71,14 @@ def with_temperatures(method: Method) -> Method:
     return fit
 
 
-def with_decision(method: Method) -> Method:
-    """The method with a temperature, and a bias per class where it gains (`fit_decision`)."""
+def with_decision(method: Method, *, calibrate: bool = True) -> Method:
+    """The method with a temperature, and a bias per class, where they gain (`fit_decision`).
+
+    Args:
+        method: Gives the fusion.
+        calibrate: Whether to fit a temperature: it changes no decision, so an estimate of UAR
+            does without.
+    """
 
     def fit(
         probabilities: NDArray[np.float64],
@@ -82,7 +88,8 @@ def with_decision(method: Method) -> Method:
         families: Sequence[Hashable],
     ) -> Decided:
         base = method(probabilities, labels, speakers=speakers, families=families)
-        return Decided(base, fit_decision(base.scores(probabilities), labels, speakers))
+        scores = base.scores(probabilities)
+        return Decided(base, fit_decision(scores, labels, speakers, calibrate=calibrate))
 
     return fit
 

@@ -7,6 +7,7 @@ Every method has one signature, so that the honest estimate can repeat all of it
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ __all__ = [
     "Method",
     "bagged_greedy",
     "best_single",
+    "fusion_methods",
+    "greedy",
     "top_k",
     "uniform",
 ]
@@ -52,6 +55,19 @@ def bagged_greedy(
         limits=limits,
         seed=seed,
     )
+
+
+def greedy(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    *,
+    speakers: NDArray[np.intp],
+    families: Sequence[Hashable],
+    max_members: int = ensemble.MAX_MEMBERS,
+    limits: Limits | None = None,
+) -> ensemble.Selection:
+    """Plain greedy selection with replacement, without bags."""
+    return ensemble.greedy(probabilities, labels, max_members=max_members, limits=limits)
 
 
 def best_single(
@@ -88,16 +104,31 @@ def top_k(
     return ensemble.top_k_average(probabilities, labels, k=k)
 
 
-METHODS: dict[str, Method] = {
-    DEFAULT: bagged_greedy,
-    "best_single": best_single,
-    "uniform": uniform,
-    "top_k": top_k,
-    "cma_es": cma_es,
-    "stacking": stacking,
-    "majority_vote": majority_vote,
-    "tempered": with_temperatures(bagged_greedy),
-    "decided": with_decision(bagged_greedy),
-}
-# what may replace the default, if it gains enough
-COMPARED = (DEFAULT, "cma_es", "stacking", "majority_vote", "tempered", "decided")
+def fusion_methods(
+    *, max_members: int = ensemble.MAX_MEMBERS, limits: Limits | None = None, seed: int = 0
+) -> dict[str, Method]:
+    """Every method by its name, the default first.
+
+    Args:
+        max_members: Most candidates in a fusion; the references know no limits.
+        limits: What the members may cost together.
+        seed: Of the bags and of CMA-ES.
+    """
+    default = partial(bagged_greedy, max_members=max_members, limits=limits, seed=seed)
+    return {
+        DEFAULT: default,
+        "greedy": partial(greedy, max_members=max_members, limits=limits),
+        "best_single": best_single,
+        "uniform": uniform,
+        "top_k": top_k,
+        "cma_es": partial(cma_es, max_members=max_members, limits=limits, seed=seed),
+        "stacking": partial(stacking, max_members=max_members, limits=limits),
+        "majority_vote": partial(majority_vote, max_members=max_members, limits=limits),
+        "tempered": with_temperatures(default),
+        "decided": with_decision(default, calibrate=False),
+    }
+
+
+METHODS = fusion_methods()
+# what may replace the default, if it gains enough; the decision rule is chosen by itself
+COMPARED = (DEFAULT, "cma_es", "stacking", "majority_vote", "tempered")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.ensemble_greedy import greedy
+from study.ensemble_limits import Limits, fitting
 from study.fusion_scorer import FusionScorer
 
 __all__ = ["Stacked", "Voted", "majority_vote", "stacking"]
@@ -60,6 +61,7 @@ def stacking(
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
     max_members: int = 8,
+    limits: Limits | None = None,
     strength: float = 0.1,
 ) -> Stacked:
     """Logistic regression, balanced over the classes, on the members of a greedy selection.
@@ -70,9 +72,12 @@ def stacking(
         speakers: Not used; part of every method's signature.
         families: Not used.
         max_members: Most members.
+        limits: What the members may cost together.
         strength: Inverse of the regularisation (scikit-learn's `C`).
     """
-    members = tuple(sorted(greedy(probabilities, labels, max_members=max_members).members))
+    members = tuple(
+        sorted(greedy(probabilities, labels, max_members=max_members, limits=limits).members)
+    )
     n_classes, present = probabilities.shape[-1], np.unique(labels)
     coefficients = np.zeros((n_classes, len(members) * n_classes))
     intercepts = np.full(n_classes, -np.inf)
@@ -98,12 +103,13 @@ def majority_vote(
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
     max_members: int = 8,
+    limits: Limits | None = None,
 ) -> Voted:
-    """One vote for each of the candidates with the best UAR."""
+    """One vote for each of the candidates with the best UAR that fit."""
     scorer = FusionScorer(probabilities, labels)
     alone = scorer.scores_with(scorer.empty())
     losses = scorer.log_losses_with(scorer.empty(), np.arange(len(probabilities)))
-    best = np.lexsort((losses, -alone.round(12)))[:max_members]
+    best = fitting(np.lexsort((losses, -alone.round(12))), limits, most=max_members)
     return Voted(tuple(sorted(int(member) for member in best)))
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.comparisons import Comparison, compare
 from study.fusion_choice import chosen
 from study.fusion_methods import DEFAULT, METHODS
 from study.fusion_protocol import Method
@@ -33,6 +34,7 @@ ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flat
 # simulation the squared error of the nested UAR exceeds the squared standard error over speakers
 # by about 6 / n_speakers of it (docs/honest-estimates.md).
 SELECTION_EXCESS = 6.0
+REFERENCES = {"single": "the best single trial", "uniform": "the average of all candidates"}
 NO_SPEAKERS = "clips treated as independent; too narrow, and the value still flatters"
 
 
@@ -51,6 +53,8 @@ class HonestValue:
         gain_se: Its standard error over speakers; None with fewer than 5.
         n_candidates: Number of candidates chosen from.
         n_folds: Number of folds.
+        comparisons: The fusion against the best single trial and the average of all, all chosen
+            in the same folds.
         note: What a reader must know, empty when all is well.
     """
 
@@ -64,6 +68,7 @@ class HonestValue:
     gain_se: float | None
     n_candidates: int
     n_folds: int
+    comparisons: tuple[Comparison, ...] = ()
     note: str = ""
 
     @property
@@ -73,7 +78,13 @@ class HonestValue:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for `ensemble.json`, MLflow and the bundle, the sentence among them."""
-        return {**asdict(self), "optimism": self.optimism, "sentence": self.sentence()}
+        comparisons = [comparison.to_json() for comparison in self.comparisons]
+        return {
+            **asdict(self),
+            "comparisons": comparisons,
+            "optimism": self.optimism,
+            "sentence": self.sentence(),
+        }
 
     def sentence(self) -> str:
         """The value in words, for the terminal, MLflow, the report and the bundle."""
@@ -150,7 +161,11 @@ def estimate_library(
     Raises:
         ValueError: When there are fewer than two clips.
     """
-    methods = {"fusion": method, "single": METHODS["best_single"]}
+    methods = {
+        "fusion": method,
+        "single": METHODS["best_single"],
+        "uniform": METHODS["uniform"],
+    }
     by_speaker = library.grouped and library.n_units > 1
     units = library.units if by_speaker else np.arange(library.labels.size)
     folds = fold_splits(library.labels, units, n_folds=n_folds, seed=seed)
@@ -177,6 +192,17 @@ def estimate_library(
         gain_se=gain_se,
         n_candidates=len(library.groups),
         n_folds=len(folds),
+        comparisons=tuple(
+            compare(
+                library.labels,
+                hits["fusion"],
+                hits[other],
+                library.units if library.grouped else None,
+                names=("The fusion", called),
+                seed=seed,
+            )
+            for other, called in REFERENCES.items()
+        ),
         note="" if by_speaker else ONE_SPEAKER if library.grouped else NO_SPEAKERS,
     )
 

@@ -85,7 +85,7 @@ def too_few_speakers(n_speakers: int) -> str:
     noun = "speaker" if n_speakers == 1 else "speakers"
     return (
         f"no interval: {n_speakers} {noun}, and it takes at least {MIN_SPEAKERS}; "
-        "leaving one speaker of train and devel out in turn would test on all of them"
+        "`protocol: loso`, leaving one speaker of train and devel out in turn, tests on all of them"
     )
 
 
