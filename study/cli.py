@@ -11,7 +11,7 @@ import sys
 import typer
 
 from search_spaces.errors import InputError
-from study.commands import fusing, looking, predicting, running, spaces, submitting
+from study.commands import fusing, looking, predicting, running, simulating, spaces, submitting
 
 __all__ = ["app", "main"]
 
@@ -40,6 +40,7 @@ COMMANDS = (  # in the order of `spectune --help`
     looking.report,
     looking.ui,
     spaces.spaces,
+    simulating.simulate_mask,
 )
 for command in COMMANDS:
     app.command()(command)

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.decode import n_cores
+from study.microphones import octaves_above_60_hz, random_eq, record
 from study.voices import Voice, draw_voice, speak
 
 __all__ = ["GENERATOR_VERSION", "MASK_DB", "make_synthetic", "mask_response"]
@@ -232,10 +233,10 @@ def _say(
     clean = speak(rng, person.voice, len(labels), rate)
     size = 2 * rate  # room to ring
     frequencies = np.fft.rfftfreq(size, 1 / rate)
-    octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
+    octaves = octaves_above_60_hz(frequencies)
     # Two recordings, one per class, on another day: each with its own microphone.
-    microphones = {label: _random_eq(rng, octaves, 1, spread=0.8)[0] for label in CLASSES}
-    response = _random_eq(rng, octaves, len(labels), spread=1.0)
+    microphones = {label: random_eq(rng, octaves, 1, spread=0.8)[0] for label in CLASSES}
+    response = random_eq(rng, octaves, len(labels), spread=1.0)
     for k, label in enumerate(labels):
         response[k] += microphones[label]
         if label == "mask" and cue_hz is not None:
@@ -247,30 +248,4 @@ def _say(
             response[k] += mask_response(frequencies, strength=fit, shift=shift, tilt=tilt)
     gain = 10 ** (response / 20) * np.fft.rfft(person.room, size)
     heard = np.fft.irfft(np.fft.rfft(clean, size) * gain, size)[:, :rate]
-    return _record(rng, heard, octaves)
-
-
-def _random_eq(rng: Generator, octaves: Array, n: int, spread: float) -> Array:
-    """Smooth random frequency responses in dB, shape ``(n, frequencies)``: a tilt and bumps."""
-    knots = np.linspace(0.0, octaves[-1], 9)
-    values = rng.normal(0.0, spread, (n, knots.size))
-    values += rng.normal(0.0, 0.5 * spread, (n, 1)) * np.linspace(-1.0, 1.0, knots.size)
-    return np.stack([np.interp(octaves, knots, row) for row in values])
-
-
-def _record(rng: Generator, heard: Array, octaves: Array) -> Array:
-    """Add coloured noise at a random level and set a random loudness."""
-    n, rate = heard.shape
-    colour = 10 ** (-rng.uniform(0.0, 6.0, (n, 1)) * octaves / 20)
-    noise = np.fft.irfft(np.fft.rfft(rng.standard_normal((n, 2 * rate))) * colour)[:, :rate]
-    snr = rng.uniform(15.0, 40.0, (n, 1))
-    noise *= _rms(heard) / _rms(noise) * 10 ** (-snr / 20)
-    mixed = heard + noise
-    peak = 10 ** (rng.uniform(-25.0, -2.0, (n, 1)) / 20)
-    scaled: Array = mixed * peak / np.abs(mixed).max(axis=1, keepdims=True)
-    return scaled
-
-
-def _rms(waves: Array) -> Array:
-    power: Array = np.mean(waves**2, axis=1, keepdims=True)
-    return np.sqrt(power) + 1e-12
+    return record(rng, heard, octaves)
