@@ -1,0 +1,105 @@
+"""Microphones: smooth random equalisation, and a stopped band."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from search_spaces.augment import draws
+from search_spaces.augment.fourier import fast_length, frequencies
+from search_spaces.augment.places import within
+from search_spaces.kinds import at_least
+
+__all__ = ["BandStop", "Equalizer"]
+
+LOWEST_HZ = 60.0  # the first of the equaliser's points; below it the gain is constant
+EDGE_HZ = 50.0  # over which a stopped band's edge falls
+TAIL_S = 0.04  # what the filters' responses need beyond a clip's end
+
+
+@dataclass(frozen=True)
+class Equalizer:
+    """Raise and lower frequencies smoothly by up to `max_db` either way.
+
+    Gains are drawn at `n_points` points from 60 Hz to half the sampling rate, equally spaced in
+    octaves, and joined by straight lines in dB.
+    """
+
+    p: float = 0.5
+    max_db: float = 6.0
+    n_points: int = 6
+
+    def __post_init__(self) -> None:
+        within(0, 1, p=self.p)
+        at_least(0, max_db=self.max_db)
+        within(2, 64, n_points=self.n_points)
+
+    def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
+        """Return equalised waveforms (clips, samples); the filter has no phase."""
+        points = [
+            draws.uniform(x, -self.max_db, self.max_db, generator=generator)
+            for _ in range(self.n_points)
+        ]
+        db = torch.stack(points, 1) * draws.chosen(x, self.p, generator=generator)[:, None]
+        length = _length(x, sampling_rate)
+        hz = frequencies(length, sampling_rate, x)
+        return apply_gain(x, db @ _hats(self.n_points, hz), length)
+
+
+def _hats(n_points: int, hz: Tensor) -> Tensor:
+    """Return the weights (points, bins) that join points in octaves by straight lines."""
+    octaves = torch.log2(hz.clamp_min(LOWEST_HZ) / LOWEST_HZ)
+    place = octaves * ((n_points - 1) / octaves[-1:].clamp_min(1e-6))
+    points = torch.arange(n_points, device=hz.device)
+    return (1 - (place[None] - points[:, None]).abs()).clamp_min(0)
+
+
+@dataclass(frozen=True)
+class BandStop:
+    """Take out one band of up to `max_fraction` of the frequencies, by `depth_db`."""
+
+    p: float = 0.5
+    max_fraction: float = 0.2  # of half the sampling rate
+    depth_db: float = 40.0
+
+    def __post_init__(self) -> None:
+        within(0, 1, p=self.p, max_fraction=self.max_fraction)
+        at_least(0, depth_db=self.depth_db)
+
+    def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
+        """Return filtered waveforms (clips, samples); the filter has no phase."""
+        nyquist = sampling_rate / 2
+        width = draws.uniform(x, 0, self.max_fraction * nyquist, generator=generator)
+        low = draws.uniform(x, 0, 1, generator=generator) * (nyquist - width)
+        depth = self.depth_db * draws.chosen(x, self.p, generator=generator)
+        length = _length(x, sampling_rate)
+        hz = frequencies(length, sampling_rate, x)
+        return apply_gain(x, stop_db(hz, low, low + width, depth), length)
+
+
+def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: Tensor) -> Tensor:
+    """Return gains in dB (clips, bins): `-depth` from `low` to `high`, edges outside them.
+
+    Args:
+        hz: Frequencies, shape (bins,).
+        low: Lower edge of the band in Hz, shape (clips,).
+        high: Upper edge in Hz, shape (clips,).
+        depth: Attenuation in dB, shape (clips,).
+    """
+    middle, half = (low + high)[:, None] / 2, (high - low)[:, None] / 2
+    outside = ((hz[None] - middle).abs() - half) / EDGE_HZ
+    return -depth[:, None] * (1 - outside).clamp(0, 1)
+
+
+def _length(x: Tensor, sampling_rate: int) -> int:
+    return fast_length(x.shape[1] + math.ceil(TAIL_S * sampling_rate))
+
+
+def apply_gain(x: Tensor, db: Tensor, length: int) -> Tensor:
+    """Return waveforms (clips, samples) with gains (clips, bins) in dB applied to their spectra."""
+    spectrum = torch.fft.rfft(x, n=length) * torch.exp(db * (math.log(10) / 20))
+    filtered: Tensor = torch.fft.irfft(spectrum, n=length)
+    return filtered[:, : x.shape[1]]

@@ -1,0 +1,62 @@
+"""Blending pairs of images and their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from search_spaces.augment import draws
+from search_spaces.augment.masks import box
+from search_spaces.augment.places import within
+
+__all__ = ["CutMix", "Mixup"]
+
+
+@dataclass(frozen=True)
+class Mixup:
+    """Blend pairs of images and their targets alike (Zhang et al. 2018).
+
+    The share of a clip is 1 - p u with u ~ U(0, `strength` / 2): the batch's partner order is a
+    random permutation and a clip never gives away more than half of itself.
+    """
+
+    p: float = 0.5
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        within(0, 1, p=self.p, strength=self.strength)
+
+    def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return blended images and targets."""
+        given = draws.uniform(x, 0, self.strength / 2, generator=generator)
+        given = given * draws.chosen(x, self.p, generator=generator)
+        partner = draws.permutation(x, generator=generator)
+        a, b = given[:, None, None, None], given[:, None]
+        return x + a * (x[partner] - x), targets + b * (targets[partner] - targets)
+
+
+@dataclass(frozen=True)
+class CutMix:
+    """Paste a rectangle of another image, and as much of its target (Yun et al. 2019).
+
+    The rectangle has the image's shape and a share u ~ U(0, `strength` / 2) of its area; the
+    targets are mixed by the pixels that were pasted.
+    """
+
+    p: float = 0.5
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        within(0, 1, p=self.p, strength=self.strength)
+
+    def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
+        """Return images with a part of others, and targets."""
+        area = draws.uniform(x, 0, self.strength / 2, generator=generator)
+        side = (area * draws.chosen(x, self.p, generator=generator)).sqrt()
+        pasted = box(x, side, side, generator=generator)
+        partner = draws.permutation(x, generator=generator)
+        given = pasted.float().mean((1, 2, 3))[:, None]
+        mixed = targets + given * (targets[partner] - targets)
+        return torch.where(pasted, x[partner], x), mixed
