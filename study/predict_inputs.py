@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.errors import InputError
+from study.clip import AUDIO
 
-__all__ = ["AUDIO", "Item", "collect"]
+__all__ = ["Item", "collect"]
 
-AUDIO = frozenset(
-    (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",
-     ".caf", ".w64")
-)  # fmt: skip
 COLUMNS = ("file_name", "filename", "file", "path", "name")
 
 

@@ -132,7 +132,7 @@ def test_an_unknown_partition_cannot_be_asked_for(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert only_problem(tmp_path / "no") == f"{tmp_path / 'no'}: a corpus must be a folder " + (
-        "that exists"
+        "that exists, or a manifest CSV"
     )
 
 

@@ -1,0 +1,47 @@
+"""What is wrong with a corpus, collected so that all of it is told at once."""
+
+from __future__ import annotations
+
+__all__ = ["Problems", "place"]
+
+_TOLD_SINGLY = 5  # more problems of one kind become one sentence
+_NAMED = 3  # and that one names this many
+
+
+class Problems:
+    """What is wrong with a corpus, collected so that it is told at once."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str], list[tuple[int | None, str]]] = {}
+
+    def add(self, file: str, line: int | None, rule: str, value: object) -> None:
+        """Note that at ``file``, ``line`` the ``rule`` is broken by ``value``."""
+        self._kinds.setdefault((file, rule), []).append((line, str(value)))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._kinds.values()))
+
+    def sentences(self) -> list[str]:
+        """One sentence per problem, or per kind where many are alike.
+
+        >>> problems = Problems()
+        >>> problems.add("labels.csv", 7, "a label must not be empty", "'a.wav'")
+        >>> problems.sentences()
+        ["labels.csv line 7: a label must not be empty, got 'a.wav'"]
+        """
+        told: list[str] = []
+        for (file, rule), cases in self._kinds.items():
+            if len(cases) <= _TOLD_SINGLY:
+                told += [f"{place(file, line)}: {rule}, got {value}" for line, value in cases]
+                continue
+            first = ", ".join(
+                value if line is None else f"{value} (line {line})"
+                for line, value in cases[:_NAMED]
+            )
+            told.append(f"{file}: {rule}, broken {len(cases):,} times, first by {first}")
+        return told
+
+
+def place(file: str, line: int | None) -> str:
+    """A file, and the line in it where there is one, for a sentence."""
+    return file if line is None else f"{file} line {line}"
