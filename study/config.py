@@ -19,11 +19,15 @@ __all__ = [
     "EnsembleConfig",
     "Pruning",
     "RefitConfig",
+    "SeedsConfig",
     "StudyConfig",
     "SubmissionConfig",
     "load_config",
 ]
 
+FusionMethod = Literal[
+    "bagged_greedy", "greedy", "cma_es", "stacking", "majority_vote", "tempered", "chosen"
+]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -32,16 +36,18 @@ class _Strict(BaseModel):
 
 
 class Budget(_Strict):
-    """When a study has had enough; at least one bound."""
+    """When a study has had enough; at least one bound, but for a grid, which has an end."""
 
     trials: int | None = Field(default=None, ge=1, le=1_000_000)
     hours: float | None = Field(default=None, gt=0, le=10_000)  # of wall time, resumes added up
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Budget:
-        if self.trials is None and self.hours is None:
-            raise ValueError("needs `trials` or `hours`")
-        return self
+
+class SeedsConfig(_Strict):
+    """Repetitions with other seeds: of the best specs after the search, or of a whole grid."""
+
+    top: int = Field(default=0, ge=0, le=1000)  # specs of the search that are repeated
+    n: int = Field(default=1, ge=1, le=100)  # trainings of each, the first one counted
+    rank: Literal["mean", "lower"] = "mean"  # lower: of a one-sided 95 % interval of the mean
 
 
 class Pruning(_Strict):
@@ -54,9 +60,13 @@ class Pruning(_Strict):
 
 
 class EnsembleConfig(_Strict):
-    """Selection of the fusion."""
+    """Selection of the fusion; see docs/honest-estimates.md."""
 
+    method: FusionMethod = "bagged_greedy"  # chosen: bagged_greedy unless another gains by one SE
     max_members: int = Field(default=8, ge=1, le=100)
+    max_mb: float | None = Field(default=None, gt=0)  # of all members' weights, 1e6 bytes
+    max_ms: float | None = Field(default=None, gt=0)  # of all members for a clip, one CPU thread
+    decision: bool = True  # temperature and bias per class, where they gain on other speakers
     seed: int = 0
 
 
@@ -79,7 +89,9 @@ class StudyConfig(_Strict):
     name: str
     corpus: str  # folder, relative to study.yaml
     space: str | dict[str, Any] = "small"  # preset, file or values
-    budget: Budget
+    budget: Budget = Budget()
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    seeds: SeedsConfig = SeedsConfig()
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
     clip_seconds: float = Field(default=1.0, gt=0, le=60)
@@ -107,11 +119,18 @@ class StudyConfig(_Strict):
             raise ValueError("must be letters, digits, '.', '_' and '-', at most 80")
         return name
 
+    @model_validator(mode="after")
+    def _bounded(self) -> StudyConfig:
+        if self.sampler != "grid" and self.budget.trials is None and self.budget.hours is None:
+            raise ValueError("budget needs `trials` or `hours`")
+        return self
+
     def fixed(self) -> dict[str, Any]:
         """Return what may not change once a study has begun, apart from space and corpus digest."""
         keys = ["sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning"]
         plain = self.model_dump(mode="json")
         keys += ["folds"] if self.protocol == "kfold" else []
+        keys += ["sampler"] if self.sampler != "tpe" else []
         return {key: plain[key] for key in keys}
 
     def to_yaml(self) -> str:
@@ -175,4 +194,6 @@ def _sentence(where: str, problem: Any) -> str:
         return f"{where}: {key} is missing"
     rule = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     rule = rule.replace("should be", "must be")
+    if not loc:
+        return f"{where}: {rule}"
     return f"{where}: {key} {rule}, got {problem['input']!r:.80}"

@@ -20,11 +20,13 @@ from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.opening import Plan
+from study.prescribed import GRID, REPEAT
 from study.pretrained import weights_key
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
 from study.results import read_results, write_leaderboard
-from study.sampling import Sampling, rungs
+from study.sampling import Asked, Sampling, rungs
+from study.seeds import next_repeat
 from study.tracking import Tracker
 from study.trial_folder import TrialFolder, trial_folders, write_json
 
@@ -78,6 +80,7 @@ class Coordinator:
         self.tracker, self.progress = tracker, progress
         self.active: dict[int, Active] = {}
         self.finished: dict[int, dict[str, Any]] = {}
+        self.origins: dict[int, str] = {}  # of every trial that was begun
         self.interrupted = False
         self.started = time.monotonic()
         self.elapsed_before = float(plan.state.get("elapsed_s", 0.0))
@@ -88,13 +91,15 @@ class Coordinator:
 
     def run(self) -> Outcome:
         """Run until the end of the session."""
-        waiting = self._recover()
-        self.progress.begin(self.finished.values(), self.plan.config.budget.trials)
+        left = self._recover()
+        self.progress.begin(self.finished.values(), self._total())
         try:
             while not self.interrupted and not self._fault:
-                while self.engine.free and not self.interrupted and (waiting or self._may_start()):
-                    number = waiting.pop(0) if waiting else None
-                    self._start(number)
+                while self.engine.free and not self.interrupted:
+                    asked = self.sampling.again(left.pop(0)) if left else self._ask()
+                    if asked is None:
+                        break
+                    self._start(*asked)
                 if not self.active:
                     break
                 for event in self.engine.poll(0.5):
@@ -118,6 +123,7 @@ class Coordinator:
         folders = {folder.number: folder for folder in trial_folders(self.plan.trials)}
         for number, folder in folders.items():
             result = folder.result()
+            self.origins[number] = folder.origin()
             if result is not None:
                 self.finished[number] = result
         self._replay(folders)
@@ -136,7 +142,7 @@ class Coordinator:
         """Put into Optuna's store what the trial folders have and it has not (it was deleted)."""
         for number in range(len(self.sampling.numbers()), max(folders, default=-1) + 1):
             spec = folders[number].spec() if number in folders else None
-            self.sampling.replay(number, spec)
+            self.sampling.replay(number, spec, origin=self.origins.get(number, "sampler"))
             if spec is None or not isinstance(spec.backbone, Timm):
                 continue
             steps = rungs(spec.recipe.epochs)
@@ -144,17 +150,42 @@ class Coordinator:
             for epoch in sorted(epochs.keys() & steps.keys()):
                 self.sampling.report(number, step=steps[epoch], uar=epochs[epoch]["devel_uar"])
 
-    def _may_start(self) -> bool:
+    def _ask(self) -> Asked | None:
+        """Return the next trial: of the search, then of the repetitions; None where none is due."""
+        config = self.plan.config
+        if self._searching():
+            return self.sampling.ask()
+        search = [n for n in self.active if not self.origins[n].startswith(REPEAT)]
+        if search or not config.seeds.top or config.sampler == "grid":
+            return None  # the best specs are known when the search has ended
+        number = next_repeat(self.finished, self.origins, top=config.seeds.top, n=config.seeds.n)
+        if number is None:
+            return None
+        spec = TrialFolder(self.plan.trials, number).spec()
+        return self.sampling.repeat(spec, origin=f"{REPEAT}{number}")
+
+    def _searching(self) -> bool:
+        """Whether the search has a trial to begin, within its budget."""
         budget = self.plan.config.budget
-        if budget.trials is not None and len(self.finished) + len(self.active) >= budget.trials:
+        begun = sum(not origin.startswith(REPEAT) for origin in self.origins.values())
+        if self.sampling.exhausted or (budget.trials is not None and begun >= budget.trials):
             return False
         return budget.hours is None or self.elapsed < budget.hours * 3600
 
-    def _start(self, number: int | None) -> None:
+    def _total(self) -> int | None:
+        """Return how many trials there will be, if that is known."""
+        config = self.plan.config
+        total = config.budget.trials
+        if config.sampler == "grid":
+            total = min(len(self.plan.prescribed), total or len(self.plan.prescribed))
+        if total is None:
+            return None
+        repeats = 0 if config.sampler == "grid" else config.seeds.top * (config.seeds.n - 1)
+        return total + repeats
+
+    def _start(self, number: int, spec: TrialSpec, origin: str) -> None:
         """Begin a new trial, or take up one that an earlier session left."""
-        number, spec, origin = (
-            self.sampling.ask() if number is None else self.sampling.again(number)
-        )
+        self.origins[number] = origin
         folder = TrialFolder(self.plan.trials, number)
         if not folder.begun:
             folder.begin(spec, origin=origin, params=flat_parameters(spec))
@@ -166,7 +197,7 @@ class Coordinator:
             accumulate=2
             if any(e.get("event") == "retry" and e.get("kind") == "memory" for e in events)
             else 1,
-            rungs=rungs(spec.recipe.epochs) if isinstance(spec.backbone, Timm) else {},
+            rungs=self._rungs(spec, origin),
             verdicts={e["epoch"]: e["prune"] for e in events if e.get("event") == "verdict"},
         )
         self.active[number] = active
@@ -174,6 +205,12 @@ class Coordinator:
             number, spec.label, flat_parameters(spec), trial_tags(spec, origin=origin)
         )
         self._submit(active)
+
+    def _rungs(self, spec: TrialSpec, origin: str) -> dict[int, int]:
+        """Return where a trial may be pruned; what is to be compared is trained to its end."""
+        if not isinstance(spec.backbone, Timm) or origin.startswith((REPEAT, GRID)):
+            return {}
+        return rungs(spec.recipe.epochs)
 
     def _submit(self, active: Active) -> None:
         """Start the next attempt, from the last checkpoint there is."""

@@ -23,6 +23,7 @@ from search_spaces.spec import TrialSpec
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
+from study.prescribed import Prescribed, derive_seed, prescribe
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
@@ -39,7 +40,7 @@ class Plan:
         config: What was asked.
         folder: Where its results go.
         space: What may be chosen.
-        baselines: Specs to try first.
+        prescribed: Trials to run first.
         cached: The corpus with its waveforms.
         task: What workers are given.
         identity: Of all probabilities, but for the seed.
@@ -51,7 +52,7 @@ class Plan:
     config: StudyConfig
     folder: Path
     space: Space
-    baselines: dict[str, TrialSpec]
+    prescribed: tuple[Prescribed, ...]
     cached: CachedCorpus
     task: Task
     identity: Identity
@@ -80,7 +81,12 @@ def plan_study(
     """
     folder = (base / config.results / config.name).resolve()
     space = load_space(config.space, folder=base)
-    baselines = _baselines(config, space)
+    prescribed = prescribe(
+        _baselines(config, space),
+        space,
+        sampler=config.sampler,
+        seeds=[derive_seed(config.seed, n) for n in range(config.seeds.n)],
+    )
     before = _read_state(folder)
     _check_same(
         folder, before, {"name": config.name, "space_digest": space.digest, **_fixed(config)}
@@ -124,7 +130,16 @@ def plan_study(
         folds=folds,
     )
     return Plan(
-        config, folder, space, baselines, cached, task, identity, weights, state, before is not None
+        config,
+        folder,
+        space,
+        prescribed,
+        cached,
+        task,
+        identity,
+        weights,
+        state,
+        before is not None,
     )
 
 

@@ -13,12 +13,14 @@ from runners.local import LocalEngine
 from study.config import StudyConfig
 from study.coordinator import Coordinator, Outcome
 from study.fusion import Fusion
+from study.fusion_told import fusion_sentences, fusion_table
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
 from study.progress import Progress, make_progress
 from study.protocols import protocol_sentence
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
+from study.seeds import seeds_lines, seeds_table
 from study.text import duration, percent
 from study.tracked_study import open_tracker, select_fusion, tracking_store
 from study.tracking import Tracker, escape_markdown
@@ -67,7 +69,8 @@ def run_study(
             outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
             results = read_results(plan.folder)
             ended = outcome.state != "interrupted"
-            fusion = select_fusion(config, results, tracker) if ended else None
+            found = select_fusion(config, results, tracker) if ended else None
+            fusion = found[0] if found else None
             _describe(tracker, plan, results, fusion)
         except BaseException:
             tracker.close("failed", drain_s=5.0)
@@ -104,7 +107,8 @@ def open_sampling(plan: Plan) -> Sampling:
         storage,
         name=f"{plan.config.name}-{plan.space.digest}",
         space=plan.space,
-        baselines=plan.baselines,
+        prescribed=plan.prescribed,
+        sampler=plan.config.sampler,
         seed=plan.config.seed,
         pruning=plan.config.pruning,
     )
@@ -146,6 +150,7 @@ def _opening(plan: Plan) -> str:
     how = f"goes on after {done} finished trials" if plan.resumed else "begins"
     budget = plan.config.budget
     bounds = [
+        f"a grid of {len(plan.prescribed)} trials" if plan.config.sampler == "grid" else "",
         f"{budget.trials} trials" if budget.trials else "",
         f"{budget.hours:g} h" if budget.hours else "",
     ]
@@ -156,7 +161,8 @@ def _describe(tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusio
     """Put the leaderboard and the fusion into the parent run's description."""
     lines = [f"**{escape_markdown(plan.config.name)}**: {len(results.ranked)} ranked trials", ""]
     if fusion is not None:
-        lines += [escape_markdown(fusion.honest.sentence()), ""]
+        said = [fusion.honest.sentence(), *fusion_sentences(fusion)]
+        lines += [line for text in said for line in (escape_markdown(text), "")]
     lines += ["| trial | system | devel UAR |", "|---|---|---|"]
     lines += [
         f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"
@@ -178,7 +184,11 @@ def _closing(
     if fusion is None:
         echo("no trial has ended with a result")
         return
-    echo(fusion.table())
+    for line in seeds_lines(
+        seeds_table(results.ranked, rank=plan.config.seeds.rank), rank=plan.config.seeds.rank
+    ):
+        echo(line)
+    echo(fusion_table(fusion))
     if plan.cached.corpus.simulated:
         echo("simulated corpus: no figure here may stand beside one of the real task")
     counts = results.count()

@@ -7,13 +7,12 @@ undisturbed one would have.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
-from optuna.samplers import TPESampler
+from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -21,8 +20,9 @@ from search_spaces.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.config import Pruning
+from study.prescribed import Prescribed, derive_seed
 
-__all__ = ["EIGHTHS", "Asked", "Sampling", "derive_seed", "rungs"]
+__all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
 
 EIGHTHS = 8
 STARTUP_TRIALS = 10  # drawn at random before the model is trusted
@@ -30,16 +30,6 @@ STARTUP_TRIALS = 10  # drawn at random before the model is trusted
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 Asked = tuple[int, TrialSpec, str]  # number, spec, origin
-
-
-def derive_seed(seed: int, number: int) -> int:
-    """Return the seed of a trial, a hash of the study's seed and the trial's number.
-
-    >>> derive_seed(0, 1) != derive_seed(1, 0)
-    True
-    """
-    digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def rungs(epochs: int) -> dict[int, int]:
@@ -77,7 +67,8 @@ class Sampling:
         name: Of the Optuna study; it bears the space's digest, since a categorical's choices
             cannot change within one.
         space: What may be chosen.
-        baselines: Specs to try first, by name, in order.
+        prescribed: Trials to run first, in order; with the sampler `grid` they are all.
+        sampler: `tpe`, `random` or `grid`.
         seed: The study's.
         pruning: When to stop a trial early.
     """
@@ -88,7 +79,8 @@ class Sampling:
         *,
         name: str,
         space: Space,
-        baselines: Mapping[str, TrialSpec],
+        prescribed: Sequence[Prescribed] = (),
+        sampler: str = "tpe",
         seed: int,
         pruning: Pruning,
     ) -> None:
@@ -107,23 +99,29 @@ class Sampling:
                 f" optuna.db, move it away and the same command makes it anew from the trials"
             ) from error
         self.space = space
-        self.baselines = dict(baselines)
+        self.prescribed = tuple(prescribed)
+        self.sampler = sampler
         self.seed = seed
         self.trials: dict[int, Trial] = {}
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether there is nothing left to ask for: a grid has an end."""
+        return self.sampler == "grid" and self._next() >= len(self.prescribed)
+
     def ask(self) -> Asked:
         """Return the next trial."""
-        number = len(self.study.get_trials(deepcopy=False))
-        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        if waiting:  # enqueued before a kill, and not yet asked for
-            number = waiting[0].number
-        elif number < len(self.baselines):
-            parameters = self.space.parameters(list(self.baselines.values())[number])
-            if parameters is not None:
-                self.study.enqueue_trial(parameters)
-        self._reseed(number)
-        trial = self.study.ask()
-        return self._take(trial)
+        number = self._next()
+        if number < len(self.prescribed) and not self._waiting():
+            self._enqueue(number, self.prescribed[number])
+        return self._ask(number)
+
+    def repeat(self, spec: TrialSpec, *, origin: str) -> Asked:
+        """Return a trial of this spec, with a seed of its own."""
+        number = self._next()
+        if not self._waiting():
+            self._enqueue(number, Prescribed(origin, spec))
+        return self._ask(number)
 
     def running(self) -> list[int]:
         """Return the trials that were asked for and not told."""
@@ -140,44 +138,68 @@ class Sampling:
         trial_id = self.study.get_trials(deepcopy=False)[number]._trial_id
         return self._take(Trial(self.study, trial_id))
 
-    def replay(self, number: int, spec: TrialSpec | None) -> None:
-        """Ask for a trial again that the store has lost; `spec` is what it was, if that is known.
+    def replay(self, number: int, spec: TrialSpec | None, *, origin: str = "sampler") -> None:
+        """Ask for a trial again that the store has lost.
 
         Args:
             number: The next trial that the store would give.
             spec: What it was; None where nothing was written down yet.
+            origin: Where it came from.
         """
-        parameters = None if spec is None else self.space.parameters(spec)
-        if parameters is not None:
-            self.study.enqueue_trial(parameters)
+        if spec is not None:
+            self._enqueue(number, Prescribed(origin, spec, seeded=True))
         self._reseed(number)
         trial = self.study.ask()
-        if parameters is not None:
+        if spec is not None and self.space.parameters(spec) is not None:
             self.space.suggest(trial)
         self.trials[number] = trial
 
+    def _waiting(self) -> list[int]:
+        """Return the trials that were enqueued before a kill, and not yet asked for."""
+        trials = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        return [trial.number for trial in trials]
+
+    def _next(self) -> int:
+        """Return the number of the next trial."""
+        waiting = self._waiting()
+        return waiting[0] if waiting else len(self.study.get_trials(deepcopy=False))
+
+    def _enqueue(self, number: int, one: Prescribed) -> None:
+        """Prescribe the next trial; what the space cannot say stands beside its parameters."""
+        seed = one.spec.seed if one.seeded else derive_seed(self.seed, number)
+        spec = one.spec.to_dict() | {"seed": seed}
+        parameters = self.space.parameters(one.spec) or {}
+        about = {"origin": one.origin, "spec": spec}
+        self.study.enqueue_trial(parameters, user_attrs=about)
+
+    def _ask(self, number: int) -> Asked:
+        self._reseed(number)
+        return self._take(self.study.ask())
+
     def _reseed(self, number: int) -> None:
+        seed = derive_seed(self.seed, number)
+        if self.sampler == "random":
+            self.study.sampler = RandomSampler(seed=seed)
+            return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study.sampler = TPESampler(
-                seed=derive_seed(self.seed, number),
+                seed=seed,
                 n_startup_trials=STARTUP_TRIALS,
                 multivariate=True,
                 group=True,
             )
 
     def _take(self, trial: Trial) -> Asked:
-        number = trial.number
+        number, about = trial.number, trial.user_attrs
         self.trials[number] = trial
-        seed = derive_seed(self.seed, number)
-        names = list(self.baselines)
-        if number < len(names):
-            spec = self.baselines[names[number]]
-            if self.space.parameters(spec) is not None:
-                spec = self.space.suggest(trial)
-            plain = spec.to_dict() | {"seed": seed}
-            return number, TrialSpec.from_dict(plain), f"baseline:{names[number]}"
-        return number, self.space.suggest(trial, seed=seed), "sampler"
+        if "spec" not in about or about["origin"] == "sampler":
+            seed = derive_seed(self.seed, number)
+            return number, self.space.suggest(trial, seed=seed), "sampler"
+        spec = TrialSpec.from_dict(about["spec"])
+        if self.space.parameters(spec) is not None:
+            self.space.suggest(trial)  # so that Optuna knows what was tried
+        return number, spec, str(about["origin"])
 
     def report(self, number: int, *, step: int, uar: float) -> bool:
         """Report the devel UAR at an eighth of the schedule; return whether to prune."""

@@ -39,14 +39,19 @@ def leaderboard(
 
     Example: spectune leaderboard study.yaml --csv leaderboard.csv
     """
+    from study.config import load_config
     from study.results import leaderboard as rows_of
     from study.results import read_results, write_leaderboard
+    from study.seeds import seeds_lines, seeds_table
     from study.status import leaderboard_lines
 
     results = read_results(results_folder(study))
     if csv is not None:
         write_leaderboard(results, csv)
     for line in leaderboard_lines(rows_of(results)[:top]):
+        echo(line)
+    rank = load_config(results.folder / "study.yaml").seeds.rank
+    for line in seeds_lines(seeds_table(results.ranked, rank=rank), rank=rank):
         echo(line)
 
 

@@ -7,7 +7,8 @@ import pytest
 
 from search_spaces import parse_space
 from study.config import Pruning
-from study.sampling import Sampling, derive_seed, rungs
+from study.prescribed import derive_seed, prescribe
+from study.sampling import Sampling, rungs
 from tests_support import TINY_SPACE
 
 
@@ -17,7 +18,7 @@ def sampling(path, *, seed=0, pruning=None) -> Sampling:
         f"sqlite:///{path}",
         name="s",
         space=space,
-        baselines=space.baselines,
+        prescribed=prescribe(space.baselines, space, sampler="tpe", seeds=[]),
         seed=seed,
         pruning=pruning or Pruning(),
     )
@@ -71,7 +72,8 @@ def test_baselines_come_first_and_one_inside_the_space_teaches_the_sampler(tmp_p
     }}  # fmt: skip
     space = parse_space(plain)
     made = Sampling(
-        f"sqlite:///{tmp_path / 'a.db'}", name="s", space=space, baselines=space.baselines, seed=0,
+        f"sqlite:///{tmp_path / 'a.db'}", name="s", space=space, seed=0,
+        prescribed=prescribe(space.baselines, space, sampler="tpe", seeds=[]),
         pruning=Pruning(),
     )  # fmt: skip
     asked = [made.ask() for _ in range(3)]

@@ -1,0 +1,145 @@
+"""Repeated seeds and grids: what is run, and what is told of it."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from finished_study import config_of, make_study
+from scipy import stats
+
+from search_spaces import InputError, parse_space
+from search_spaces.grid import grid_specs
+from study.config import parse_config
+from study.fusion import read_library
+from study.progress import Progress
+from study.results import read_results
+from study.running import run_study
+from study.seeds import SeedsRow, next_repeat, seeds_lines, seeds_table
+from tests_support import TINY_SPACE
+
+GRID_SPACE = TINY_SPACE | {
+    "amplitude": "db",
+    "augment": {"gain": {"p": [0, 1], "max_db": [3, 6]}},
+    "optimizer": "adamw",
+}
+
+
+def result(number, uar, digest, state="complete"):
+    return {"number": number, "uar": uar, "spec_digest": digest, "state": state}
+
+
+def test_the_best_specs_get_their_second_seed_before_one_gets_its_third():
+    finished = {
+        0: result(0, 0.6, "a"), 1: result(1, 0.9, "b"), 2: result(2, 0.8, "c"),
+        3: result(3, 0.95, "d", state="pruned"), 4: result(4, 0.7, "b"),
+    }  # fmt: skip
+    origins = dict.fromkeys(finished, "sampler")
+    order = []
+    for number in range(5, 20):
+        chosen = next_repeat(finished, origins, top=2, n=3)
+        if chosen is None:
+            break
+        order.append(chosen)
+        origins[number] = f"seed:{chosen}"
+        finished[number] = result(number, 0.99, finished[chosen]["spec_digest"])
+    assert order == [1, 2, 1, 2]  # a repeated one's luck does not change who is best
+
+
+def test_the_lower_bound_is_students():
+    uars = [0.61, 0.66, 0.58, 0.63]
+    row = SeedsRow.of([1, 2, 3, 4], "x", uars)
+    expected = stats.ttest_1samp(uars, 0, alternative="greater").confidence_interval(0.95).low
+    assert row.lower == pytest.approx(expected)
+    assert SeedsRow.of([1], "x", [0.5]).lower is None
+
+
+def test_a_grid_is_every_combination_and_no_other():
+    specs = grid_specs(parse_space(GRID_SPACE))
+    # mel with two numbers of bands or linear, gain off or on with one of two strengths
+    assert len(specs) == 3 * 3 == len({spec.digest for spec in specs})
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"optimizer": TINY_SPACE["optimizer"]}, "a range with `step` for adamw.lr, got 0.001 to"),
+        ({"recipe": {"epochs": {"low": 1, "high": 20_000}}}, "at most 10000 combinations"),
+    ],
+)
+def test_a_space_without_a_grid_is_refused(changes, sentence):
+    with pytest.raises(InputError, match=sentence):
+        grid_specs(parse_space(GRID_SPACE | changes))
+
+
+def test_a_range_with_steps_is_a_choice_of_them():
+    space = GRID_SPACE | {"amplitude": {"db": {"floor_db": {"low": -80, "high": -60, "step": 5}}}}
+    floors = {spec.amplitude.floor_db for spec in grid_specs(parse_space(space))}
+    assert floors == {-80, -75, -70, -65, -60}
+
+
+def test_a_search_needs_a_bound_and_a_grid_does_not():
+    plain = {"name": "s", "corpus": "c"}
+    with pytest.raises(InputError, match="t: budget needs `trials` or `hours`"):
+        parse_config(plain, where="t")
+    assert parse_config(plain | {"sampler": "grid"}, where="t").budget.trials is None
+
+
+@pytest.fixture(scope="module")
+def repeated(synthetic, tmp_path_factory):
+    """A study of three trials whose best two specs are trained with two seeds."""
+    base = tmp_path_factory.mktemp("repeated")
+    return make_study(synthetic, base, budget={"trials": 3}, seeds={"top": 2, "n": 2}, baselines=[])
+
+
+def test_the_best_specs_are_trained_again_with_other_seeds(repeated):
+    results = read_results(repeated)
+    assert len(results.trials) == 5
+    search = sorted(results.trials[:3], key=lambda t: (-t.uar, t.number))[:2]
+    again = results.trials[3:]
+    assert {t.origin for t in again} == {f"seed:{t.number}" for t in search}
+    for one in again:
+        first = results.trial(int(one.origin.removeprefix("seed:")))
+        assert one.spec_digest == first.spec_digest
+        assert one.spec["seed"] != first.spec["seed"]
+        assert len(one.uar_per_epoch) == one.epochs  # never pruned
+    rows = seeds_table(results.ranked, rank="mean")
+    assert sorted(len(row.trials) for row in rows) == [2, 2]
+    for row in rows:
+        assert row.mean == pytest.approx(np.mean([results.trial(n).uar for n in row.trials]))
+    assert rows[0].mean >= rows[1].mean
+    assert "over seeds, by mean" in seeds_lines(rows, rank="mean")[0]
+    assert sorted(len(c.trials) for c in read_library(results).candidates) == [1, 2, 2]
+
+
+def test_a_study_with_all_its_seeds_has_nothing_left_to_run(repeated, synthetic):
+    config = config_of(synthetic, budget={"trials": 3}, seeds={"top": 2, "n": 2}, baselines=[])
+    assert run_study(config, base=repeated.parent.parent, echo=str, progress=Progress()) == 0
+    assert len(read_results(repeated).trials) == 5
+
+
+def test_a_lost_optuna_store_gets_the_repeated_trials_too(repeated, synthetic):
+    import optuna
+
+    (repeated / "optuna.db").unlink()
+    config = config_of(synthetic, budget={"trials": 3}, seeds={"top": 2, "n": 2}, baselines=[])
+    assert run_study(config, base=repeated.parent.parent, echo=str, progress=Progress()) == 0
+    (study,) = optuna.get_all_study_summaries(f"sqlite:///{repeated / 'optuna.db'}")
+    trials = optuna.load_study(
+        study_name=study.study_name, storage=f"sqlite:///{repeated / 'optuna.db'}"
+    ).trials
+    assert [t.value for t in trials] == [t.uar for t in read_results(repeated).trials]
+    assert trials[3].params == trials[int(read_results(repeated).trials[3].origin[5:])].params
+
+
+def test_a_grid_study_runs_each_point_with_each_seed_and_ends(synthetic, tmp_path):
+    space = GRID_SPACE | {"augment": {}, "scale": {"mel": {"n_bands": [32, 40]}}}
+    space |= {"recipe": {"epochs": 1, "batch": 32}}
+    folder = make_study(synthetic, tmp_path, space=space, sampler="grid", seeds={"n": 2}, budget={})
+    trials = read_results(folder).trials
+    assert [t.origin for t in trials] == ["grid:1", "grid:1", "grid:2", "grid:2"]
+    assert [t.spec_digest for t in trials[:2]] == [t.spec_digest for t in trials[2:]]
+    seeds = [t.spec["seed"] for t in trials]
+    assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
+    assert json.loads((folder / "state.json").read_text())["fixed"]["sampler"] == "grid"
