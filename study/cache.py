@@ -1,21 +1,21 @@
 """Decode a corpus once, keep it, and know again next time that nothing changed.
 
     <cache root>/files/<corpus folder>.json   size, mtime and SHA-256 of every audio file
+    <cache root>/decoding/<folder and rate>/  what is decoded of a corpus that is not whole yet
     <cache root>/clips/<audio and rate>/      samples.npy offsets.npy scale.npy clips.json
 
-The second is found by what the audio is, not by where it lies: a corpus that was moved, copied or
-labelled anew is not decoded again.
+The last is found by what the audio is, not by where it lies: a corpus that was moved, copied or
+labelled anew is not decoded again. A decode that was killed, or that some files spoilt, leaves what
+it has decoded; the next one goes on from there. Nothing is held in memory but a few clips.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +24,15 @@ from filelock import FileLock
 from runners.clips import Clips, ClipsWriter
 from search_spaces.errors import InputError
 from study.corpus import Clip, Corpus
-from study.decode import DECODER, Decoded, decode_files, n_cores
+from study.decode import DECODER, decode_files
+from study.decoded_store import DecodedStore
+from study.file_digests import AUDIO_RULE, FileDigest, digest_files, digest_lines
 from study.layouts import Problems
 
 __all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
 
 Progress = Callable[[int, int], None]
 _FORMAT = 1  # raised when the decoder or the resampler gives other samples
-_RULE = "must be an audio file with finite samples"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +42,9 @@ class CachedCorpus:
     Attributes:
         corpus: Names, labels, partitions, speakers.
         clips: Waveforms in the order of ``corpus.clips``, memory-mapped.
-        digests: SHA-256 of each audio file's bytes, in the same order.
-        digest: Of the whole corpus: names, audio, labels, partitions and speakers.
+        digests: SHA-256 of each audio file's bytes, in the same order; of a segment, of the file's
+            digest and its times.
+        digest: Of the whole corpus: names, audio, labels, partitions, speakers and metadata.
         folder: Where the arrays lie; ``Clips.open(folder)`` in another process maps them too.
     """
 
@@ -54,7 +56,8 @@ class CachedCorpus:
 
     def summary(self) -> str:
         """The corpus in about ten lines, with durations."""
-        return self.corpus.summary(self.clips.durations().tolist())
+        rate = f"{self.clips.sampling_rate:,} Hz"
+        return self.corpus.summary(self.clips.durations().tolist(), rate)
 
 
 def default_cache_root() -> Path:
@@ -91,41 +94,59 @@ def cache_corpus(
 
     Raises:
         InputError: Naming every clip that could not be decoded, or the cache that cannot be
-            written; nothing is cached then.
+            written; what could be decoded is kept for the next call.
     """
     if sampling_rate < 1:
         raise InputError(f"sampling_rate must be at least 1 Hz, got {sampling_rate}")
+    cache_root = cache_root.resolve()
     try:
-        digests = _file_digests(corpus, cache_root, workers)
-        parts = [f"{_FORMAT} {sampling_rate}", *digests]
-        folder = cache_root.resolve() / "clips" / _sha(parts)[:32]
+        index = cache_root / "files" / f"{digest_lines([os.fspath(corpus.root)])[:32]}.json"
+        paths = list(dict.fromkeys(clip.path for clip in corpus.clips))
+        files = digest_files(paths, corpus.root, index, workers=workers)
+        digests = tuple(_audio_digest(clip, files[clip.path].sha256) for clip in corpus.clips)
+        folder = cache_root / "clips" / _name(sampling_rate, *digests)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
             clips = _open(folder)
             if clips is None:
-                decoded = decode_files(
-                    [clip.path for clip in corpus.clips],
-                    sampling_rate,
-                    workers=workers,
-                    seconds_per_file=seconds_per_file,
-                    command=command,
-                )
-                with contextlib.closing(decoded):
-                    _write(folder, sampling_rate, corpus, digests, decoded, progress)
+                left = cache_root / "decoding" / _name(sampling_rate, os.fspath(corpus.root))
+                left.parent.mkdir(exist_ok=True)
+                with FileLock(f"{left}.lock"):
+                    with DecodedStore(left) as store:
+                        _decode(
+                            _Wanted(corpus, digests, files),
+                            store,
+                            sampling_rate,
+                            progress,
+                            workers=workers,
+                            seconds_per_file=seconds_per_file,
+                            command=command,
+                        )
+                        with ClipsWriter(folder, sampling_rate) as writer:
+                            for digest in digests:
+                                writer.append(*store.read(digest))
+                    shutil.rmtree(left)
                 clips = Clips.open(folder)
     except OSError as error:
         raise InputError(f"{cache_root}: the cache folder must be writable, got {error}") from error
-    rows = zip(corpus.clips, digests, strict=True)
-    return CachedCorpus(corpus, clips, digests, _sha(map(_row, rows)), folder)
+    rows = [_row(clip, digest) for clip, digest in zip(corpus.clips, digests, strict=True)]
+    return CachedCorpus(corpus, clips, digests, digest_lines(rows), folder)
 
 
-def _row(pair: tuple[Clip, str]) -> str:
-    clip, digest = pair
-    return json.dumps([clip.file_name, digest, clip.label, clip.partition, clip.speaker])
+def _audio_digest(clip: Clip, sha256: str) -> str:
+    """What a clip's audio is: the digest of its file, and of its place in it where it has one."""
+    if clip.start is None and clip.end is None:
+        return sha256
+    return digest_lines([sha256, repr(clip.start), repr(clip.end)])
 
 
-def _sha(lines: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+def _row(clip: Clip, digest: str) -> str:
+    row = [clip.file_name, digest, clip.label, clip.partition, clip.speaker]
+    return json.dumps([*row, dict(clip.metadata)] if clip.metadata else row)
+
+
+def _name(sampling_rate: int, *parts: str) -> str:
+    return digest_lines([f"{_FORMAT} {sampling_rate}", *parts])[:32]
 
 
 def _open(folder: Path) -> Clips | None:
@@ -139,92 +160,57 @@ def _open(folder: Path) -> Clips | None:
         return None
 
 
-def _write(
-    folder: Path,
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """The audio that a corpus needs: its clips, what their audio is, and their files."""
+
+    corpus: Corpus
+    digests: tuple[str, ...]
+    files: Mapping[Path, FileDigest]
+
+
+def _decode(
+    wanted: _Wanted,
+    store: DecodedStore,
     sampling_rate: int,
-    corpus: Corpus,
-    digests: Sequence[str],
-    decoded: Iterable[Decoded | str],
     progress: Progress | None,
+    *,
+    workers: int | None,
+    seconds_per_file: float,
+    command: Sequence[str],
 ) -> None:
+    """Decode what the store does not have, equal audio once; all faults are told at the end."""
+    clips: dict[str, list[Clip]] = {}
+    for clip, digest in zip(wanted.corpus.clips, wanted.digests, strict=True):
+        clips.setdefault(digest, []).append(clip)
+    missing = [(digest, same) for digest, same in clips.items() if digest not in store]
+    total = len(wanted.digests)
+    done = total - sum(len(same) for _, same in missing)
     problems = Problems()
-    with ClipsWriter(folder, sampling_rate) as writer:
-        for done, (clip, digest, result) in enumerate(
-            zip(corpus.clips, digests, decoded, strict=True), start=1
-        ):
-            if isinstance(result, str):
-                problems.add(*_where(corpus, clip, result))
-            elif result.digest != digest:
-                problems.add(*_where(corpus, clip, "one that changed while it was read"))
-            elif not len(problems):
-                writer.append(result.samples, result.scale)
-            if progress is not None:
-                progress(done, len(corpus.clips))
-        if len(problems):
-            raise InputError([f"{corpus.root}: {told}" for told in problems.sentences()])
-
-
-def _where(corpus: Corpus, clip: Clip, fault: str) -> tuple[str, None, str, str]:
-    name = clip.path.relative_to(corpus.root).as_posix()
-    return name, None, _RULE, fault
-
-
-def _file_digests(corpus: Corpus, cache_root: Path, workers: int | None) -> tuple[str, ...]:
-    """SHA-256 of every audio file; only files of another size or mtime are read again."""
-    index = cache_root.resolve() / "files" / f"{_sha([os.fspath(corpus.root)])[:32]}.json"
-    index.parent.mkdir(parents=True, exist_ok=True)
-    known = _read_index(index)
-    names = [os.fspath(clip.path) for clip in corpus.clips]
-    problems = Problems()
-    stamps: list[tuple[int, int] | None] = []
-    for clip, name in zip(corpus.clips, names, strict=True):
-        try:
-            stat = os.stat(name)  # noqa: PTH116 (36,000 of them: half the time of Path.stat)
-            stamps.append((stat.st_size, stat.st_mtime_ns))
-        except OSError as error:
-            stamps.append(None)
-            problems.add(*_where(corpus, clip, f"one that cannot be read: {error.strerror}"))
-    fresh = {
-        name: known[name][2]
-        for name, stamp in zip(names, stamps, strict=True)
-        if name in known and stamp == (known[name][0], known[name][1])
-    }
-    missing = [i for i, name in enumerate(names) if stamps[i] is not None and name not in fresh]
-    with ThreadPoolExecutor(workers or n_cores()) as pool:
-        hashed = pool.map(_hash_file, [names[i] for i in missing])
-        for i, found in zip(missing, hashed, strict=True):
-            if isinstance(found, OSError):
-                fault = f"one that cannot be read: {found.strerror}"
-                problems.add(*_where(corpus, corpus.clips[i], fault))
-            else:
-                fresh[names[i]] = found
+    decoded = decode_files(
+        [same[0].path for _, same in missing],
+        sampling_rate,
+        segments=[(same[0].start, same[0].end) for _, same in missing],
+        workers=workers,
+        seconds_per_file=seconds_per_file,
+        command=command,
+    )
+    with contextlib.closing(decoded):
+        for (digest, same), result in zip(missing, decoded, strict=True):
+            file = wanted.files[same[0].path]
+            fault = result if isinstance(result, str) else None
+            if not isinstance(result, str):
+                if result.stamp == (file.size, file.mtime_ns):
+                    store.add(digest, result.samples, result.scale)
+                else:
+                    fault = "one that changed while it was read"
+            if fault is not None:
+                for clip in same:
+                    name = clip.path.relative_to(wanted.corpus.root).as_posix()
+                    problems.add(name, None, AUDIO_RULE, fault)
+            for _ in same:
+                done += 1
+                if progress is not None:
+                    progress(done, total)
     if len(problems):
-        raise InputError([f"{corpus.root}: {told}" for told in problems.sentences()])
-    if missing or len(known) != len(names):
-        rows = {
-            name: [*(stamp or ()), fresh[name]] for name, stamp in zip(names, stamps, strict=True)
-        }
-        with FileLock(f"{index}.lock"):
-            partial = index.with_suffix(".partial")
-            partial.write_text(json.dumps(rows), "utf-8")
-            partial.replace(index)
-    return tuple(fresh[name] for name in names)
-
-
-def _hash_file(name: str) -> str | OSError:
-    try:
-        with open(name, "rb") as file:  # noqa: PTH123 (as above)
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        return error
-
-
-def _read_index(path: Path) -> dict[str, tuple[int, int, str]]:
-    """The stored digests; none where the file is missing or damaged (they are made again)."""
-    try:
-        rows = json.loads(path.read_text("utf-8"))
-        return {
-            name: (int(size), int(mtime), str(sha)) for name, (size, mtime, sha) in rows.items()
-        }
-    except (OSError, ValueError, AttributeError, TypeError):
-        return {}
+        raise InputError([f"{wanted.corpus.root}: {told}" for told in problems.sentences()])

@@ -1,59 +1,56 @@
 """Audio files to int16 waveforms, in subprocesses that may crash or hang.
 
-A decoder is a program of its own (``python -m study.decode RATE SECONDS``): it reads one JSON
-string (a path) per line and answers with one JSON line, followed by the samples' bytes. A process
-that dies takes one file with it; its successor goes on with the next.
-
-Resampling is scipy's polyphase filter with a longer Kaiser window than its default (stop band
-below -80 dB from the new Nyquist frequency on): scipy is a dependency already and starts in
-a fraction of torchaudio's time in every decoder, and the files of one corpus are mostly at
-one rate, so that the filter is designed once.
+A decoder is a program of its own (``study.decoder``). A process that dies takes one file with it;
+its successor goes on with the next.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import hashlib
-import io
 import json
-import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from runners.clips import PCM16_SCALE, quantise
+__all__ = [
+    "DECODER",
+    "Decoded",
+    "Segment",
+    "decode_files",
+    "n_cores",
+]
 
-__all__ = ["DECODER", "Decoded", "decode", "decode_files", "n_cores", "resample"]
+DECODER = (sys.executable, "-P", "-m", "study.decoder")
+_AHEAD = 32  # files decoded ahead of the one that is waited for
+_MOST_BYTES = 1 << 27  # of decoded audio held ahead; with the above this bounds the memory
 
-DECODER = (sys.executable, "-P", "-m", "study.decode")
-_AHEAD = 32  # files decoded ahead of the one that is waited for; bounds the memory
+
+Segment = tuple[float | None, float | None]  # start and end in seconds; None: of the file
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One decoded file.
+    """One decoded file, or a part of it.
 
     Attributes:
         samples: int16 of shape ``(samples,)``; ``waveform = samples * scale``.
         scale: See :class:`runners.clips.Clips`.
-        digest: SHA-256 of the file's bytes.
+        stamp: Size in bytes and modification time in ns of the file that was read.
     """
 
     samples: NDArray[np.int16]
     scale: float
-    digest: str
+    stamp: tuple[int, int]
 
 
 def n_cores() -> int:
@@ -68,6 +65,7 @@ def decode_files(
     paths: Sequence[Path],
     sampling_rate: int,
     *,
+    segments: Sequence[Segment] | None = None,
     workers: int | None = None,
     seconds_per_file: float = 60.0,
     command: Sequence[str] = DECODER,
@@ -75,8 +73,10 @@ def decode_files(
     """Decode files in parallel subprocesses; yields in the order of ``paths``.
 
     Args:
-        paths: Audio files.
+        paths: Audio files; a file with several segments is given once for each. A decoder keeps its
+            last file open and reads a segment alone, so that a long file is not decoded anew.
         sampling_rate: Hz, of what is yielded.
+        segments: The part of each file; whole files when None.
         workers: Decoders at a time; all cores when None.
         seconds_per_file: A decoder that needs longer is killed (POSIX only).
         command: The decoder's command line, for tests.
@@ -91,20 +91,20 @@ def decode_files(
     own = threading.local()
     started: list[_Decoder] = []
 
-    def one(path: Path) -> Decoded | str:
+    def one(path: Path, segment: Segment) -> Decoded | str:
         decoder: _Decoder | None = getattr(own, "decoder", None)
         if decoder is None or not decoder.alive:
             decoder = own.decoder = _Decoder(arguments)
             started.append(decoder)
-        return decoder.decode(path, seconds_per_file)
+        return decoder.decode(path, segment, seconds_per_file)
 
     workers = min(workers or n_cores(), max(len(paths), 1))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     waiting: deque[Future[Decoded | str]] = deque()
     try:
-        for path in paths:
-            waiting.append(pool.submit(one, path))
-            if len(waiting) > workers + _AHEAD:
+        for path, segment in zip(paths, segments or [(None, None)] * len(paths), strict=True):
+            waiting.append(pool.submit(one, path, segment))
+            while len(waiting) > workers + _AHEAD or _held(waiting) > _MOST_BYTES:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -116,6 +116,12 @@ def decode_files(
         pool.shutdown()
         for decoder in started:  # one may have started while the others were stopped
             decoder.stop()
+
+
+def _held(waiting: Iterable[Future[Decoded | str]]) -> int:
+    """Bytes of decoded audio that nobody has taken yet."""
+    done = [future.result() for future in waiting if future.done() and not future.exception()]
+    return sum(one.samples.nbytes for one in done if not isinstance(one, str))
 
 
 class _Decoder:
@@ -134,16 +140,17 @@ class _Decoder:
             self.stop()
             raise RuntimeError(f"the decoder {' '.join(arguments)} does not start: {said[-500:]}")
 
-    def decode(self, path: Path, limit: float) -> Decoded | str:
+    def decode(self, path: Path, segment: Segment, limit: float) -> Decoded | str:
         try:
-            self._in.write(json.dumps(os.fspath(path)).encode() + b"\n")
+            self._in.write(json.dumps([os.fspath(path), *segment]).encode() + b"\n")
             self._in.flush()
             head = json.loads(self._out.readline())
             if "fault" in head:
                 return str(head["fault"])
             data = self._out.read(2 * head["n"])
             if len(data) == 2 * head["n"]:
-                return Decoded(np.frombuffer(data, np.int16), head["scale"], head["digest"])
+                samples = np.frombuffer(data, np.int16)
+                return Decoded(samples, head["scale"], (head["size"], head["mtime_ns"]))
         except (OSError, json.JSONDecodeError):
             pass  # it died; what it died of is said below
         self.alive = False
@@ -162,104 +169,3 @@ class _Decoder:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-
-
-@functools.lru_cache(maxsize=8)
-def _filter(up: int, down: int) -> NDArray[np.float64]:
-    from scipy.signal import firwin, kaiserord
-
-    # Pass up to 0.9 of the lower Nyquist frequency, 80 dB down from there on.
-    n_taps, beta = kaiserord(80.0, 0.1 / max(up, down))
-    taps: NDArray[np.float64] = firwin(n_taps | 1, 0.95 / max(up, down), window=("kaiser", beta))
-    return taps
-
-
-def resample(waveform: NDArray[Any], old: int, new: int) -> NDArray[Any]:
-    """Change the sampling rate of ``(samples,)`` from ``old`` to ``new`` Hz; keeps the duration.
-
-    The length becomes ``ceil(samples * new / old)``.
-    """
-    if old == new:
-        return waveform
-    from scipy.signal import resample_poly
-
-    common = math.gcd(old, new)
-    up, down = new // common, old // common
-    result: NDArray[Any] = resample_poly(
-        waveform, up, down, window=_filter(up, down).astype(waveform.dtype)
-    )
-    return result
-
-
-def decode(data: bytes, sampling_rate: int) -> tuple[NDArray[np.int16], float]:
-    """Decode the bytes of one audio file, mixed down to mono, at ``sampling_rate`` Hz.
-
-    16-bit mono PCM at that rate comes through bit for bit.
-
-    Returns:
-        Samples of shape ``(samples,)`` and their scale.
-
-    Raises:
-        ValueError: It is empty or holds NaN or infinity.
-        soundfile.SoundFileError: It is not audio that libsndfile reads.
-    """
-    import soundfile
-
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        exact = file.subtype == "PCM_16" and file.channels == 1 and file.samplerate == sampling_rate
-        read = file.read(dtype="int16" if exact else "float32", always_2d=True)
-        rate = file.samplerate
-    if not read.size:
-        raise ValueError("one without a single sample")
-    if exact:
-        return np.ascontiguousarray(read[:, 0]), PCM16_SCALE
-    if not np.isfinite(read).all():
-        raise ValueError("one with NaN or infinite samples")
-    mono = read[:, 0] if read.shape[1] == 1 else read.mean(axis=1)
-    return quantise(resample(mono, rate, sampling_rate))
-
-
-def _answer(path: str, sampling_rate: int, out: BinaryIO) -> None:
-    import soundfile
-
-    try:
-        data = Path(path).read_bytes()
-        samples, scale = decode(data, sampling_rate)
-    except OSError as error:
-        fault = f"one that cannot be read: {error.strerror or error}"
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        fault = f"one that is not audio: {str(error).rpartition(': ')[2].rstrip('.')}"
-    except ValueError as error:
-        fault = str(error)
-    except MemoryError:
-        fault = "one that does not fit in memory"
-    else:
-        head = {"n": samples.size, "scale": scale, "digest": hashlib.sha256(data).hexdigest()}
-        out.write(json.dumps(head).encode() + b"\n" + samples.tobytes())
-        return
-    out.write(json.dumps({"fault": fault}).encode() + b"\n")
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Answer paths on standard input until it closes; ``arguments`` are rate and seconds."""
-    import soundfile  # noqa: F401 (before "ready": a broken install is not a broken file)
-
-    sampling_rate, limit = int(arguments[0]), float(arguments[1])
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us by closing the pipe
-    out = sys.stdout.buffer
-    out.write(b"ready\n")
-    out.flush()
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 2)  # MP3 decoders chat on standard error, and nobody reads it
-    alarm = getattr(signal, "setitimer", None)
-    for line in sys.stdin.buffer:
-        if alarm is not None:  # SIGALRM's default action ends even a hung C library
-            alarm(signal.ITIMER_REAL, limit)
-        _answer(json.loads(line), sampling_rate, out)
-        if alarm is not None:
-            alarm(signal.ITIMER_REAL, 0)
-        out.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

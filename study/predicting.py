@@ -20,9 +20,9 @@ from runners.device import Compute, choose_compute, default_slots
 from runners.training import EVAL_BATCH, autocast
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
+from study.audio import MAX_PEAK, resample
 from study.bundle import Bundle, read_bundle, window_cost
 from study.bundle_networks import load_networks
-from study.decode import resample
 
 __all__ = ["Predictor", "as_clips", "load"]
 
@@ -148,6 +148,8 @@ def _clip(waveform: Any, i: int, rate: int, wanted: int) -> tuple[NDArray[np.int
         raise InputError(f"clip {i}: must be int16 or float, got {wave.dtype}")
     elif not np.isfinite(wave).all():
         raise InputError(f"clip {i}: must be finite, but holds NaN or infinity")
+    elif np.abs(wave).max() > MAX_PEAK:
+        raise InputError(f"clip {i}: full scale is 1, got samples up to {np.abs(wave).max():.3g}")
     wave = wave.astype(np.float32, copy=False)
     if rate != wanted:
         return quantise(resample(wave, rate, wanted))

@@ -19,11 +19,11 @@ from finished_study import config_of, copy_study
 from search_spaces import InputError
 from search_spaces.spec import TrialSpec
 from study import load
+from study.audio import decode, resample
 from study.bundle import read_bundle
 from study.bundle_networks import tensor_shapes
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import read_corpus
-from study.decode import decode, resample
 from study.export import export_bundle
 from study.opening import plan_study
 from study.predict_files import predict_files, predict_items

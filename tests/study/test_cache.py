@@ -14,25 +14,27 @@ from numpy.typing import NDArray
 
 from runners.clips import Clips
 from search_spaces.errors import InputError
+from study.audio import decode, resample
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.corpus import read_corpus
-from study.decode import decode, decode_files, resample
+from study.decode import decode_files
 
 DIGITS = Path(__file__).parents[3] / "shared/corpora/fsdd_digits"
 NO_DECODER = ("false",)
 # A real decoder that really dies, or really hangs, of files with such names.
 FRAGILE = """
 import os, sys, time
-import study.decode
-answer = study.decode._answer
-def fragile(path, rate, out):
+import study.decoder
+answer = study.decoder._answer
+def fragile(request, *more):
+    path = request[0]
     if path.endswith("crash.wav"):
         os.abort()
     if path.endswith("hang.wav"):
         time.sleep(60)
-    answer(path, rate, out)
-study.decode._answer = fragile
-study.decode.main(sys.argv[1:])
+    answer(request, *more)
+study.decoder._answer = fragile
+study.decoder.main(sys.argv[1:])
 """
 RATE = 8000
 

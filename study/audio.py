@@ -1,0 +1,149 @@
+"""The samples of an audio file: decoded, mixed down, resampled, 16 bits.
+
+Resampling is scipy's polyphase filter with a longer Kaiser window than its default (stop band
+below -80 dB from the new Nyquist frequency on): scipy is a dependency already and starts in
+a fraction of torchaudio's time in every decoder, and the files of one corpus are mostly at
+one rate, so that the filter is designed once.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runners.clips import PCM16_SCALE, quantise
+
+if TYPE_CHECKING:
+    import soundfile
+
+__all__ = ["MAX_PEAK", "RATES", "decode", "decode_segment", "resample"]
+
+RATES = (1000, 192_000)  # Hz, of files; as of studies
+MAX_FRAMES = 2**28  # of one clip, 4.6 hours at 16 kHz; a header may promise anything
+MAX_PEAK = 2.0**31  # full scale is 1; float files of 32-bit integers occur, more are damaged
+_BLOCK = 1 << 20  # values read at a time: a long stereo file is mixed down as it is read
+_LATE = 0.01  # seconds by which a segment may end after its file
+
+
+@functools.lru_cache(maxsize=8)
+def _filter(up: int, down: int) -> NDArray[np.float64]:
+    from scipy.signal import firwin, kaiserord
+
+    # Pass up to 0.9 of the lower Nyquist frequency, 80 dB down from there on.
+    n_taps, beta = kaiserord(80.0, 0.1 / max(up, down))
+    taps: NDArray[np.float64] = firwin(n_taps | 1, 0.95 / max(up, down), window=("kaiser", beta))
+    return taps
+
+
+def resample(waveform: NDArray[Any], old: int, new: int) -> NDArray[Any]:
+    """Change the sampling rate of ``(samples,)`` from ``old`` to ``new`` Hz; keeps the duration.
+
+    The length becomes ``ceil(samples * new / old)``.
+    """
+    if old == new:
+        return waveform
+    from scipy.signal import resample_poly
+
+    common = math.gcd(old, new)
+    up, down = new // common, old // common
+    result: NDArray[Any] = resample_poly(
+        waveform, up, down, window=_filter(up, down).astype(waveform.dtype)
+    )
+    return result
+
+
+def decode(data: bytes, sampling_rate: int) -> tuple[NDArray[np.int16], float]:
+    """Decode the bytes of one audio file; see :func:`decode_segment`."""
+    import soundfile
+
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        return decode_segment(file, sampling_rate, None, None)
+
+
+def decode_segment(
+    file: soundfile.SoundFile, sampling_rate: int, start: float | None, end: float | None
+) -> tuple[NDArray[np.int16], float]:
+    """Decode a part of an open file, mixed down to mono, at ``sampling_rate`` Hz.
+
+    16-bit mono PCM at that rate comes through bit for bit. A part is what lies there in the whole
+    file resampled: the filter hears what comes before and after.
+
+    Args:
+        file: Opened for reading.
+        sampling_rate: Hz.
+        start: Seconds; None for the beginning.
+        end: Seconds; None for the end.
+
+    Returns:
+        Samples of shape ``(samples,)`` and their scale.
+
+    Raises:
+        ValueError: The part is empty, not in the file, or holds NaN or infinity.
+        soundfile.SoundFileError: It is not audio that libsndfile reads.
+    """
+    old, new = file.samplerate, sampling_rate
+    if not RATES[0] <= old <= RATES[1]:
+        raise ValueError(
+            f"one with a sampling rate of {old:,} Hz, not {RATES[0]:,} to {RATES[1]:,}"
+        )
+    common = math.gcd(old, new)
+    up, down = new // common, old // common
+    total = -(-file.frames * up // down)  # what resampling makes of the whole file
+    first = round((start or 0.0) * new)
+    last = total if end is None else round(end * new)
+    if last > total + _LATE * new or (start is not None and first >= total):
+        said = f"{start or 0:g} to {'its end' if end is None else f'{end:g} s'}"
+        raise ValueError(f"one with a segment from {said} after its {file.frames / old:g} s")
+    around = 0 if up == down else math.ceil(_half_width(up, down) / down) + 1
+    # In steps of `down` frames, which are `up` samples of what is resampled.
+    before = max(first // up - around, 0)
+    after = -(-last // up) + around
+    n_frames = min(after * down, file.frames) - before * down
+    if n_frames > MAX_FRAMES:
+        raise ValueError(f"one that promises {n_frames:,} samples, more than {MAX_FRAMES:,}")
+    exact = file.subtype == "PCM_16" and file.channels == 1 and up == down
+    mono = _read_mono(
+        file, before * down, None if end is None else n_frames, "int16" if exact else "float32"
+    )
+    if start is not None or end is not None:
+        cut = slice(first - before * up, None if end is None else last - before * up)
+    else:
+        cut = slice(None)
+    samples = resample(mono, old, new)[cut]
+    if not samples.size:
+        raise ValueError("one without a single sample")
+    if exact:
+        return np.ascontiguousarray(samples), PCM16_SCALE
+    return quantise(samples)
+
+
+def _half_width(up: int, down: int) -> float:
+    """Frames that the resampling filter hears on either side of a sample."""
+    return float(_filter(up, down).size) / 2 / up
+
+
+def _read_mono(file: soundfile.SoundFile, start: int, n: int | None, dtype: str) -> NDArray[Any]:
+    """Read ``n`` frames from ``start`` on (all when None), mixed down as they are read."""
+    if start:
+        file.seek(start)
+    elif file.tell():
+        file.seek(0)
+    parts: list[NDArray[Any]] = []
+    size = 1 + min(_BLOCK // file.channels, file.frames)
+    for block in file.blocks(size, frames=-1 if n is None else n, dtype=dtype, always_2d=True):
+        if not len(block):  # shorter than its header says
+            break
+        if dtype != "int16":
+            if not np.isfinite(block).all():
+                raise ValueError("one with NaN or infinite samples")
+            if np.abs(block).max() > MAX_PEAK:
+                raise ValueError(f"one with samples of {np.abs(block).max():.3g}; full scale is 1")
+        parts.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
