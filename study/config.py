@@ -87,7 +87,10 @@ class StudyConfig(_Strict):
     """A study; see the commented file that `spectune init` writes."""
 
     name: str
-    corpus: str  # folder, relative to study.yaml
+    corpus: str  # folder or manifest CSV, relative to study.yaml
+    layout: str | None = None  # of study/layouts, or FILE.py:FUNCTION; null: what it looks like
+    label_column: str | None = None  # of a manifest or database; null: `label`
+    partitions: str | None = None  # CSV file_name,partition; null: the corpus's own
     space: str | dict[str, Any] = "small"  # preset, file or values
     budget: Budget = Budget()
     sampler: Literal["tpe", "random", "grid"] = "tpe"

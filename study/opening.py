@@ -29,7 +29,7 @@ from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
 from study.trial_folder import write_json
 
-__all__ = ["Plan", "plan_study", "write_study"]
+__all__ = ["Plan", "open_corpus", "plan_study", "write_study"]
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def plan_study(
     _check_same(
         folder, before, {"name": config.name, "space_digest": space.digest, **_fixed(config)}
     )
-    corpus = read_corpus((base / config.corpus).resolve())
+    corpus = open_corpus(config, base=base)
     rate = config.sampling_rate or _common_rate(corpus)
     space.check(sampling_rate=rate)
     weights = resolve_weights(space.backbones(), folder=base)
@@ -140,6 +140,21 @@ def plan_study(
         weights,
         state,
         before is not None,
+    )
+
+
+def open_corpus(config: StudyConfig, *, base: Path) -> Corpus:
+    """Read the corpus of a study as its configuration says.
+
+    Raises:
+        InputError: As :func:`study.corpus.read_corpus`.
+    """
+    return read_corpus(
+        (base / config.corpus).resolve(),
+        layout=config.layout,
+        partitions=None if config.partitions is None else base / config.partitions,
+        label_column=config.label_column,
+        base=base,
     )
 
 
