@@ -1,227 +1,186 @@
-"""The fusion of a study: candidates from its trial folders, the selection, and its files."""
+"""The fusion of a study: which candidates, by which method and decision, and what it is worth."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.errors import InputError
-from study.ensemble import (
-    Selection,
-    best_single,
-    merge_seeds,
-    select,
-    top_k_average,
-    uniform_average,
-)
-from study.ensemble_record import Candidate, References, ensemble_record
-from study.honest import HonestValue, estimate
+from study.comparisons import Comparison, compare_best_of
+from study.config import EnsembleConfig
+from study.decision import Decision
+from study.diversity import Diversity, diversity
+from study.ensemble import Selection, best_single, top_k_average, uniform_average
+from study.ensemble_limits import Limits
+from study.ensemble_record import References, ensemble_record
+from study.fusion_choice import MethodRow, choice_sentence, choose, chosen, compare_methods
+from study.fusion_decided import Decided, Tempered, with_decision
+from study.fusion_library import Library
+from study.fusion_methods import DEFAULT, fusion_methods
+from study.fusion_protocol import Fitted, Method
+from study.fusion_rule import FusionRule, rule_of
+from study.honest import HonestValue, estimate_library
 from study.metrics import uar_of_probabilities
-from study.probabilities import Identity, check_joinable, load_devel, load_test
-from study.results import StudyResults, TrialRecord, replace_text
-from study.tables import predictions_csv
-from study.trial_folder import write_json
 
-__all__ = ["Fusion", "Library", "fuse", "read_library", "write_fusion"]
+__all__ = ["Fusion", "fuse"]
 
-
-@dataclass(frozen=True)
-class Library:
-    """All that a fusion may be selected from.
-
-    Args:
-        candidates: What each stands for; repeated seeds of one spec are one.
-        devel: Probabilities at each trial's best epoch, (candidates, clips, classes).
-        epochs: Probabilities of every trial, (epochs, clips, classes) each: the honest value
-            chooses the best epoch again.
-        trials: Those trials.
-        labels: Codes of the devel clips, (clips,).
-        speakers: Speaker of each devel clip, (clips,); None where one is unknown.
-        families: Backbone family of each candidate.
-        identity: Of the probabilities.
-    """
-
-    candidates: tuple[Candidate, ...]
-    devel: NDArray[np.float64]
-    epochs: tuple[NDArray[np.float16], ...]
-    trials: tuple[TrialRecord, ...]
-    labels: NDArray[np.int64]
-    speakers: tuple[str, ...] | None
-    families: tuple[str, ...]
-    identity: Identity
+CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """A selection, what it is printed beside, and what it is honestly worth."""
+    """A fusion and what is told of it.
+
+    Args:
+        selection: Members, weights, path and apparent UAR.
+        rule: What is done with the members' probabilities.
+        decision: The decision rule that was tried, used or not; None where it is switched off.
+        references: Simpler choices from the same candidates.
+        library: The candidates.
+        honest: What the whole choice is worth.
+        best_of: The best trial against a reference fixed beforehand, corrected for the number of
+            trials; None without speakers.
+        diversity: How differently the members err.
+        methods: The compared methods; empty where they were not compared.
+        choice: Why the method was chosen; empty where `study.yaml` names it.
+    """
 
     selection: Selection
+    rule: FusionRule
+    decision: Decision | None
     references: References
     library: Library
     honest: HonestValue
+    best_of: Comparison | None
+    diversity: Diversity
+    methods: tuple[MethodRow, ...] = ()
+    choice: str = ""
+
+    def scores(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
+        return self.rule.scores(probabilities[list(self.selection.members)])
 
     @property
     def record(self) -> dict[str, Any]:
-        """Content of `ensemble.json`."""
+        """Content of `ensemble.json`, but for costs and sentences."""
         record = ensemble_record(
             self.selection,
             self.library.candidates,
             references=self.references,
             identity=self.library.identity.to_json(),
         )
-        return record | {"honest": self.honest.to_json()}
-
-    def table(self) -> str:
-        """Return the fusion beside its references, for a terminal."""
-        best = self.library.candidates[self.references.best_single.members[0]]
-        top_k, uniform = self.references.top_k, self.references.uniform
-        rows = [
-            (f"fusion of {len(self.selection.members)} ({self.selection.method})", self.selection),
-            (f"best single: {best.trials[0]:03d} {best.name}", self.references.best_single),
-            (f"average of the best {len(top_k.members)}", top_k),
-            (f"average of all {len(uniform.members)}", uniform),
-        ]
-        lines = [f"  {100 * chosen.uar:5.1f} %  {name}" for name, chosen in rows]
-        title = "devel UAR (apparent: members were chosen on devel)"
-        return "\n".join([title, *lines, self.honest.sentence()])
+        pairs = self.diversity
+        return record | {
+            "rule": None if self.rule.plain else self.rule.to_json(),
+            "decision": None if self.decision is None else self.decision.to_json(),
+            "honest": self.honest.to_json(),
+            "best_of": None if self.best_of is None else self.best_of.to_json(),
+            "diversity": {
+                "disagreement": _known(pairs.disagreement),
+                "q": _known(pairs.q),
+                "pairwise_disagreement": pairs.pairwise_disagreement.tolist(),
+            },
+        }
 
 
-def read_library(results: StudyResults) -> Library | None:
-    """Return the candidates of a study, or None where no trial has ended with a UAR.
+def fuse(
+    library: Library,
+    config: EnsembleConfig | None = None,
+    *,
+    limits: Limits | None = None,
+    compare: bool = False,
+) -> Fusion:
+    """Select the fusion and its references, and estimate what the whole choice is worth.
 
-    Raises:
-        InputError: If a file is damaged or belongs to another study.
+    Args:
+        library: The candidates.
+        config: Method, most members, decision and seed; the defaults when None.
+        limits: What the members may cost together.
+        compare: Compare all methods, also where `config` names one.
     """
-    trials = [trial for trial in results.trials if trial.ranked]
-    if not trials:
-        return None
-    identities = [Identity.from_json(trial.identity) for trial in trials]
-    for trial, identity in zip(trials, identities, strict=True):
-        check_joinable(
-            identities[0],
-            identity,
-            names=(f"trial {trials[0].number}", f"trial {trial.number}"),
-        )
-    labels = labels_of(results)
-    epochs = tuple(
-        load_devel(
-            trial.file("devel.npy"),
-            clips=len(labels),
-            classes=len(results.classes),
-            epochs=len(trial.uar_per_epoch),
-        )
-        for trial in trials
-    )
-    devel = [all_[(t.best_epoch or 1) - 1] for t, all_ in zip(trials, epochs, strict=True)]
-    merged, groups = merge_seeds(devel, [trial.spec_digest for trial in trials])
-    uars = uar_of_probabilities(merged, labels)
-    candidates = tuple(
-        Candidate(tuple(trials[i].number for i in group), trials[group[0]].name, float(uar))
-        for group, uar in zip(groups, uars, strict=True)
-    )
-    families = tuple(str(trials[group[0]].family) for group in groups)
-    return Library(
-        candidates,
-        merged,
-        epochs,
-        tuple(trials),
-        labels,
-        speakers_of(results),
-        families,
-        identities[0],
-    )
-
-
-def labels_of(results: StudyResults) -> NDArray[np.int64]:
-    """Return the codes of the devel labels in the order of every probability array.
-
-    Raises:
-        InputError: If a devel clip has no label.
-    """
-    code = {name: i for i, name in enumerate(results.classes)}
-    clips = results.partitions["devel"].clips
-    missing = [clip.file_name for clip in clips if clip.label not in code]
-    if missing:
-        raise InputError(f"{results.folder / 'clips.json'}: {missing[0]} has no known label")
-    return np.array([code[str(clip.label)] for clip in clips])
-
-
-def speakers_of(results: StudyResults) -> tuple[str, ...] | None:
-    """Return the speaker of each devel clip, or None where one is unknown."""
-    speakers: Sequence[str | None] = [clip.speaker for clip in results.partitions["devel"].clips]
-    known = tuple(speaker for speaker in speakers if speaker is not None)
-    return known if len(known) == len(speakers) else None
-
-
-def fuse(library: Library, *, max_members: int, seed: int) -> Fusion:
-    """Select the fusion and its references from a library, and estimate its honest value."""
-    selection = select(
-        library.devel,
-        library.labels,
-        families=library.families,
-        max_members=max_members,
-        seed=seed,
+    config = config or EnsembleConfig()
+    pool = library.pool
+    methods = fusion_methods(max_members=config.max_members, limits=limits, seed=config.seed)
+    rows: tuple[MethodRow, ...] = ()
+    if compare or config.method == CHOSEN:
+        rows = compare_methods(pool, methods, seed=config.seed)
+    name = choose(rows) if config.method == CHOSEN else config.method
+    repeated: Method = methods[name]
+    if config.method == CHOSEN:
+        repeated = partial(chosen, methods=methods)
+    if config.decision:
+        repeated = with_decision(repeated, calibrate=False)
+    fitted = _fit(methods[name], library, decision=config.decision)
+    base, decision = _parts(fitted)
+    rule = rule_of(fitted)
+    uar = float(uar_of_probabilities(fitted.scores(library.devel), pool.labels))
+    selection = Selection(
+        base.method if isinstance(base, Selection) and name == DEFAULT else name,
+        uar,
+        fitted.members,
+        rule.weights,
+        base.trajectory if isinstance(base, Selection) else (),
     )
     references = References(
-        best_single(library.devel, library.labels),
-        uniform_average(library.devel, library.labels),
-        top_k_average(library.devel, library.labels),
+        best_single(library.devel, pool.labels),
+        uniform_average(library.devel, pool.labels),
+        top_k_average(library.devel, pool.labels),
     )
-    honest = estimate(
-        library.epochs,
-        library.labels,
-        library.speakers,
-        families=[trial.family for trial in library.trials],
-        spec_digests=[trial.spec_digest for trial in library.trials],
+    honest = estimate_library(pool, repeated, name=config.method, seed=config.seed)
+    return Fusion(
+        selection,
+        rule,
+        decision,
+        references,
+        library,
+        replace(honest, apparent=uar),
+        _best_of(library, config.seed),
+        diversity(library.devel[list(fitted.members)], pool.labels),
+        rows,
+        choice_sentence(rows) if rows else "",
+    )
+
+
+def _fit(method: Method, library: Library, *, decision: bool) -> Fitted:
+    pool = library.pool
+    families: Sequence[Hashable] = pool.families
+    fit = with_decision(method) if decision else method
+    return fit(library.devel, pool.labels, speakers=pool.units, families=families)
+
+
+def _parts(fitted: Fitted) -> tuple[Fitted, Decision | None]:
+    """What a fusion is without decision and temperatures, and its decision."""
+    decision = fitted.decision if isinstance(fitted, Decided) else None
+    base = fitted.base if isinstance(fitted, Decided) else fitted
+    return (base.base if isinstance(base, Tempered) else base), decision
+
+
+def _best_of(library: Library, seed: int) -> Comparison | None:
+    """The best epoch of all trials against the first baseline, or against guessing."""
+    pool = library.pool
+    if not pool.grouped:
+        return None
+    n_classes = library.devel.shape[-1]
+    reference, name = np.full(pool.labels.size, 1 / n_classes), "guessing"
+    if library.baseline is not None:
+        everything = np.arange(pool.labels.size)
+        epoch = int(pool.best_epochs(everything)[library.baseline])
+        reference = pool.hits[pool.starts[library.baseline] + epoch].astype(np.float64)
+        name = "the first baseline"
+    return compare_best_of(
+        pool.labels,
+        pool.hits,
+        reference,
+        pool.units,
+        names=("The best epoch of the best trial", name),
+        n_trials=len(pool.trials),
         seed=seed,
     )
-    return Fusion(selection, references, library, honest)
 
 
-def write_fusion(fusion: Fusion, results: StudyResults) -> Path:
-    """Write `ensemble/`: the record, its trajectory, devel and blind test predictions."""
-    folder = results.folder / "ensemble"
-    folder.mkdir(exist_ok=True)
-    record = fusion.record
-    rows = io.StringIO()
-    writer = csv.DictWriter(rows, ["n", "trial", "name", "uar"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(record["trajectory"])
-    replace_text(folder / "trajectory.csv", rows.getvalue())
-    devel = fusion.selection.scores(fusion.library.devel)
-    _write_predictions(results, "devel", devel, folder)
-    if "test" in results.partitions:
-        _write_predictions(results, "test", _test(fusion, results), folder)
-    write_json(folder / "ensemble.json", record)
-    return folder
-
-
-def _test(fusion: Fusion, results: StudyResults) -> NDArray[np.float64]:
-    """Return the fusion's test probabilities (clips, classes) from the members' own."""
-    n_clips = len(results.partitions["test"].clips)
-    total = np.zeros((n_clips, len(results.classes)))
-    for member in fusion.record["members"]:
-        trial = results.trial(member["trial"])
-        values = load_test(trial.file("test.npy"), clips=n_clips, classes=len(results.classes))
-        total += member["weight"] * values.astype(np.float64)
-    return total
-
-
-def _write_predictions(
-    results: StudyResults, partition: str, values: NDArray[np.float64], folder: Path
-) -> None:
-    clips = results.partitions[partition].clips
-    text = predictions_csv(
-        [clip.file_name for clip in clips],
-        [clip.label or "" for clip in clips],
-        results.classes,
-        values,
-    )
-    replace_text(folder / f"predictions_{partition}.csv", text)
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

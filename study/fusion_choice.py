@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.fusion_methods import COMPARED, DEFAULT, METHODS
-from study.fusion_protocol import Fitted
+from study.fusion_protocol import Fitted, Method
 from study.honest_folds import fold_splits, held_out_hits
+from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
+from study.metrics import uar_of_probabilities
 from study.speaker_counts import count_by_speaker, paired_difference, uar_of_counts
 
-__all__ = ["MethodRow", "choose", "chosen", "compare_methods"]
+__all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods"]
 
 INNER_FOLDS = 5
 
@@ -28,44 +30,59 @@ class MethodRow:
         uar: Nested UAR, on speakers it was not fitted on.
         gain: Paired difference to the default method.
         gain_se: Its standard error over speakers, None with fewer than 5.
+        apparent: UAR on the clips it is fitted on.
+        members: Positions of the candidates that it takes when fitted on all clips.
+        low: Lower bound of the nested UAR's 95 % interval, None without one.
+        high: Upper bound.
     """
 
     method: str
     uar: float
     gain: float
     gain_se: float | None
+    apparent: float = float("nan")
+    members: tuple[int, ...] = ()
+    low: float | None = None
+    high: float | None = None
 
 
 def compare_methods(
-    library: Library, *, methods: Sequence[str] = tuple(METHODS), n_folds: int = 10, seed: int = 0
+    library: Library,
+    methods: Mapping[str, Method] = METHODS,
+    *,
+    n_folds: int = 10,
+    fit: bool = True,
+    seed: int = 0,
 ) -> tuple[MethodRow, ...]:
     """Nested UAR of every method in the same folds, the default first.
 
     Args:
         library: Candidates with their epochs.
-        methods: Keys of `METHODS`; the default is added where it is missing.
+        methods: By name; the default must be among them.
         n_folds: Most folds.
+        fit: Whether to fit each on all clips too, for its apparent UAR and its members.
         seed: Of the folds.
 
     Raises:
-        ValueError: When there are fewer than two clips, or a method is unknown.
+        ValueError: When there are fewer than two clips, or the default is missing.
     """
-    names = [DEFAULT, *(name for name in methods if name != DEFAULT)]
-    unknown = [name for name in names if name not in METHODS]
-    if unknown:
-        raise ValueError(f"methods must be among {sorted(METHODS)}, got {unknown[0]!r}")
+    if DEFAULT not in methods:
+        raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
     units = library.units if library.n_units > 1 else np.arange(library.labels.size)
     folds = fold_splits(library.labels, units, n_folds=n_folds, seed=seed)
-    hits = held_out_hits(library, {name: METHODS[name] for name in names}, folds)
     counts = {
-        name: count_by_speaker(library.labels, values, library.units)
-        for name, values in hits.items()
+        name: count_by_speaker(library.labels, hits, library.units)
+        for name, hits in held_out_hits(library, methods, folds).items()
     }
     rows = []
-    for name, count in counts.items():
-        gain, error = paired_difference(count, counts[DEFAULT])
-        uar = float(uar_of_counts(count.hits.sum(axis=0), count.totals.sum(axis=0)))
-        rows.append(MethodRow(name, uar, gain, error))
+    for name in sorted(counts, key=lambda name: name != DEFAULT):
+        gain, error = paired_difference(counts[name], counts[DEFAULT])
+        hits, totals = counts[name]
+        uar = float(uar_of_counts(hits.sum(axis=0), totals.sum(axis=0)))
+        fitted = _fit(library, methods[name]) if fit else (float("nan"), ())
+        told = nested_interval(counts[name], seed=seed) if library.grouped else None
+        bounds = (None, None) if told is None else (told.low, told.high)
+        rows.append(MethodRow(name, uar, gain, error, *fitted, *bounds))
     return tuple(rows)
 
 
@@ -83,12 +100,39 @@ def choose(rows: Sequence[MethodRow]) -> str:
     return max(better, key=lambda row: row.gain).method if better else DEFAULT
 
 
+def choice_sentence(rows: Sequence[MethodRow]) -> str:
+    """What `choose` takes, and why, in words."""
+    name = choose(rows)
+    others = [row for row in rows if row.method in COMPARED and row.method != DEFAULT]
+    best = max(others, key=lambda row: row.gain, default=None)
+    if best is None:
+        return f"chosen: {name}, because nothing was compared with it"
+    if best.gain_se is None:
+        return (
+            f"chosen: {name}, because with fewer than 5 speakers nothing tells whether another "
+            "method is better"
+        )
+    figures = f"{100 * best.gain:+.1f} points, standard error {100 * best.gain_se:.1f}"
+    if name == DEFAULT:
+        return (
+            f"chosen: {name}, because no other method gains one standard error over it on speakers "
+            f"it was not fitted on (best: {best.method}, {figures})"
+        )
+    row = next(row for row in rows if row.method == name)
+    figures = f"{100 * row.gain:+.1f} points, standard error {100 * (row.gain_se or 0):.1f}"
+    return (
+        f"chosen: {name}, because on speakers it was not fitted on it gains at least one standard "
+        f"error over {DEFAULT} ({figures})"
+    )
+
+
 def chosen(
     probabilities: NDArray[np.float64],
     labels: NDArray[np.intp],
     *,
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
+    methods: Mapping[str, Method] = METHODS,
 ) -> Fitted:
     """A method like the others that first chooses among them, by folds within its clips.
 
@@ -100,5 +144,17 @@ def chosen(
         library = library_of(
             [values[None] for values in probabilities], labels, units, families=families
         )
-        name = choose(compare_methods(library, methods=COMPARED, n_folds=INNER_FOLDS))
-    return METHODS[name](probabilities, labels, speakers=speakers, families=families)
+        compared = {name: methods[name] for name in COMPARED}
+        name = choose(compare_methods(library, compared, n_folds=INNER_FOLDS, fit=False))
+    return methods[name](probabilities, labels, speakers=speakers, families=families)
+
+
+def _fit(library: Library, method: Method) -> tuple[float, tuple[int, ...]]:
+    """Apparent UAR and members of a method on all clips."""
+    everything = np.arange(library.labels.size)
+    probabilities = library.at(library.best_epochs(everything), everything)
+    fitted = method(
+        probabilities, library.labels, speakers=library.units, families=library.families
+    )
+    uar = uar_of_probabilities(fitted.scores(probabilities), library.labels)
+    return float(uar), fitted.members

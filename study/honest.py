@@ -22,18 +22,15 @@ from study.fusion_choice import chosen
 from study.fusion_methods import DEFAULT, METHODS
 from study.fusion_protocol import Method
 from study.honest_folds import Split, bootstrap_splits, fold_splits, held_out_hits
+from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
-from study.intervals import Interval, IntervalMethod, interval, interval_of_counts
+from study.intervals import Interval, IntervalMethod, interval
 from study.metrics import uar_of_probabilities
-from study.speaker_counts import SpeakerCounts, count_by_speaker, paired_difference
+from study.speaker_counts import count_by_speaker, paired_difference
 
 __all__ = ["HonestValue", "estimate", "estimate_library", "nested_interval", "out_of_bag_uar"]
 
 ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flatters"
-# Resampling speakers does not see that another devel set would have chosen another fusion. In the
-# simulation the squared error of the nested UAR exceeds the squared standard error over speakers
-# by about 6 / n_speakers of it (docs/honest-estimates.md).
-SELECTION_EXCESS = 6.0
 REFERENCES = {"single": "the best single trial", "uniform": "the average of all candidates"}
 NO_SPEAKERS = "clips treated as independent; too narrow, and the value still flatters"
 
@@ -225,14 +222,6 @@ def _interval(
         return interval(library.labels, guesses, method=method, seed=seed)
     counts = count_by_speaker(library.labels, hits, library.units)
     return nested_interval(counts, method=method, seed=seed)
-
-
-def nested_interval(
-    counts: SpeakerCounts, *, method: IntervalMethod = "expanded", seed: int = 0
-) -> Interval:
-    """Interval of a nested UAR: over speakers, and widened for the choice of the fusion."""
-    widen = float(np.sqrt(1 + SELECTION_EXCESS / len(counts.totals)))
-    return interval_of_counts(counts, method=method, seed=seed, widen=widen)
 
 
 def out_of_bag_uar(library: Library, method: Method, splits: Iterable[Split]) -> float | None:

@@ -20,11 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
+from study.imported import ImportedRecord, read_imports
 from study.text import spreadsheet_safe
 
 __all__ = [
     "Clip",
     "Ensemble",
+    "ImportedMember",
     "Member",
     "Partition",
     "StudyResults",
@@ -106,12 +108,23 @@ class Partition:
 
 @dataclass(frozen=True)
 class Member:
-    """One member of the fusion."""
+    """One network of the fusion; repeated seeds of one spec are one candidate of its rule."""
 
     trial: int
     name: str
     weight: float
     uar: float | None
+    candidate: int | None = None  # its place in the rule, from 0
+
+
+@dataclass(frozen=True)
+class ImportedMember:
+    """A member of the fusion that is another tool's system: it has predictions and no network."""
+
+    name: str
+    weight: float
+    uar: float | None
+    candidate: int
 
 
 @dataclass(frozen=True)
@@ -127,6 +140,16 @@ class Ensemble:
     identity: Mapping[str, Any]
     apparent: bool
     honest: Mapping[str, Any] = field(default_factory=dict)  # of `study.honest.HonestValue`
+    imported: tuple[ImportedMember, ...] = ()
+    rule: Mapping[str, Any] | None = None  # of `study.fusion_rule.FusionRule`; None: the average
+    diversity: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[Mapping[str, Any], ...] = ()  # the table of `spectune ensemble --compare`
+    sentences: tuple[str, ...] = ()  # what a person is told of the fusion, beside its figures
+
+    @property
+    def n_members(self) -> int:
+        """Networks and imported systems."""
+        return len(self.members) + len(self.imported)
 
 
 @dataclass(frozen=True)
@@ -143,6 +166,7 @@ class StudyResults:
     ensemble: Ensemble | None
     protocol: str = "holdout"
     folds: tuple[int, ...] = ()  # of each devel clip in a cross-validation
+    imports: tuple[ImportedRecord, ...] = ()
 
     @property
     def n_folds(self) -> int:
@@ -201,14 +225,15 @@ def read_results(folder: Path | str) -> StudyResults:
         ensemble=_read_ensemble(folder / "ensemble" / "ensemble.json"),
         protocol=str(clips.get("protocol", "holdout")),
         folds=tuple(clips.get("folds", ())),
+        imports=read_imports(folder / "imports"),
     )
 
 
 def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
-    """One row per trial: the ranked ones first, then running, then failed ones.
+    """One row per trial: the ranked ones first, then running, then failed ones, then imports.
 
-    Keys: rank (None where a trial has none), trial, name, uar, best_epoch, state, seconds, and
-    the trial's own parameters under their names.
+    Keys: rank (None where a trial has none), trial (None for an imported system), name, uar,
+    best_epoch, state, seconds, and the trial's own parameters under their names.
     """
     ranked = results.ranked
     others = [t for state in ("running", "failed") for t in results.trials if t.state == state]
@@ -225,6 +250,11 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
             "seconds": trial.seconds,
         }
         rows.append({**fixed, **{k: v for k, v in trial.params.items() if k not in fixed}})
+    nothing = dict.fromkeys(("rank", "trial", "best_epoch", "seconds"))
+    rows += [
+        {**nothing, "name": one.name, "uar": one.uar, "state": "imported"}
+        for one in results.imports
+    ]
     return rows
 
 
@@ -389,7 +419,13 @@ def _read_ensemble(path: Path) -> Ensemble | None:
             method=str(values.get("method", "")),
             uar=float(values["uar"]),
             members=tuple(
-                Member(int(m["trial"]), str(m["name"]), float(m["weight"]), _number(m.get("uar")))
+                Member(
+                    int(m["trial"]),
+                    str(m["name"]),
+                    float(m["weight"]),
+                    _number(m.get("uar")),
+                    m.get("candidate"),
+                )
                 for m in values["members"]
             ),
             trajectory=tuple(values.get("trajectory", ())),
@@ -398,6 +434,16 @@ def _read_ensemble(path: Path) -> Ensemble | None:
             identity=_mapping(values.get("identity")),
             apparent=bool(values.get("apparent", True)),
             honest=_mapping(values.get("honest")),
+            imported=tuple(
+                ImportedMember(
+                    str(m["name"]), float(m["weight"]), _number(m.get("uar")), int(m["candidate"])
+                )
+                for m in values.get("imported", ())
+            ),
+            rule=values.get("rule"),
+            diversity=_mapping(values.get("diversity")),
+            methods=tuple(values.get("methods") or ()),
+            sentences=tuple(map(str, values.get("sentences", ()))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not an ensemble as spectune writes it ({error!r})") from error

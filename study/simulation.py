@@ -14,15 +14,17 @@ import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study import ensemble
-from study.fusion_methods import METHODS
+from study.ensemble_greedy import Selection
+from study.fusion_choice import chosen
+from study.fusion_methods import DEFAULT, METHODS
+from study.fusion_protocol import Fitted
+from study.fusion_rule import rule_of
 from study.honest import nested_interval, out_of_bag_uar
 from study.honest_folds import bootstrap_splits, fold_splits, held_out_hits
 from study.honest_library import library_of
@@ -44,7 +46,13 @@ N_RESAMPLES = 10
 
 
 def repetition(
-    kind: Search, n_speakers: int, seed: int, *, n_trials: int = N_TRIALS, taste: float = TASTE
+    kind: Search,
+    n_speakers: int,
+    seed: int,
+    *,
+    method: str = DEFAULT,
+    n_trials: int = N_TRIALS,
+    taste: float = TASTE,
 ) -> dict[str, Any]:
     """One search, its fusion, the estimates and the truth; plain values for a line of JSON."""
     world = World.draw(seed)
@@ -57,41 +65,43 @@ def repetition(
     everything = np.arange(devel.labels.size)
     epochs = library.best_epochs(everything)
     chosen_from = library.at(epochs, everything)
-    methods = {name: METHODS[name] for name in ("bagged_greedy", "best_single")}
+    methods = {"fusion": {**METHODS, "chosen": chosen}[method], "single": METHODS["best_single"]}
     fitted = {
-        "bagged_greedy": ensemble.select(chosen_from, devel.labels, families=library.families),
-        "best_single": ensemble.best_single(chosen_from, devel.labels),
+        name: fit(chosen_from, devel.labels, speakers=devel.speakers, families=library.families)
+        for name, fit in methods.items()
     }
-    truths = {
-        name: _truth(world, new, trials, epochs, selection) for name, selection in fitted.items()
+    apparent = {
+        name: float(uar_of_probabilities(fusion.scores(chosen_from), devel.labels))
+        for name, fusion in fitted.items()
     }
+    truths = {name: _truth(world, new, trials, epochs, fusion) for name, fusion in fitted.items()}
     folds = fold_splits(devel.labels, devel.speakers, n_folds=10, seed=seed)
     counts = {
         name: count_by_speaker(devel.labels, hits, devel.speakers)
         for name, hits in held_out_hits(library, methods, folds).items()
     }
     bag = None
-    if n_speakers == BAG_SPEAKERS:
+    if n_speakers == BAG_SPEAKERS and method == DEFAULT:
         splits = bootstrap_splits(devel.labels, devel.speakers, n_resamples=N_RESAMPLES, seed=seed)
-        bag = out_of_bag_uar(library, methods["bagged_greedy"], splits)
+        bag = out_of_bag_uar(library, methods["fusion"], splits)
     last = len(outputs[0]) - 1
     fixed = count_by_speaker(
         devel.labels, outputs[0][last].argmax(axis=-1) == devel.labels, devel.speakers
     )
-    alone = ensemble.Selection("fixed", 0.0, (0,), (1.0,))
+    alone = Selection("fixed", 0.0, (0,), (1.0,))
     return {
         "search": kind,
         "n_speakers": n_speakers,
         "seed": seed,
-        "apparent": fitted["bagged_greedy"].uar,
-        "nested": _uar(counts["bagged_greedy"]),
+        "apparent": apparent["fusion"],
+        "nested": _uar(counts["fusion"]),
         "out_of_bag": bag,
-        "truth": truths["bagged_greedy"],
-        "single_apparent": fitted["best_single"].uar,
-        "single_nested": _uar(counts["best_single"]),
-        "single_truth": truths["best_single"],
-        "intervals": _nested_intervals(counts["bagged_greedy"], seed),
-        "single_intervals": _nested_intervals(counts["best_single"], seed),
+        "truth": truths["fusion"],
+        "single_apparent": apparent["single"],
+        "single_nested": _uar(counts["single"]),
+        "single_truth": truths["single"],
+        "intervals": _nested_intervals(counts["fusion"], seed),
+        "single_intervals": _nested_intervals(counts["single"], seed),
         "fixed_intervals": _intervals(fixed, seed),
         "fixed_truth": _truth(world, new, trials, np.array([last]), alone),
     }
@@ -117,14 +127,13 @@ def _truth(
     new: Population,
     trials: Sequence[Trial],
     epochs: NDArray[np.intp],
-    selection: ensemble.Selection,
+    fusion: Fitted,
 ) -> float:
     outputs = [
         probabilities(world, new, trials[member], [int(epochs[member])])[0]
-        for member in selection.members
+        for member in fusion.members
     ]
-    members = replace(selection, members=tuple(range(len(outputs))))
-    return float(uar_of_probabilities(members.scores(np.stack(outputs)), new.labels))
+    return float(uar_of_probabilities(rule_of(fusion).scores(np.stack(outputs)), new.labels))
 
 
 def _uar(counts: SpeakerCounts) -> float:
@@ -166,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=1000, help="seed of the first repetition")
     parser.add_argument("--speakers", type=int, nargs="+", default=[5, 10, 15, 20, 40])
     parser.add_argument("--trials", type=int, default=N_TRIALS, help="per search")
+    parser.add_argument("--method", default=DEFAULT, choices=[*METHODS, "chosen"])
     parser.add_argument("--taste", type=float, default=TASTE, help="luck a search can follow")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; resumed when there")
@@ -183,7 +193,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 break
             if setting in done or setting[2] % parts != part - 1:
                 continue
-            rows.append(repetition(*setting, n_trials=options.trials, taste=options.taste))
+            drawn = {"n_trials": options.trials, "taste": options.taste}
+            rows.append(repetition(*setting, method=options.method, **drawn))
             file.write(json.dumps(rows[-1]) + "\n")
             file.flush()
     print(table(summarise(rows)))

@@ -10,7 +10,10 @@ from typing import Any
 
 from search_spaces.errors import InputError
 from study.config import StudyConfig
-from study.fusion import Fusion, fuse, read_library, write_fusion
+from study.fusion import Fusion, fuse
+from study.fusion_costs import candidate_limits
+from study.fusion_files import record_of, write_fusion
+from study.fusion_library import read_library
 from study.lock import StudyLock
 from study.opening import Plan
 from study.records import tracked_trial
@@ -77,20 +80,39 @@ def open_tracker(plan: Plan) -> Tracker:
     return tracker
 
 
-def select_fusion(config: StudyConfig, results: StudyResults, tracker: Tracker) -> Fusion | None:
-    """Select the fusion, write it and log it; None where there is nothing to select from."""
-    library = read_library(results)
+def select_fusion(
+    config: StudyConfig, results: StudyResults, tracker: Tracker, *, compare: bool = False
+) -> tuple[Fusion, dict[str, Any]] | None:
+    """Select the fusion, write it and log it; None where there is nothing to select from.
+
+    Args:
+        config: The study.
+        results: Its folder, whose lock the caller holds.
+        tracker: MLflow.
+        compare: Compare all methods, also where the study names one.
+
+    Returns:
+        The fusion and the content of `ensemble.json`.
+
+    Raises:
+        InputError: If no candidate keeps the limits.
+    """
+    chosen = config.ensemble
+    limited = chosen.max_mb is not None or chosen.max_ms is not None
+    library = read_library(results, only_trials=limited)
     if library is None:
         return None
-    chosen = config.ensemble
-    fusion = fuse(library, max_members=chosen.max_members, seed=chosen.seed)
-    folder = write_fusion(fusion, results)
-    record = fusion.record
+    limits = candidate_limits(
+        results, library.candidates, max_mb=chosen.max_mb, max_ms=chosen.max_ms
+    )
+    fusion = fuse(library, chosen, limits=limits, compare=compare)
+    record = record_of(fusion, results, measure=chosen.max_ms is not None)
+    folder = write_fusion(fusion, results, record)
     references = record["references"]
     tracker.log_fusion(
         "fusion",
-        {"method": record["method"], "n_candidates": record["n_candidates"],
-         "max_members": chosen.max_members, "seed": chosen.seed},
+        {"n_candidates": record["n_candidates"], **chosen.model_dump(exclude={"method"}),
+         "method": record["method"]},
         {
             "devel/uar": record["uar"],
             "devel/uar_honest": fusion.honest.nested.uar,
@@ -103,25 +125,36 @@ def select_fusion(config: StudyConfig, results: StudyResults, tracker: Tracker) 
         {path.name: path for path in sorted(folder.iterdir())},
         [member["trial"] for member in record["members"]],
     )  # fmt: skip
-    return fusion
+    return fusion, record
 
 
-def select_again(folder: Path, config: StudyConfig) -> Fusion:
+def select_again(
+    folder: Path, config: StudyConfig, *, compare: bool = False
+) -> tuple[Fusion, dict[str, Any]]:
     """Select the fusion of a study that is not running, without training.
 
+    Args:
+        folder: The study's results.
+        config: What to select; may differ from what the study was run with.
+        compare: Compare all methods, also where the study names one.
+
+    Returns:
+        The fusion and the content of `ensemble.json`.
+
     Raises:
-        InputError: If the study runs, or no trial has ended with a result.
+        InputError: If the study runs, no trial has ended with a result, or no candidate keeps the
+            limits.
     """
     with StudyLock(folder):
         results = read_results(folder)
         tracker = continue_tracker(results.state)
         try:
-            fusion = select_fusion(config, results, tracker)
+            found = select_fusion(config, results, tracker, compare=compare)
         finally:
             tracker.close("finished")
-    if fusion is None:
+    if found is None:
         raise InputError(f"{folder}: no trial has ended with a result to select from")
-    return fusion
+    return found
 
 
 def continue_tracker(state: Mapping[str, Any]) -> Tracker:

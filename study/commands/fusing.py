@@ -1,20 +1,70 @@
-"""Commands that choose the fusion."""
+"""Commands that choose the fusion, and give it other people's systems to choose from."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
 from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
 
-__all__ = ["ensemble"]
+__all__ = ["ensemble", "import_"]
 
 
-def ensemble(study: StudyPath, debug: Debug = False) -> None:
+def ensemble(
+    study: StudyPath,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY=VALUE]...", help="Like ensemble.method=chosen."),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="A table of all methods, by their honest UAR.")
+    ] = False,
+    pairs: Annotated[
+        bool, typer.Option("--diversity", help="How often each two members disagree.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
     """Select the fusion again, without training.
 
-    Example: spectune ensemble study.yaml
+    Example: spectune ensemble study.yaml --compare
     """
+    from study.fusion_told import compared_lines, fusion_table, pairs_table
     from study.tracked_study import select_again
 
     folder = results_folder(study)
-    config, _ = config_and_base(study, [])
-    fusion = select_again(folder, config)
-    echo(fusion.table())
+    config, _ = config_and_base(study, overrides or [])
+    fusion, record = select_again(folder, config, compare=compare)
+    echo(fusion_table(fusion))
+    if compare:
+        for line in compared_lines(record["methods"], config.ensemble.method):
+            echo(line)
+    if pairs or compare:
+        for line in pairs_table(fusion):
+            echo(line)
+
+
+def import_(
+    study: StudyPath,
+    predictions: Annotated[Path, typer.Argument(help="CSV with a row for every devel clip.")],
+    trained_on: Annotated[
+        str | None,
+        typer.Option(help="Partitions the system was fitted on: train. Never devel."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Make another tool's predictions a candidate of the fusion.
+
+    Example: spectune import study.yaml opensmile.csv --name opensmile --trained-on train
+    """
+    from study.importing import import_system, imported_sentence
+    from study.lock import StudyLock
+    from study.results import read_results
+
+    folder = results_folder(study)
+    with StudyLock(folder):
+        record = import_system(read_results(folder), predictions, name=name, trained_on=trained_on)
+    echo(imported_sentence(record))
+    echo(f"`spectune ensemble {study}` selects again, with it among the candidates")

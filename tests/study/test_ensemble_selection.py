@@ -234,12 +234,14 @@ def test_the_record_has_the_shape_of_ensemble_json():
     )
     assert json.loads(json.dumps(record)) == record
     assert set(record) == {
-        "format", "method", "uar", "members", "trajectory", "references", "n_candidates",
-        "identity", "apparent",
+        "format", "method", "uar", "members", "imported", "trajectory", "references",
+        "n_candidates", "identity", "apparent",
     }  # fmt: skip
     assert sum(member["weight"] for member in record["members"]) == pytest.approx(1)
     twice = [member for member in record["members"] if member["name"] == "twice"]
     assert [member["trial"] for member in twice] == [3, 4]
+    assert twice[0]["candidate"] == twice[1]["candidate"] == 0
+    assert record["imported"] == []
     assert twice[0]["weight"] == twice[1]["weight"] == chosen.weights[0] / 2
     assert record["references"]["top_k"]["k"] == 2
     assert record["references"]["uniform"]["n"] == 4

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import json
+import re
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from study import ensemble
+from study.decision import temper
 from study.ensemble_limits import limits_of
-from study.fusion_choice import MethodRow, choose, chosen, compare_methods
-from study.fusion_methods import COMPARED, DEFAULT, METHODS, bagged_greedy
+from study.fusion_choice import MethodRow, choice_sentence, choose, chosen, compare_methods
+from study.fusion_decided import with_decision
+from study.fusion_methods import COMPARED, DEFAULT, METHODS, bagged_greedy, fusion_methods
+from study.fusion_rule import FusionRule, fuse_members, rule_of
 from study.fusion_stacking import Voted, _features
 from study.honest import estimate
 from study.honest_library import library_of
@@ -147,8 +153,85 @@ def test_the_table_has_every_method_beside_the_default():
     for row in rows:
         assert row.gain == pytest.approx(row.uar - rows[0].uar)
     assert set(COMPARED) <= set(METHODS)
-    with pytest.raises(ValueError, match="got 'magic'"):
-        compare_methods(library, methods=["magic"])
+    assert {len(row.members) for row in rows if row.method == "best_single"} == {1}
+    for row in rows:
+        assert row.low < row.uar < row.high
+        assert 0.5 < row.apparent <= 1
+    with pytest.raises(ValueError, match=r"must hold 'bagged_greedy', got \['magic'\]"):
+        compare_methods(library, {"magic": METHODS[DEFAULT]})
+
+
+@pytest.mark.parametrize(
+    ("gain", "error", "said"),
+    [
+        (0.02, 0.01, "chosen: cma_es, because .* at least one standard error .*\\+2.0 points"),
+        (0.01, 0.02, "chosen: bagged_greedy, because no other .*best: cma_es, \\+1.0 points"),
+        (0.2, None, "chosen: bagged_greedy, because with fewer than 5 speakers"),
+    ],
+)
+def test_the_choice_is_a_sentence_with_its_reason(gain, error, said):
+    rows = [MethodRow(DEFAULT, 0.7, 0.0, 0.0), MethodRow("cma_es", 0.7 + gain, gain, error)]
+    assert re.match(said, choice_sentence(rows))
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_every_method_that_may_be_chosen_keeps_the_limits(name):
+    probabilities, labels, speakers = data(2, n_candidates=24)
+    sizes = np.linspace(200, 10, 24)  # the cheap ones last, which ties would take last
+    limits = limits_of(24, megabytes=sizes, max_megabytes=60)
+    method = fusion_methods(limits=limits)[name]
+    fitted = method(probabilities, labels, speakers=speakers, families=[None] * 24)
+    assert sizes[list(fitted.members)].sum() <= 60
+
+
+@pytest.mark.parametrize("name", [*(name for name in METHODS if name != "decided"), "chosen"])
+def test_the_rule_of_a_fusion_gives_its_scores_also_after_json(name):
+    method = with_decision({**METHODS, "chosen": chosen}[name])
+    probabilities, labels, speakers = data(3)
+    probabilities[..., 0] *= 3  # so that a temperature gains
+    probabilities /= probabilities.sum(-1, keepdims=True)
+    fitted = method(probabilities, labels, speakers=speakers, families=[None] * 6)
+    new, _, _ = data(3, seed=1)
+    members = new[list(fitted.members)]
+    rule = rule_of(fitted)
+    assert rule.decision is not None
+    np.testing.assert_allclose(rule.scores(members), fitted.scores(new), atol=1e-12)
+    plain = json.loads(json.dumps(rule.to_json()))
+    again = FusionRule.from_json(plain, weights=rule.weights, n_classes=3)
+    np.testing.assert_array_equal(again.scores(members), rule.scores(members))
+
+
+def test_networks_of_one_candidate_are_averaged_before_the_rule():
+    values, _, _ = data(2, n_candidates=3, n_clips=10)
+    rule = FusionRule("average", (0.75, 0.25), temperatures=(2.0, 1.0))
+    fused = fuse_members(values, [0.5, 0.25, 0.25], [0, 0, 1], rule)
+    first = (2 * values[0] + values[1]) / 3
+    expected = 0.75 * temper(first, 2.0) + 0.25 * values[2]
+    np.testing.assert_allclose(fused, expected)
+    plain = fuse_members(values, [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(plain, 0.5 * values[0] + 0.25 * values[1] + 0.25 * values[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"kind": "magic"}, "kind must be"),
+        ({"temperatures": [1.0]}, "one per candidate"),
+        ({"temperatures": [1.0, 1e9]}, "temperatures must be in"),
+        ({"decision": {"temperature": 1, "bias": [0]}}, "bias must be one per class"),
+        ({"decision": {"temperature": 0, "bias": [0, 0]}}, "temperature must be in"),
+        ({"decision": {"temperature": 1, "bias": [0, float("nan")]}}, "bias must be finite"),
+        ({"kind": "stacking"}, "coefficients must be 2 rows of 4"),
+        (
+            {"kind": "stacking", "coefficients": [[0.0] * 4, [1e999] * 4], "intercepts": [0, 0]},
+            "must be finite",
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused(change, said):
+    plain = FusionRule("average", (0.5, 0.5)).to_json() | change
+    with pytest.raises(ValueError, match=said):
+        FusionRule.from_json(plain, weights=(0.5, 0.5), n_classes=2)
 
 
 def test_the_choice_of_the_method_has_an_honest_value_too():

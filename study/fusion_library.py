@@ -1,0 +1,176 @@
+"""The candidates of a study's fusion: its trials and the systems that were imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import InputError
+from study.ensemble_record import Candidate
+from study.honest_library import Library as Pool
+from study.honest_library import library_of
+from study.imported import ImportedRecord
+from study.metrics import uar_of_probabilities
+from study.probabilities import Identity, check_joinable, load_devel, load_test
+from study.results import StudyResults, TrialRecord
+
+__all__ = ["Library", "labels_of", "read_library", "speakers_of"]
+
+
+@dataclass(frozen=True)
+class Library:
+    """All that a fusion may be selected from.
+
+    Args:
+        candidates: What each stands for; repeated seeds of one spec are one.
+        pool: The probabilities of every epoch, with labels and speakers: the honest value chooses
+            the best epochs again.
+        devel: Probabilities at the best epochs, (candidates, clips, classes).
+        identity: Of the probabilities.
+        test: Files of test probabilities by trial number or imported name; empty where the
+            corpus has no test partition.
+        n_trials: Trials that were searched, among them those without a result.
+        baseline: Row of `pool.trials` of the first baseline, None without one.
+        left_out: A sentence for each imported system that cannot be a candidate.
+    """
+
+    candidates: tuple[Candidate, ...]
+    pool: Pool
+    devel: NDArray[np.float64]
+    identity: Identity
+    test: Mapping[int | str, Path]
+    n_trials: int
+    baseline: int | None = None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def n_speakers(self) -> int | None:
+        """Number of devel speakers, None when unknown."""
+        return self.pool.n_units if self.pool.grouped else None
+
+    def test_of(self, key: int | str) -> NDArray[np.float32]:
+        """Test probabilities, (clips, classes), of a trial or an imported system.
+
+        Raises:
+            InputError: If the file is damaged.
+        """
+        clips = self.identity.partitions["test"].n
+        return load_test(self.test[key], clips=clips, classes=len(self.identity.classes))
+
+
+def read_library(results: StudyResults, *, only_trials: bool = False) -> Library | None:
+    """Return the candidates of a study, or None where no trial has ended with a UAR.
+
+    Args:
+        results: The study.
+        only_trials: Leave imported systems out: what they cost is not known.
+
+    Raises:
+        InputError: If a file is damaged or belongs to another study.
+    """
+    trials = [trial for trial in results.trials if trial.ranked]
+    if not trials:
+        return None
+    identity = _same_identity(trials)
+    labels = labels_of(results)
+    sizes = {"clips": len(labels), "classes": len(results.classes)}
+    imports, left_out = _usable(results, identity, only_trials=only_trials)
+    epochs = [
+        load_devel(trial.file("devel.npy"), epochs=len(trial.uar_per_epoch), **sizes)
+        for trial in trials
+    ]
+    epochs += [load_devel(one.folder / "devel.npy", epochs=1, **sizes) for one in imports]
+    digests: list[object] = [trial.spec_digest or trial.number for trial in trials]
+    pool = library_of(
+        epochs,
+        labels,
+        speakers_of(results),
+        families=[*(str(trial.family) for trial in trials), *(f"import {i.name}" for i in imports)],
+        spec_digests=[*digests, *(("import", one.name) for one in imports)],
+    )
+    best = [(trial.best_epoch or 1) - 1 for trial in trials] + [0] * len(imports)
+    devel = pool.at(np.array(best, dtype=np.intp), np.arange(len(labels)))
+    uars = uar_of_probabilities(devel, labels)
+    n = len(trials)
+    candidates = tuple(
+        Candidate((), imports[group[0] - n].name, float(uar), imported=True)
+        if group[0] >= n
+        else Candidate(tuple(trials[i].number for i in group), trials[group[0]].name, float(uar))
+        for group, uar in zip(pool.groups, uars, strict=True)
+    )
+    tests: dict[int | str, Path] = {}
+    if "test" in identity.partitions:
+        tests = {trial.number: trial.file("test.npy") for trial in trials}
+        tests |= {one.name: one.folder / "test.npy" for one in imports}
+    baselines = [i for i, trial in enumerate(trials) if trial.origin.startswith("baseline")]
+    return Library(
+        candidates,
+        pool,
+        devel,
+        identity,
+        tests,
+        len(results.trials),
+        baselines[0] if baselines else None,
+        left_out,
+    )
+
+
+def _same_identity(trials: Sequence[TrialRecord]) -> Identity:
+    """Identity of all trials' probabilities, seeds apart."""
+    identities = [Identity.from_json(trial.identity) for trial in trials]
+    for trial, identity in zip(trials, identities, strict=True):
+        names = f"trial {trials[0].number}", f"trial {trial.number}"
+        check_joinable(identities[0], identity, names=names)
+    return identities[0]
+
+
+def _usable(
+    results: StudyResults, identity: Identity, *, only_trials: bool
+) -> tuple[list[ImportedRecord], tuple[str, ...]]:
+    """Imported systems that predicted the same clips, and a sentence for each other one."""
+    usable, left_out = [], []
+    for one in results.imports:
+        wanted = {n: part.digest for n, part in identity.partitions.items() if n != "train"}
+        found = {name: part["digest"] for name, part in one.partitions.items()}
+        lacking = [name for name in wanted if name not in found]
+        other = [name for name in wanted if name in found and found[name] != wanted[name]]
+        if only_trials:
+            left_out.append(
+                f"{one.name} is no candidate: ensemble.max_mb and ensemble.max_ms need costs, and "
+                "those of an imported system are not known"
+            )
+        elif lacking:
+            left_out.append(f"{one.name} is no candidate: it does not predict {lacking[0]}")
+        elif other:
+            left_out.append(
+                f"{one.name} is no candidate: it was imported for other {other[0]} clips; import "
+                "it again"
+            )
+        else:
+            usable.append(one)
+    return usable, tuple(left_out)
+
+
+def labels_of(results: StudyResults) -> NDArray[np.int64]:
+    """Return the codes of the devel labels in the order of every probability array.
+
+    Raises:
+        InputError: If a devel clip has no label.
+    """
+    code = {name: i for i, name in enumerate(results.classes)}
+    clips = results.partitions["devel"].clips
+    missing = [clip.file_name for clip in clips if clip.label not in code]
+    if missing:
+        raise InputError(f"{results.folder / 'clips.json'}: {missing[0]} has no known label")
+    return np.array([code[str(clip.label)] for clip in clips])
+
+
+def speakers_of(results: StudyResults) -> tuple[str, ...] | None:
+    """Return the speaker of each devel clip, or None where one is unknown."""
+    speakers: Sequence[str | None] = [clip.speaker for clip in results.partitions["devel"].clips]
+    known = tuple(speaker for speaker in speakers if speaker is not None)
+    return known if len(known) == len(speakers) else None
