@@ -28,10 +28,13 @@ app = typer.Typer(
 COMMANDS = (  # in the order of `spectune --help`
     running.run,
     running.demo,
-    running.init,
+    corpora.init,
+    corpora.partition,
     looking.status,
     looking.leaderboard,
+    looking.ablation,
     fusing.ensemble,
+    fusing.import_,
     submitting.refit,
     submitting.submit,
     submitting.score,
@@ -43,7 +46,7 @@ COMMANDS = (  # in the order of `spectune --help`
     simulating.simulate_mask,
 )
 for command in COMMANDS:
-    app.command()(command)
+    app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
 
 
 def main() -> None:

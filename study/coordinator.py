@@ -20,7 +20,7 @@ from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.opening import Plan
-from study.prescribed import GRID, REPEAT
+from study.origins import GRID, REPEAT, SAMPLER
 from study.pretrained import weights_key
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
@@ -142,7 +142,7 @@ class Coordinator:
         """Put into Optuna's store what the trial folders have and it has not (it was deleted)."""
         for number in range(len(self.sampling.numbers()), max(folders, default=-1) + 1):
             spec = folders[number].spec() if number in folders else None
-            self.sampling.replay(number, spec, origin=self.origins.get(number, "sampler"))
+            self.sampling.replay(number, spec, origin=self.origins.get(number, SAMPLER))
             if spec is None or not isinstance(spec.backbone, Timm):
                 continue
             steps = rungs(spec.recipe.epochs)

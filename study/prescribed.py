@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from search_spaces.grid import grid_specs
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
+from study.origins import BASELINE, GRID
 
-__all__ = ["GRID", "REPEAT", "Prescribed", "derive_seed", "prescribe"]
-
-GRID = "grid:"  # origin of a grid's trials, followed by the repetition
-REPEAT = "seed:"  # origin of a trial repeated with another seed, followed by the first trial
+__all__ = ["Prescribed", "derive_seed", "prescribe"]
 
 
 def derive_seed(seed: int, number: int) -> int:
@@ -59,7 +57,7 @@ def prescribe(
     Raises:
         InputError: If the space has no grid.
     """
-    found = [Prescribed(f"baseline:{name}", spec) for name, spec in baselines.items()]
+    found = [Prescribed(f"{BASELINE}{name}", spec) for name, spec in baselines.items()]
     if sampler == "grid":
         points = grid_specs(space)
         found += [

@@ -20,6 +20,7 @@ from search_spaces.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.config import Pruning
+from study.origins import SAMPLER
 from study.prescribed import Prescribed, derive_seed
 
 __all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
@@ -138,7 +139,7 @@ class Sampling:
         trial_id = self.study.get_trials(deepcopy=False)[number]._trial_id
         return self._take(Trial(self.study, trial_id))
 
-    def replay(self, number: int, spec: TrialSpec | None, *, origin: str = "sampler") -> None:
+    def replay(self, number: int, spec: TrialSpec | None, *, origin: str = SAMPLER) -> None:
         """Ask for a trial again that the store has lost.
 
         Args:
@@ -193,9 +194,9 @@ class Sampling:
     def _take(self, trial: Trial) -> Asked:
         number, about = trial.number, trial.user_attrs
         self.trials[number] = trial
-        if "spec" not in about or about["origin"] == "sampler":
+        if "spec" not in about or about["origin"] == SAMPLER:
             seed = derive_seed(self.seed, number)
-            return number, self.space.suggest(trial, seed=seed), "sampler"
+            return number, self.space.suggest(trial, seed=seed), SAMPLER
         spec = TrialSpec.from_dict(about["spec"])
         if self.space.parameters(spec) is not None:
             self.space.suggest(trial)  # so that Optuna knows what was tried

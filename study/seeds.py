@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from study.prescribed import REPEAT
+from study.origins import REPEAT
 from study.text import percent
 
 __all__ = ["SeedsRow", "next_repeat", "seeds_lines", "seeds_table"]

@@ -1,4 +1,4 @@
-"""Commands that show a study: status, leaderboard, report, ui."""
+"""Commands that show a study: status, leaderboard, ablation, report, ui."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from search_spaces.errors import InputError
 from study.commands.common import Debug, StudyPath, echo, results_folder
 
-__all__ = ["leaderboard", "report", "status", "ui"]
+__all__ = ["ablation", "leaderboard", "report", "status", "ui"]
 
 
 def status(
@@ -52,6 +52,34 @@ def leaderboard(
         echo(line)
     rank = load_config(results.folder / "study.yaml").seeds.rank
     for line in seeds_lines(seeds_table(results.ranked, rank=rank), rank=rank):
+        echo(line)
+
+
+def ablation(
+    study: StudyPath,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Of the point to compare with; again for more."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV too.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Compare the points of a grid (`sampler: grid`): means, intervals, paired differences.
+
+    Example: spectune ablation grid.yaml --reference scale=linear --reference channels=windows
+    """
+    from study.ablation import ablation_csv, ablation_lines, ablation_rows, judged_of
+    from study.results import read_results, replace_text
+
+    pairs = [text.partition("=") for text in reference or []]
+    wrong = [key + equals + value for key, equals, value in pairs if not equals]
+    if wrong:
+        raise InputError(f"--reference {wrong[0]}: must be KEY=VALUE, like scale=linear")
+    judged = judged_of(read_results(results_folder(study)))
+    rows = ablation_rows(judged, reference={key: value for key, _, value in pairs})
+    if csv is not None:
+        replace_text(csv, ablation_csv(rows))
+    for line in ablation_lines(rows):
         echo(line)
 
 

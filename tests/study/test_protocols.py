@@ -14,7 +14,7 @@ from search_spaces import InputError
 from study import load
 from study.corpus import read_corpus
 from study.export import export_bundle
-from study.fusion import read_library
+from study.fusion_library import read_library
 from study.metrics import uar_of_probabilities
 from study.opening import plan_study
 from study.protocols import deal_folds, protocol_partitions, protocol_sentence
@@ -107,12 +107,13 @@ def test_a_cross_validated_study_judges_each_clip_of_the_pool(crossed, synthetic
     pool = [c.file_name for c in corpus.clips if c.partition != "test"]
     assert [clip.file_name for clip in results.partitions["devel"].clips] == pool
     library = read_library(results)
-    assert library.devel.shape[1] == len(pool) == len(results.folds)
-    assert library.speakers is not None
-    assert len(set(library.speakers)) == 5  # enough for an interval
+    assert library.pool.labels.size == len(pool) == len(results.folds)
+    assert library.pool.grouped
+    assert library.pool.n_units == 5  # enough for an interval
     for trial in results.ranked:
         epoch = np.load(trial.file("devel.npy"))[trial.best_epoch - 1]
-        assert trial.uar == pytest.approx(float(uar_of_probabilities(epoch, library.labels)))
+        uar = float(uar_of_probabilities(epoch, library.pool.labels))
+        assert trial.uar == pytest.approx(uar)
         assert trial.identity["protocol"] == "kfold"
 
 
@@ -136,6 +137,7 @@ def test_the_fold_networks_are_the_members_of_its_bundle(crossed, synthetic, tmp
     assert np.abs(found - blind_probabilities(results, "train")).max() <= 1e-4
 
 
+@pytest.mark.slow
 def test_a_refit_of_it_trains_on_each_clip_once(crossed, synthetic):
     config = config_of(
         synthetic, protocol="kfold", folds=3, budget={"trials": 2}, refit={"seeds": 1}
