@@ -1,0 +1,1 @@
+"""Which frequencies matter: activation maps per frequency, judged by band occlusion."""

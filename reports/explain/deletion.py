@@ -1,0 +1,74 @@
+"""Deletion curves: how fast the true class is lost as bands are removed in some order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reports.explain.judgement import area
+from reports.explain.measure import Explained, delete
+from reports.explain.statistics import rounded
+from study.explain_inputs import System
+from study.metrics import uar_of_probabilities
+
+__all__ = ["ORDERS", "STEPS", "deletion_curves"]
+
+STEPS = (1, 2, 4, 6, 9)  # bands removed one after another
+ORDERS = ("map", "occlusion", "energy", "random")
+
+Floats = NDArray[np.floating]
+
+
+def deletion_curves(
+    explained: Explained,
+    axis: int,
+    system: System,
+    by_class: Mapping[str, Floats],
+    intact: Floats,
+    labels: NDArray[np.intp],
+    *,
+    seed: int,
+    tick: Callable[[], None],
+) -> dict[str, Any]:
+    """Return the curves of a system, plain JSON values.
+
+    A clip loses the bands in the order of its class; the random order is another one for each clip.
+    A curve's heights are the means over classes of the mean probability of the true class.
+
+    Args:
+        explained: Networks and clips.
+        axis: Number of the axis.
+        system: Which networks count, and how much.
+        by_class: What bands are ordered by, the highest first: name to (classes, bands).
+        intact: The system's probabilities with all bands, (clips, classes).
+        labels: Codes, (clips,).
+        seed: Of the random order.
+        tick: Called after each step.
+    """
+    n_bands = explained.axes[axis].n_bands
+    orders = {name: np.argsort(-values, axis=1)[labels] for name, values in by_class.items()}
+    orders["random"] = np.random.default_rng(seed).random((len(labels), n_bands)).argsort(1)
+    networks = [n for n, weight in enumerate(system.weights) if weight]
+    weights = np.array([system.weights[n] for n in networks])
+    found = delete(explained, axis, list(orders.values()), STEPS, networks=networks, tick=tick)
+    fused = np.tensordot(found, weights, axes=([2], [0]))  # (orders, steps, clips, classes)
+    fractions = [step / n_bands for step in (0, *STEPS)]
+    curves = {}
+    for name, removed in zip(orders, fused, strict=True):
+        steps = [intact, *removed]
+        heights = [_true(values, labels) for values in steps]
+        curves[name] = {
+            "probability": rounded(heights),
+            "uar": rounded([uar_of_probabilities(values, labels) for values in steps]),
+            "area": area(fractions, heights),
+        }
+    ordered = {name: curves[name] for name in ORDERS if name in curves}
+    return {"removed": [0, *STEPS], "orders": ordered}
+
+
+def _true(probabilities: Floats, labels: NDArray[np.intp]) -> float:
+    true = probabilities[np.arange(len(labels)), labels]
+    return float(np.mean([true[labels == code].mean() for code in np.unique(labels)]))

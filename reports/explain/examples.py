@@ -1,0 +1,97 @@
+"""Single clips: what a network hears of them, and where its map lies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reports.explain.maps import KINDS, Mapper
+from reports.explain.measure import Explained
+
+__all__ = ["MOST_EXAMPLES", "examples"]
+
+MOST_EXAMPLES = 4
+LEVELS = 100  # an image is stored in whole per cents of its range
+
+Floats = NDArray[np.floating]
+
+
+def examples(
+    explained: Explained,
+    mappers: Sequence[Mapper],
+    intact: Floats,
+    chosen: Sequence[int],
+    labels: NDArray[np.intp],
+) -> list[dict[str, Any]]:
+    """Return one clip of each of the first classes, with its image and the map over it.
+
+    Of the first window of a clip. Shown is the clip that is typical of the recognised ones of its
+    class: whose probability is their median.
+
+    Args:
+        explained: Networks and clips.
+        mappers: What maps each network has; shown is the winner's, or where it has no class
+            activation maps that of the heaviest member that has.
+        intact: Probabilities, (networks, clips, classes).
+        chosen: Position of each clip among the inputs', (clips,).
+        labels: Codes, (clips,).
+    """
+    inputs = explained.inputs
+    weights = [weight for system in inputs.systems for weight in system.weights]
+    order = sorted(range(len(weights)), key=lambda n: (n // len(mappers), -weights[n]))
+    shown = [n % len(mappers) for n in order if mappers[n % len(mappers)].how == "cam"]
+    if not shown:
+        return []
+    mapper, probabilities = mappers[shown[0]], intact[shown[0]]
+    found = []
+    for code in range(min(len(inputs.classes), MOST_EXAMPLES)):
+        clip = _typical(probabilities, labels, code)
+        if clip is None:
+            continue
+        window = int((explained.views.rows == clip).nonzero()[0, 0])
+        here = slice(window, window + 1)
+        waves = explained.waveforms.gather(
+            explained.views.clips[here], explained.views.starts[here]
+        )
+        label = torch.tensor([code], device=waves.device)
+        maps = mapper.maps(waves, label, len(inputs.classes))
+        kind = next(kind for kind in KINDS if kind in maps)
+        with torch.no_grad():
+            image = mapper.network.model.front_end(waves)[0]
+        found.append(
+            {
+                "file_name": inputs.file_names[chosen[clip]],
+                "class": inputs.classes[code],
+                "speaker": None if inputs.speakers is None else inputs.speakers[chosen[clip]],
+                "probability": round(float(probabilities[clip, code]), 4),
+                "trial": mapper.network.trial,
+                "kind": kind,
+                "seconds": inputs.clip_seconds,
+                "centres_hz": [round(hz, 1) for hz in mapper.centres],
+                "fractions": list(mapper.fractions),
+                "image": _levels(image[len(image) // 2]),
+                "map": _levels(maps[kind][0]),
+            }
+        )
+    return found
+
+
+def _typical(probabilities: Floats, labels: NDArray[np.intp], code: int) -> int | None:
+    """Return the recognised clip of a class whose probability is the median; None without one."""
+    right = np.flatnonzero((labels == code) & (probabilities.argmax(1) == code))
+    if not right.size:
+        return None
+    order = right[np.argsort(probabilities[right, code], kind="stable")]
+    return int(order[order.size // 2])
+
+
+def _levels(values: torch.Tensor) -> list[list[int]]:
+    """Return a picture (rows, columns) in whole numbers from 0 (lowest) to `LEVELS`."""
+    low, high = values.min(), values.max()
+    scaled = (values - low) / (high - low).clamp_min(1e-20) * LEVELS
+    rows: list[list[int]] = scaled.round().int().tolist()
+    return rows

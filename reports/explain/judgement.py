@@ -1,0 +1,189 @@
+"""Whether a map can be trusted, and which bands the occlusion names; each with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reports.explain.axes import FrequencyAxis
+from study.speaker_counts import MIN_SPEAKERS
+
+__all__ = [
+    "LEAST_AGREEMENT",
+    "Named",
+    "Trust",
+    "area",
+    "judge",
+    "name_bands",
+    "rank_correlation",
+    "tell_bands",
+]
+
+LEAST_AGREEMENT = 0.5  # rank correlation of a map with band occlusion
+LEVEL = 0.05
+LEVEL_ONLY = 0.25  # part of an effect that noise must leave for the band's changes to count
+
+Floats = NDArray[np.floating]
+
+
+class Trust(NamedTuple):
+    """Whether a map says what the network uses."""
+
+    trusted: bool
+    sentence: str
+
+
+class Named(NamedTuple):
+    """A band that matters by occlusion.
+
+    Args:
+        band: Its number.
+        effect: How much the log-odds of the true class fall without it.
+        noise: How much with noise of the same energy in its place.
+        p: Over all bands; None with too few speakers for a test.
+    """
+
+    band: int
+    effect: float
+    noise: float
+    p: float | None
+
+
+def rank_correlation(first: ArrayLike, second: ArrayLike) -> float | None:
+    """Return Spearman's rank correlation, or None where one of the two does not vary.
+
+    >>> rank_correlation([1, 2, 3], [10, 30, 20])
+    0.5
+    """
+    from scipy import stats
+
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    known = np.isfinite(a) & np.isfinite(b)
+    ranks = [stats.rankdata(np.round(values[known], 12)) for values in (a, b)]
+    if known.sum() < 3 or min(np.ptp(values) for values in ranks) == 0:
+        return None
+    return round(float(np.corrcoef(*ranks)[0, 1]), 12)
+
+
+def area(fractions: Sequence[float], values: Sequence[float]) -> float:
+    """Return the mean height of a curve, by trapezoids.
+
+    >>> area([0.0, 0.5, 1.0], [1.0, 0.5, 0.0])
+    0.5
+    """
+    return float(np.trapezoid(values, fractions) / (fractions[-1] - fractions[0]))
+
+
+def judge(
+    agreement: float | None,
+    *,
+    beside: Mapping[str, float | None],
+    areas: Mapping[str, float],
+    above_chance: bool,
+) -> Trust:
+    """Judge a map by band occlusion and by deletion.
+
+    Args:
+        agreement: Its rank correlation with the effect of removing bands.
+        beside: The rank correlation of what knows nothing of the network: a map that is `equal`
+            everywhere, and the `energy` of the bands.
+        areas: Under the deletion curves in the orders `map`, `random` and `energy`; the faster a
+            curve falls the better.
+        above_chance: Whether the system recognises anything on these clips.
+    """
+    if not above_chance:
+        return Trust(
+            False,
+            "Do not trust this map: on these clips the system is not above chance, so there is"
+            " nothing that it could explain.",
+        )
+    told = "none" if agreement is None else f"{agreement:.2f}"
+    reasons = []
+    if agreement is None or agreement < LEAST_AGREEMENT:
+        reasons.append(
+            f"its order of bands agrees too little with band occlusion (rank correlation {told},"
+            f" at least {LEAST_AGREEMENT:g} is asked)"
+        )
+    for name, text in (("equal", "a map that is equal everywhere"), ("energy", "energy alone")):
+        other = beside.get(name)
+        if agreement is not None and other is not None and other >= agreement:
+            reasons.append(f"{text} agrees as well ({other:.2f})")
+    for name, text in (("random", "at random"), ("energy", "by energy")):
+        if areas["map"] >= areas[name]:
+            reasons.append(f"removing bands in its order hurts no more than {text}")
+    if reasons:
+        return Trust(False, f"Do not trust this map: {'; '.join(reasons)}.")
+    return Trust(
+        True,
+        f"The map agrees with band occlusion (rank correlation {told}), and removing bands in its"
+        " order hurts more than at random or by energy.",
+    )
+
+
+def name_bands(
+    removed: Floats, noise: Floats, p_values: Floats | None, *, above_chance: bool
+) -> list[Named]:
+    """Return the bands whose removal hurts beyond chance, the worst first.
+
+    Args:
+        removed: Effect of removing each band, (bands,).
+        noise: Effect of noise in its place, (bands,).
+        p_values: Of `removed`, over all bands; None with too few speakers: then the three largest
+            effects above zero are returned, untested.
+        above_chance: Whether the system recognises anything; if not, no band is named.
+    """
+    if not above_chance:
+        return []
+    order = np.argsort(-removed, kind="stable")
+    if p_values is None:
+        return [_named(n, removed, noise, None) for n in order[:3] if removed[n] > 0]
+    return [_named(n, removed, noise, float(p_values[n])) for n in order if p_values[n] <= LEVEL]
+
+
+def _named(band: int, removed: Floats, noise: Floats, p: float | None) -> Named:
+    return Named(int(band), float(removed[band]), float(noise[band]), p)
+
+
+def tell_bands(
+    named: Sequence[Named],
+    axis: FrequencyAxis,
+    uar: Floats,
+    *,
+    intact: float,
+    n_speakers: int | None,
+) -> str:
+    """Say which bands matter.
+
+    Args:
+        named: As `name_bands` returns them.
+        axis: Of the bands.
+        uar: With each band removed, (bands,).
+        intact: UAR with all bands.
+        n_speakers: Of the clips; None where one is unknown.
+    """
+    if not named:
+        return "By occlusion no single band matters beyond chance."
+    first = named[0]
+    told = (
+        f"Without {axis.band(first.band)} the log-odds of the true class fall by"
+        f" {first.effect:.2f} (UAR {100 * intact:.1f} to {100 * uar[first.band]:.1f} %)"
+    )
+    if first.noise < LEVEL_ONLY * first.effect:
+        told += (
+            "; noise of the same energy in its place changes little, so its level is what counts"
+        )
+    else:
+        told += (
+            f"; noise of the same energy in its place costs {first.noise:.2f}, so what changes"
+            " within it counts"
+        )
+    others = ", ".join(axis.band(one.band) for one in named[1:4])
+    more = f" Next: {others}." if others else ""
+    if first.p is None:
+        have = "speakers are not known" if n_speakers is None else f"there are {n_speakers}"
+        untested = f"untested: it takes at least {MIN_SPEAKERS} speakers, and {have}"
+        return f"{told}.{more} The bands are in the order of their effect, {untested}."
+    return f"{told}. Beyond chance over all bands: p = {first.p:.3f}.{more}"

@@ -1,0 +1,189 @@
+"""Means per class over clips, with intervals and a test over speakers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.intervals import CLIPS_NOTE, strata_of_speakers
+from study.speaker_counts import too_few_speakers
+
+__all__ = ["Profile", "Units", "evidence", "profile", "rounded", "sign_flips", "units"]
+
+Floats = NDArray[np.floating]
+
+LEVEL = 0.95
+DIGITS = 5
+N_RESAMPLES = 1000
+ALL_FLIPS = 12  # speakers up to which every pattern of signs is tried
+N_FLIPS = 5000
+LEAST_PROBABILITY = 1e-4
+
+
+class Units(NamedTuple):
+    """What is resampled: speakers, or clips where speakers are not known.
+
+    Args:
+        rows: Unit of each clip, (clips,).
+        n: Number of units.
+        note: Why there is no interval, or that it is too narrow; empty when all is well.
+        enough: Whether there is an interval and a test.
+    """
+
+    rows: NDArray[np.intp]
+    n: int
+    note: str
+    enough: bool
+
+
+class Profile(NamedTuple):
+    """Means of the clips of each class, and in the last row the mean of these means.
+
+    Args:
+        mean: (classes + 1, bands); NaN for a class without a clip.
+        low: Lower bounds of the 95 % intervals, as `mean`; None without one.
+        high: Upper bounds.
+    """
+
+    mean: Floats
+    low: Floats | None
+    high: Floats | None
+
+    def to_json(self) -> dict[str, list[list[float | None]] | None]:
+        """Return plain JSON values."""
+        return {
+            name: None if part is None else [rounded(row) for row in part]
+            for name, part in self._asdict().items()
+        }
+
+
+def rounded(values: Iterable[Any]) -> list[float | None]:
+    """Return numbers as JSON has them: rounded, None for what is not finite.
+
+    >>> rounded([1 / 3, float("nan")])
+    [0.33333, None]
+    """
+    return [round(float(value), DIGITS) if np.isfinite(value) else None for value in values]
+
+
+def units(speakers: Sequence[str] | None, n_clips: int) -> Units:
+    """Return what is resampled."""
+    if speakers is None:
+        return Units(np.arange(n_clips), n_clips, CLIPS_NOTE, True)
+    names, rows = np.unique(speakers, return_inverse=True)
+    reason = too_few_speakers(len(names))
+    return Units(rows, len(names), reason, not reason)
+
+
+def evidence(probabilities: Floats, labels: NDArray[np.intp]) -> Floats:
+    """Return the log-odds of the true class, (..., clips), of (..., clips, classes).
+
+    Probabilities are cut at 0.0001 from both ends: one clip a network is sure of is not to
+    outweigh all others.
+
+    >>> evidence(np.array([[0.5, 0.5]]), np.array([0])).tolist()
+    [0.0]
+    """
+    true = np.take_along_axis(
+        probabilities,
+        labels.reshape((1,) * (probabilities.ndim - 2) + (-1, 1)),
+        axis=-1,
+    )[..., 0]
+    true = np.clip(true, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return np.asarray(np.log(true / (1 - true)))
+
+
+def profile(
+    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int = 0
+) -> Profile:
+    """Return the means of values (clips, bands) by class, with expanded percentile intervals.
+
+    Speakers are resampled, among those with the same classes; the quantiles are widened as
+    Student's t is (Hesterberg 2015, section 5.3).
+    """
+    sums, counts = _by_unit(values, labels, units, n_classes)
+    mean = _means(sums.sum(0), counts.sum(0))
+    if not units.enough:
+        return Profile(mean, None, None)
+    drawn = _draw(counts, seed)
+    flat = (drawn @ sums.reshape(units.n, -1)).reshape(len(drawn), *sums.shape[1:])
+    replicates = _means(flat, drawn @ counts)
+    low, high = np.nanquantile(replicates, _tails(units.n), axis=0)
+    return Profile(mean, low, high)
+
+
+def sign_flips(
+    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int = 0
+) -> Floats | None:
+    """Return for each band the p-value of an effect above zero, over all bands at once.
+
+    Under the null hypothesis a speaker's effects are as likely with the other sign. The largest
+    band of every pattern of signs is what a band must exceed, so that naming any band wrongly has
+    the probability of the level (maximum statistic: Nichols and Holmes 2002).
+
+    Args:
+        values: Effects, (clips, bands).
+        labels: Codes, (clips,).
+        units: Speakers.
+        n_classes: Each class counts alike.
+        seed: Of the patterns where not all are tried.
+
+    Returns:
+        (bands,); None with too few speakers.
+    """
+    if not units.enough:
+        return None
+    sums, counts = _by_unit(values, labels, units, n_classes)
+    totals = counts.sum(0)
+    present = totals > 0
+    parts = (sums[:, present] / totals[present][:, None]).mean(1)  # sums over units to the mean
+    if units.n <= ALL_FLIPS:
+        patterns = np.arange(2**units.n)[:, None] >> np.arange(units.n)
+        signs = 1.0 - 2.0 * (patterns & 1)
+    else:
+        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(N_FLIPS, units.n))
+        signs[0] = 1.0
+    largest = (signs @ parts).max(1)
+    return np.asarray((largest[:, None] >= parts.sum(0) - 1e-12).mean(0))
+
+
+def _by_unit(
+    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int
+) -> tuple[Floats, NDArray[np.float64]]:
+    """Return sums (units, classes, bands) and numbers of clips (units, classes)."""
+    sums = np.zeros((units.n, n_classes, values.shape[1]))
+    counts = np.zeros((units.n, n_classes))
+    np.add.at(sums, (units.rows, labels), values)
+    np.add.at(counts, (units.rows, labels), 1.0)
+    return sums, counts
+
+
+def _means(sums: Floats, counts: Floats) -> Floats:
+    """Return means (..., classes + 1, bands): of each class, and of the classes that occur."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = sums / counts[..., None]
+    known = np.isfinite(means)
+    together = np.where(known, means, 0.0).sum(-2) / known.sum(-2).clip(min=1)
+    return np.concatenate([means, together[..., None, :]], axis=-2)
+
+
+def _draw(counts: NDArray[np.float64], seed: int) -> Floats:
+    """Return how often each unit is drawn, (resamples, units)."""
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((N_RESAMPLES, len(counts)))
+    for group in strata_of_speakers(counts):
+        shares = np.full(len(group), 1 / len(group))
+        drawn[:, group] = rng.multinomial(len(group), shares, size=N_RESAMPLES)
+    return drawn
+
+
+def _tails(n: int) -> Floats:
+    """Return the two quantiles of an expanded percentile interval over n units."""
+    from scipy import stats
+
+    sides = np.array([(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    widened = np.sqrt(n / max(n - 1, 1)) * stats.t.ppf(sides, max(n - 1, 1))
+    return np.asarray(stats.norm.cdf(widened))

@@ -1,0 +1,214 @@
+"""What is explained: the networks of a study or a bundle, and devel clips with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from runners.clips import Clips
+from runners.model import Classifier, load_weights, make_classifier
+from search_spaces.errors import InputError
+from search_spaces.spec import TrialSpec
+from study.bundle import Bundle, read_bundle
+from study.bundle_networks import load_networks
+from study.cache import cache_corpus, default_cache_root
+from study.corpus import read_corpus
+from study.opening import Plan
+from study.restoring import WEIGHTS, restore_weights
+from study.results import StudyResults
+
+__all__ = ["ExplainInputs", "Network", "System", "inputs_of_bundle", "inputs_of_study"]
+
+TRAINED_ON_DEVEL = (
+    "These networks were trained on the devel clips too: this says what they took up, not what"
+    " carries over to new speakers."
+)
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network.
+
+    Args:
+        trial: The trial it comes from.
+        name: As a person reads it.
+        spec: What it is.
+        model: In eval mode, on the CPU, its weights fixed.
+    """
+
+    trial: int
+    name: str
+    spec: TrialSpec
+    model: Classifier
+
+
+@dataclass(frozen=True)
+class System:
+    """What is explained: one network or a fusion.
+
+    Args:
+        id: `winner` or `fusion`.
+        title: As a person reads it.
+        weights: Of each of the networks, summing to 1; 0 for one that is not in it.
+    """
+
+    id: str
+    title: str
+    weights: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ExplainInputs:
+    """Networks, and the labelled clips on which they are explained.
+
+    Args:
+        name: Of the study.
+        classes: In the order of the logits.
+        clips: A corpus.
+        positions: In it, of the clips, (clips,).
+        file_names: Of the clips, (clips,).
+        labels: Codes, (clips,).
+        speakers: (clips,); None where one is unknown.
+        clip_seconds: Length of a window.
+        pad: What shorter clips are filled up with.
+        networks: Each once.
+        systems: The winner first.
+        simulated: Whether the audio was made, not recorded.
+        note: What a reader must know of the clips; empty when all is well.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    clips: Clips
+    positions: tuple[int, ...]
+    file_names: tuple[str, ...]
+    labels: tuple[int, ...]
+    speakers: tuple[str, ...] | None
+    clip_seconds: float
+    pad: str
+    networks: tuple[Network, ...]
+    systems: tuple[System, ...]
+    simulated: bool
+    note: str = ""
+
+
+def inputs_of_study(
+    plan: Plan, results: StudyResults, *, echo: Callable[[str], None] = print
+) -> ExplainInputs:
+    """Return the winner and the fusion of a study with its devel clips.
+
+    Weights that were not kept are trained again; the caller holds the study's lock.
+
+    Raises:
+        InputError: If no trial has ended with a result, or weights cannot be had.
+    """
+    best = results.best
+    if best is None:
+        raise InputError(f"{results.folder}: no trial has ended with a result to explain")
+    members = {} if results.ensemble is None else _members(results)
+    winner = best.number
+    if results.ensemble is not None:
+        winner = int(results.ensemble.references.get("best_single", {}).get("trial", winner))
+    trials = sorted({winner, *members})
+    restore_weights(plan, results, trials, echo=echo)
+    rate = plan.cached.clips.sampling_rate
+    n_samples = max(1, round(plan.config.clip_seconds * rate))
+    networks = tuple(_network(results, n, rate, n_samples) for n in trials)
+    devel = results.partitions["devel"].clips
+    return ExplainInputs(
+        name=results.name,
+        classes=results.classes,
+        clips=plan.cached.clips,
+        positions=tuple(plan.task.partitions["devel"]),
+        file_names=tuple(clip.file_name for clip in devel),
+        labels=tuple(plan.task.labels["devel"]),
+        speakers=_speakers([clip.speaker for clip in devel]),
+        clip_seconds=plan.config.clip_seconds,
+        pad=plan.config.pad,
+        networks=networks,
+        systems=_systems(networks, winner, members),
+        simulated=plan.cached.corpus.simulated,
+    )
+
+
+def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
+    """Return the fusion of a bundle with the devel clips of a corpus.
+
+    Raises:
+        InputError: If the bundle is damaged, or a label of the corpus is no class of it.
+    """
+    bundle = read_bundle(folder)
+    corpus = read_corpus(corpus_folder.resolve())
+    cached = cache_corpus(corpus, bundle.sampling_rate, default_cache_root())
+    devel = [(i, clip) for i, clip in enumerate(corpus.clips) if clip.partition == "devel"]
+    code = {name: i for i, name in enumerate(bundle.classes)}
+    for _, clip in devel:
+        if clip.label not in code:
+            raise InputError(
+                f"{corpus_folder}: the label of {clip.file_name} must be a class of the bundle"
+                f" ({', '.join(bundle.classes)}), got {clip.label!r}"
+            )
+    if not devel:
+        raise InputError(f"{corpus_folder}: has no devel clip")
+    models = load_networks(bundle)
+    networks = tuple(
+        Network(member.trial, member.name, member.spec, model)
+        for member, model in zip(bundle.members, models, strict=True)
+    )
+    weights = tuple(member.weight for member in bundle.members)
+    return ExplainInputs(
+        name=bundle.name,
+        classes=bundle.classes,
+        clips=cached.clips,
+        positions=tuple(i for i, _ in devel),
+        file_names=tuple(clip.file_name for _, clip in devel),
+        labels=tuple(code[str(clip.label)] for _, clip in devel),
+        speakers=_speakers([clip.speaker for _, clip in devel]),
+        clip_seconds=bundle.clip_seconds,
+        pad=bundle.pad,
+        networks=networks,
+        systems=(System("fusion", _title(bundle), weights),),
+        simulated=corpus.simulated,
+        note=TRAINED_ON_DEVEL if "devel" in bundle.protocol else "",
+    )
+
+
+def _title(bundle: Bundle) -> str:
+    n = len(bundle.members)
+    return bundle.members[0].name if n == 1 else f"the bundle's fusion of {n}"
+
+
+def _members(results: StudyResults) -> dict[int, float]:
+    return {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
+
+
+def _systems(
+    networks: Sequence[Network], winner: int, members: dict[int, float]
+) -> tuple[System, ...]:
+    name = next(network.name for network in networks if network.trial == winner)
+    single = tuple(float(network.trial == winner) for network in networks)
+    systems = [System("winner", f"the best single model, trial {winner} ({name})", single)]
+    if len(members) > 1:
+        total = sum(members.values())
+        weights = tuple(members.get(network.trial, 0.0) / total for network in networks)
+        systems.append(System("fusion", f"the fusion of {len(members)}", weights))
+    return tuple(systems)
+
+
+def _network(results: StudyResults, number: int, rate: int, n_samples: int) -> Network:
+    trial = results.trial(number)
+    spec = TrialSpec.from_dict(trial.spec)
+    with torch.random.fork_rng(devices=[]):
+        model = make_classifier(
+            spec, sampling_rate=rate, n_samples=n_samples, n_classes=len(results.classes)
+        )
+    load_weights(model, trial.file(WEIGHTS))
+    return Network(number, trial.name, spec, model.eval().requires_grad_(False))
+
+
+def _speakers(speakers: Sequence[str | None]) -> tuple[str, ...] | None:
+    known = tuple(speaker for speaker in speakers if speaker is not None)
+    return known if len(known) == len(speakers) else None
