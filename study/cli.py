@@ -11,7 +11,16 @@ import sys
 import typer
 
 from search_spaces.errors import InputError
-from study.commands import fusing, looking, predicting, running, simulating, spaces, submitting
+from study.commands import (
+    corpora,
+    fusing,
+    looking,
+    predicting,
+    running,
+    simulating,
+    spaces,
+    submitting,
+)
 
 __all__ = ["app", "main"]
 

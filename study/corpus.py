@@ -15,7 +15,16 @@ from study.corpus_summary import summarise
 from study.layouts import Problems, Row, Source, choose_layout
 from study.partition_file import read_partitions
 
-__all__ = ["PARTITIONS", "Clip", "Corpus", "Listing", "Partition", "list_corpus", "read_corpus"]
+__all__ = [
+    "PARTITIONS",
+    "Clip",
+    "Corpus",
+    "Listing",
+    "Partition",
+    "divide",
+    "list_corpus",
+    "read_corpus",
+]
 
 
 @dataclass(frozen=True)
@@ -99,23 +108,20 @@ def read_corpus(
             are alike.
     """
     problems = Problems()
-    listing = _list(corpus, layout, label_column, base, problems)
-    rows = listing.rows
-    given: Mapping[str, Partition] | None = None
+    listing = list_rows(corpus, layout, label_column, base, problems)
+    given = None
     if partitions is not None:
-        given = read_partitions(partitions, [row.file_name for row in rows])
-    clips = to_clips(rows, listing.root, given, problems)
-    classes = to_classes(clips, rows[0].file, problems) if clips else ()
-    _raise(listing.root, problems)
-    return Corpus(
-        name=listing.name,
-        root=listing.root,
-        clips=tuple(clips),
-        classes=classes,
-        layout=listing.layout,
-        simulated=listing.info.get("simulated", False),
-        info=listing.info,
-    )
+        given = read_partitions(partitions, [row.file_name for row in listing.rows])
+    return _judge(listing, given, problems)
+
+
+def divide(listing: Listing, partitions: Mapping[str, Partition]) -> Corpus:
+    """Make a corpus of what is listed, with partitions by file name in place of its own.
+
+    Raises:
+        InputError: As :func:`read_corpus`.
+    """
+    return _judge(listing, partitions, Problems())
 
 
 def list_corpus(
@@ -131,18 +137,23 @@ def list_corpus(
         InputError: As :func:`read_corpus`, but for what partitions and classes must be.
     """
     problems = Problems()
-    listing = _list(corpus, layout, label_column, base, problems)
+    listing = list_rows(corpus, layout, label_column, base, problems)
     _raise(listing.root, problems)
     return listing
 
 
-def _list(
+def list_rows(
     corpus: Path,
     layout: str | None,
     label_column: str | None,
     base: Path | None,
     problems: Problems,
 ) -> Listing:
+    """As :func:`list_corpus`, but what is wrong goes to ``problems``, and what is right comes back.
+
+    Raises:
+        InputError: There is no corpus of a known layout at all.
+    """
     is_file = corpus.is_file() and corpus.suffix.lower() == ".csv"
     if not is_file and not corpus.is_dir():
         raise InputError(f"{corpus}: a corpus must be a folder that exists, or a manifest CSV")
@@ -155,6 +166,23 @@ def _list(
         problems.add("corpus", None, "the label files must list clips", "none")
     name = info.get("name", corpus.stem if is_file else root.name)
     return Listing(name, root, tuple(rows), chosen.name, info)
+
+
+def _judge(
+    listing: Listing, partitions: Mapping[str, Partition] | None, problems: Problems
+) -> Corpus:
+    clips = to_clips(listing.rows, listing.root, partitions, problems)
+    classes = to_classes(clips, listing.rows[0].file, problems) if clips else ()
+    _raise(listing.root, problems)
+    return Corpus(
+        name=listing.name,
+        root=listing.root,
+        clips=tuple(clips),
+        classes=classes,
+        layout=listing.layout,
+        simulated=listing.info.get("simulated", False),
+        info=listing.info,
+    )
 
 
 def _raise(root: Path, problems: Problems) -> None:

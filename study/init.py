@@ -1,27 +1,37 @@
-"""`spectune init`: a commented study.yaml to begin from."""
+"""`spectune init`: look at a folder, say what it is, and write a commented study.yaml for it."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from search_spaces.errors import InputError
+from study.audio_headers import AudioLook, look_at_audio, usual_rate, usual_seconds
+from study.clip import known_partition
+from study.corpus import Corpus, Listing, divide, list_corpus, read_corpus
+from study.partition_file import write_partitions
+from study.partitions import Division, make_partitions
 
-__all__ = ["write_study_yaml"]
+__all__ = ["init_study"]
 
+_PARTITIONS = "partitions.csv"
 TEMPLATE = """\
 # A spectune study. Launch or resume it with
-# `spectune run {file}`. Only the first four keys are needed; the rest are the defaults.
+# `spectune run {file}`. Only the first {n_needed} keys are needed; the rest are the defaults.
 name: {name}
-corpus: {corpus}          # wav/ and lab/labels.csv as in ComParE 2020; relative to this file
+{corpus}
 space: small              # a preset (`spectune spaces`), a YAML file, or the space itself
 budget: {{trials: 60}}      # and/or hours: 8
 
 seed: 0                   # the same seed gives the same study again (CPU, one slot)
-clip_seconds: 1.0         # what a network hears at once; longer clips are covered by windows
+{clip_seconds}
 pad: repeat               # what shorter clips are filled up with: repeat, reflect, zero
-# sampling_rate: 16000    # Hz; by default the corpus's own
+{sampling_rate}
 # baselines: [band_svm]   # of the space, tried first; by default all of them
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
 # pruning: {{enabled: true, startup_trials: 8, warmup: 0.25, patience: 1}}
@@ -35,17 +45,122 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 """
 
 
-def write_study_yaml(corpus: Path, *, folder: Path) -> Path:
-    """Write `study.yaml` for a corpus into `folder`.
+@dataclass(frozen=True)
+class _Found:
+    """What `init` has learnt of a corpus."""
+
+    corpus: Corpus
+    look: AudioLook
+    division: Division | None
+
+
+def init_study(
+    corpus: Path,
+    *,
+    folder: Path,
+    layout: str | None = None,
+    label_column: str | None = None,
+    echo: Callable[[str], None] = print,
+) -> Path:
+    """Write `study.yaml` for a corpus into `folder`, and `partitions.csv` where it has none.
+
+    Args:
+        corpus: A folder or a manifest CSV.
+        folder: Where the study will be.
+        layout: As in study.yaml; None to look.
+        label_column: As in study.yaml.
+        echo: Prints what the corpus is and what was written.
 
     Raises:
-        InputError: If there is one already.
+        InputError: If the corpus is wrong, or there is a file already; nothing is written then.
     """
     path = folder / "study.yaml"
     if path.exists():
         raise InputError(f"{path}: exists already; nothing was written")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", corpus.resolve().name).strip("-._") or "study"
-    relative = os.path.relpath(corpus.resolve(), folder.resolve())
-    shown = relative if re.fullmatch(r"[\w./-]+", relative) else f'"{relative}"'
-    path.write_text(TEMPLATE.format(file=path.name, name=name, corpus=shown))
+    listing = list_corpus(corpus, layout=layout, label_column=label_column, base=folder)
+    division = None
+    if _has_no_devel(listing):
+        division = make_partitions(listing.rows)
+        found = divide(listing, division.partitions)
+        write_partitions(folder / _PARTITIONS, listing.rows, division.partitions)
+    else:
+        found = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
+    segments = [(clip.start, clip.end) for clip in found.clips]
+    look = look_at_audio([clip.path for clip in found.clips], segments)
+    keys: dict[str, str] = {"corpus": os.path.relpath(corpus.resolve(), folder.resolve())}
+    keys |= {"layout": layout} if layout is not None else {}
+    keys |= {"label_column": label_column} if label_column is not None else {}
+    keys |= {"partitions": _PARTITIONS} if division is not None else {}
+    path.write_text(_study_yaml(_Found(found, look, division), keys, path.name), "utf-8")
+    durations = look.durations if look.complete else None
+    echo(found.summary(durations, _rates(look)))
+    if division is not None:
+        echo(f"it has no devel partition: {told(division, listing)}; wrote {_PARTITIONS}")
+    echo(f"wrote {path.name}; now: spectune run {path.name}")
     return path
+
+
+def _has_no_devel(listing: Listing) -> bool:
+    """Whether there are no partitions at all, or train and test alone."""
+    names = {row.partition and (known_partition(row.partition) or "other") for row in listing.rows}
+    return not names & {"devel", "other"}
+
+
+def told(division: Division, listing: Listing) -> str:
+    """How clips were shared out, with a warning where one voice may be on both sides."""
+    counts = ", ".join(f"{n} in {name}" for name, n in division.n_groups.items() if n)
+    said = f"made by {division.by}, {counts}"
+    if division.n_kept:
+        said += f"; {division.n_kept:,} clips without a label or in test already stay in test"
+    if division.by != "speaker":
+        said += (
+            "; a voice may be in several partitions, which flatters every figure (name speakers in"
+            " a column `speaker` where they are known)"
+        )
+    return said
+
+
+def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", found.corpus.name).strip("-._")[:80] or "study"
+    about = {
+        "corpus": f"layout {found.corpus.layout}; relative to this file",
+        "layout": "how the corpus is read",
+        "label_column": "the column that is the label",
+        "partitions": "made by `spectune init`; a CSV that you may change before the first run",
+    }
+    lines = [_line(key, value, about[key]) for key, value in keys.items()]
+    return TEMPLATE.format(
+        file=file,
+        n_needed={4: "four", 5: "five", 6: "six", 7: "seven"}[3 + len(keys)],
+        name=name,
+        corpus="\n".join(lines),
+        clip_seconds=_line("clip_seconds", usual_seconds(found.look), _heard(found.look)),
+        sampling_rate=_sampling_rate(found.look),
+    )
+
+
+def _line(key: str, value: object, comment: str) -> str:
+    """A YAML line with its comment at the usual column."""
+    text = yaml.safe_dump({key: value}, allow_unicode=True, width=1000).strip()
+    return f"{text:<25} # {comment}"
+
+
+def _heard(look: AudioLook) -> str:
+    said = "what a network hears at once; longer clips are covered by windows"
+    if not look.durations:
+        return said
+    low, high = min(look.durations), max(look.durations)
+    return f"{said} (clips last {low:.2f} to {high:.2f} s)"
+
+
+def _sampling_rate(look: AudioLook) -> str:
+    rate = usual_rate(look)
+    if len(look.rates) > 1:
+        return _line("sampling_rate", rate, f"Hz; the files have {_rates(look)}")
+    return f"{'# sampling_rate: ' + str(rate):<25} # Hz; by default the corpus's own"
+
+
+def _rates(look: AudioLook) -> str | None:
+    if len(look.rates) <= 1:
+        return next((f"{rate:,} Hz" for rate in look.rates), None)
+    return " or ".join(f"{rate:,} Hz ({n:,})" for rate, n in look.rates.most_common(4))

@@ -1,4 +1,4 @@
-"""Commands that search: run, demo, init."""
+"""Commands that search: run, demo."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo
 
-__all__ = ["demo", "init", "run"]
+__all__ = ["demo", "run"]
 
 
 def run(
@@ -45,20 +45,3 @@ def demo(
     from study.demo import run_demo
 
     raise typer.Exit(run_demo(folder, trials=trials, echo=echo, report=write_report))
-
-
-def init(
-    corpus: Annotated[Path, typer.Argument(help="The corpus's folder.")] = Path(),
-    debug: Debug = False,
-) -> None:
-    """Write a commented study.yaml for a corpus into the current folder.
-
-    Example: spectune init ../corpora/mask
-    """
-    from study.corpus import read_corpus
-    from study.init import write_study_yaml
-
-    found = read_corpus(corpus)
-    path = write_study_yaml(corpus, folder=Path.cwd())
-    echo(found.summary())
-    echo(f"wrote {path.name}; now: spectune run {path.name}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import yaml
 
 from search_spaces import InputError
 from study.config import load_config, parse_config
-from study.init import write_study_yaml
+from study.init import init_study
 
 GOOD = {"name": "s", "corpus": "c", "budget": {"trials": 3}}
 
@@ -63,19 +64,20 @@ def test_an_override_that_makes_no_sense_is_refused(tmp_path, text):
         load_config(tmp_path / "study.yaml", [text])
 
 
-def test_init_writes_a_file_that_is_read_back_and_never_over_another(tmp_path):
+def test_init_writes_a_file_that_is_read_back_and_never_over_another(tmp_path, synthetic):
     corpus = tmp_path / "my corpus"
-    corpus.mkdir()
-    path = write_study_yaml(corpus, folder=tmp_path)
+    shutil.copytree(synthetic, corpus)
+    (corpus / "corpus.json").unlink()
+    path = init_study(corpus, folder=tmp_path, echo=lambda line: None)
     config = load_config(path)
     assert (config.name, (tmp_path / config.corpus).resolve()) == ("my-corpus", corpus)
     text = path.read_text()
     uncommented = "\n".join(line.removeprefix("# ") for line in text.splitlines()[2:])
     uncommented = uncommented.replace("slots: 2", "slots: 1").replace("postgresql://...", "x")
     (tmp_path / "all.yaml").write_text(uncommented.replace("[band_svm]", '["band_svm"]'))
-    assert load_config(tmp_path / "all.yaml").sampling_rate == 16000
+    assert load_config(tmp_path / "all.yaml").sampling_rate == 8000
     with pytest.raises(InputError, match="exists already"):
-        write_study_yaml(corpus, folder=tmp_path)
+        init_study(corpus, folder=tmp_path)
     assert path.read_text() == text
 
 
