@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,12 +16,16 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from runners.averaging import WeightAverage
 from runners.checkpoint import random_state, set_random_state
 from runners.device import Compute
 from runners.job import Job, Task
-from runners.model import make_classifier
+from runners.model import Classifier, make_classifier
 from runners.waveforms import Views, Waveforms
 from search_spaces.augment import ImageAugmentation, MixAugmentation, WaveformAugmentation
+from search_spaces.backbones import Timm, head_parameters, likes_channels_last
+from search_spaces.front_end import FrontEnd
+from search_spaces.recipe import NoAveraging, make_schedule
 
 __all__ = ["Curves", "NonFiniteLossError", "Training", "class_weights", "predict", "uar"]
 
@@ -136,19 +141,21 @@ class Training:
             weights=Path(job.weights) if job.weights else None,
         ).to(device)
         self._fit_front_end(task)
-        if compute.channels_last:
+        self.channels_last = compute.channels_last and likes_channels_last(spec.backbone)
+        if self.channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.weights = (
-            class_weights(self.train_labels, self.classes) if spec.recipe.class_balance else None
-        )
+        self.clip_weights = 1 / torch.bincount(self.train_labels).float()[self.train_labels]
+        self.weights = self._class_weights()
         self.steps = max(1, len(self.train_clips) // spec.recipe.batch)
-        self.optimizer = spec.optimizer.make(self.model.parameters(), fused=compute.fused)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer,
-            max_lr=spec.optimizer.lr,
-            total_steps=spec.recipe.epochs * self.steps + 1,
-            pct_start=spec.recipe.warmup,
-            cycle_momentum=False,
+        steps, epochs = spec.recipe.epochs * self.steps, spec.recipe.epochs
+        self.optimizer = spec.optimizer.make(self._parameters(), fused=compute.fused)
+        self.schedule = make_schedule(
+            spec.recipe.schedule, self.optimizer, steps=steps, warmup=spec.recipe.warmup
+        )
+        self.average = (
+            None
+            if isinstance(spec.averaging, NoAveraging)
+            else WeightAverage(self.model, spec.averaging, steps=steps, epochs=epochs)
         )
         self.epoch = 0
         self.curves = Curves()
@@ -160,6 +167,27 @@ class Training:
         views = self.waveforms.cover(train[::stride])
         if self.spec.image.normalize == "band":
             self.model.front_end.fit(list(self.waveforms.batches(views, EVAL_BATCH)))
+
+    def _class_weights(self) -> Tensor | None:
+        recipe = self.spec.recipe
+        if not recipe.class_balance or recipe.sampling == "balanced":
+            return None  # classes that come equally often need no weights
+        return class_weights(self.train_labels, self.classes)
+
+    def _parameters(self) -> list[nn.Parameter] | list[dict[str, Any]]:
+        """Return what is optimised: the body apart, where it has a rate of its own."""
+        self.body: list[nn.Parameter] = []
+        backbone, everything = self.spec.backbone, list(self.model.parameters())
+        if not isinstance(backbone, Timm) or not backbone.tuned:
+            return everything
+        head = {id(parameter) for parameter in head_parameters(self.model.backbone)}
+        self.body = [p for p in self.model.backbone.parameters() if id(p) not in head]
+        body = {id(parameter) for parameter in self.body}
+        rate = self.spec.optimizer.lr
+        return [
+            {"params": [p for p in everything if id(p) not in body], "lr": rate},
+            {"params": self.body, "lr": rate * backbone.body_lr},
+        ]
 
     @property
     def n_parameters(self) -> int:
@@ -184,6 +212,9 @@ class Training:
             yield {"event": "trained", "epoch": self.epoch + 1}
             self.epoch += 1
             self.curves.train_loss.append(loss)
+            if self.average is not None:
+                with autocast(self.compute):
+                    self.average.after_epoch(self.epoch, self._refresh_batches())
             if "devel" in self.views:
                 self._evaluate()
             elif self.chooses:
@@ -200,28 +231,59 @@ class Training:
             }
 
     def _train_epoch(self) -> float:
-        """Return the mean loss of one pass over the training clips in a new random order."""
-        self.model.train()
+        """Return the mean loss of one pass over as many clips as there are to train on."""
+        self._thaw()
         batch = self.spec.recipe.batch
-        device = self.compute.device
-        order = torch.randperm(len(self.train_clips), generator=self.generator, device=device)
-        total = torch.zeros((), device=device)
+        order = self._order()
+        total = torch.zeros((), device=self.compute.device)
         for step in range(self.steps):
             self.alive()
             total += self._step(order[step * batch : (step + 1) * batch])
             self.schedule.step()
+            if self.average is not None:
+                self.average.after_step()
         return float(total) / self.steps
+
+    def _thaw(self) -> None:
+        """Set the network to train: in the first epochs perhaps its head alone.
+
+        A frozen body keeps its BatchNorm statistics too, and drops nothing.
+        """
+        self.model.train()
+        frozen = self._frozen(self.epoch + 1)
+        for parameter in self.body:
+            parameter.requires_grad_(not frozen)
+        if frozen:
+            self.model.backbone.eval()
+
+    def _frozen(self, epoch: int) -> bool:
+        """Return whether the head alone is trained in an epoch, from 1."""
+        backbone = self.spec.backbone
+        if not self.body or not isinstance(backbone, Timm):
+            return False
+        return epoch <= math.ceil(backbone.freeze * self.spec.recipe.epochs)
+
+    def _order(self) -> Tensor:
+        """Return the training clips of an epoch: all in a new order, or classes equally often."""
+        n, device = len(self.train_clips), self.compute.device
+        if self.spec.recipe.sampling == "balanced":
+            return torch.multinomial(
+                self.clip_weights, n, replacement=True, generator=self.generator
+            )
+        return torch.randperm(n, generator=self.generator, device=device)
 
     def _step(self, chosen: Tensor) -> Tensor:
         """Make one optimiser step, in micro-batches if asked; return the loss, still on device."""
-        images, targets = self._batch(chosen)
+        made, targets = self._batch(chosen, self.generator, self.model.front_end)
+        # Micro-batches share one pass through the front end, which may have weights of its own.
+        images = made.detach().requires_grad_(made.requires_grad)
         total = torch.zeros((), device=self.compute.device)
         self.optimizer.zero_grad(set_to_none=True)
         for part in torch.arange(len(chosen), device="cpu").chunk(self.job.accumulate):
             rows = slice(int(part[0]), int(part[-1]) + 1)
             with autocast(self.compute):
                 logits = self.model.backbone(images[rows])
-            loss = F.cross_entropy(
+            loss = self.spec.loss(
                 logits.float(),
                 targets[rows],
                 weight=self.weights,
@@ -229,30 +291,53 @@ class Training:
             ) * (len(part) / len(chosen))
             loss.backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
+        if images.grad is not None:
+            made.backward(images.grad)  # type: ignore[no-untyped-call]
         self.optimizer.step()
         return total
 
-    def _batch(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    def _refresh_batches(self) -> Iterator[Tensor]:
+        """Yield images as in training for the statistics of averaged weights; none if frozen."""
+        if self.average is None or self._frozen(self.epoch):
+            return
+        batch = self.spec.recipe.batch
+        generator = torch.Generator(self.compute.device).manual_seed(self.spec.seed + self.epoch)
+        n = len(self.train_clips)
+        order = torch.randperm(n, generator=generator, device=self.compute.device)
+        for step in range(max(1, min(n, FIT_CLIPS) // batch)):
+            self.alive()
+            chosen = order[step * batch : (step + 1) * batch]
+            yield self._batch(chosen, generator, self.average.average.front_end)[0]
+
+    def _batch(
+        self, chosen: Tensor, generator: torch.Generator, front_end: FrontEnd
+    ) -> tuple[Tensor, Tensor]:
         """Return augmented images and targets (clips, classes) of training clips."""
-        waves = self.waveforms.random(self.train_clips[chosen], generator=self.generator)
+        waves = self.waveforms.random(self.train_clips[chosen], generator=generator)
         targets = F.one_hot(self.train_labels[chosen], self.classes).float()
         rate = self.waveforms.sampling_rate
         for augmentation in self.spec.augment:
             if isinstance(augmentation, WaveformAugmentation):
-                waves = augmentation.waveforms(waves, sampling_rate=rate, generator=self.generator)
-        images = self.model.front_end(waves)
+                waves = augmentation.waveforms(waves, sampling_rate=rate, generator=generator)
+        images = front_end(waves)
         for augmentation in self.spec.augment:
             if isinstance(augmentation, ImageAugmentation):
-                images = augmentation.images(images, generator=self.generator)
-            elif isinstance(augmentation, MixAugmentation):
-                images, targets = augmentation.mix(images, targets, generator=self.generator)
-        if self.compute.channels_last:
+                images = augmentation.images(images, generator=generator)
+            if isinstance(augmentation, MixAugmentation):
+                images, targets = augmentation.mix(images, targets, generator=generator)
+        if self.channels_last:
             images = images.contiguous(memory_format=torch.channels_last)
         return images, targets
 
+    @property
+    def evaluated(self) -> Classifier:
+        """The network that is evaluated and kept: the average of weights, where there is one."""
+        return self.model if self.average is None else self.average.current
+
     def _evaluate(self) -> None:
         """Take the devel probabilities of this epoch, and the weights if it is the best so far."""
-        probabilities = predict(self.model, self.waveforms, self.views["devel"], self.compute)
+        network = self.evaluated
+        probabilities = predict(network, self.waveforms, self.views["devel"], self.compute)
         # Rounded first: the UAR told is the UAR of what is stored.
         stored = probabilities.cpu().numpy().astype(np.float16)
         self.curves.devel.append(stored)
@@ -264,7 +349,7 @@ class Training:
         """Take the weights of this epoch: they are what the training will have given."""
         self.curves.best_epoch = self.epoch
         self.best = {
-            name: value.detach().clone() for name, value in self.model.state_dict().items()
+            name: value.detach().clone() for name, value in self.evaluated.state_dict().items()
         }
 
     def test(self) -> NDArray[np.float32] | None:
@@ -283,6 +368,7 @@ class Training:
             "epoch": self.epoch,
             "model": self.model.state_dict(),
             "best": self.best,
+            "average": None if self.average is None else self.average.state(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "generator": self.generator.get_state(),
@@ -299,6 +385,8 @@ class Training:
             return False
         self.model.load_state_dict(state["model"])
         self.best = {name: value.to(self.compute.device) for name, value in state["best"].items()}
+        if self.average is not None:
+            self.average.set_state(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.generator.set_state(state["generator"])

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.errors import InputError
-from search_spaces.kinds import Dimension, at_least, nearest
+from search_spaces.families import family_of
+from search_spaces.image_fit import PaddedImages, create, fit_images
+from search_spaces.kinds import Dimension, at_least, later, nearest
 
 __all__ = [
     "BACKBONES",
@@ -23,22 +24,35 @@ __all__ = [
     "band_statistics",
     "check_backbone",
     "family",
+    "head_parameters",
+    "likes_channels_last",
 ]
-
-PATCH_MULTIPLE = 32  # pixels; what networks of one fixed size divide their input by
 
 
 @dataclass(frozen=True)
 class Timm:
-    """A timm network trained end to end."""
+    """A timm network: trained end to end, or its pretrained body gently after its new head."""
 
     name: str
     pretrained: bool | str = False  # true: timm's default weights; a timm tag; a safetensors path
     drop_rate: float = 0.0  # dropout before the classifier
+    drop_path_rate: float = later(0.0)  # stochastic depth (Huang et al. 2016), of the last block
+    freeze: float = later(0.0, when="pretrained")  # share of the epochs that train the head alone
+    body_lr: float = later(1.0, when="pretrained")  # rate of the body, relative to the head's
 
     def __post_init__(self) -> None:
-        if not 0 <= self.drop_rate < 1:
-            raise ValueError(f"drop_rate must be in [0, 1), got drop_rate={self.drop_rate!r}")
+        for name in ("drop_rate", "drop_path_rate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1), got {name}={getattr(self, name)!r}")
+        if not 0 <= self.freeze <= 1:
+            raise ValueError(f"freeze must be in [0, 1], got freeze={self.freeze!r}")
+        if not 0 < self.body_lr <= 1:
+            raise ValueError(f"body_lr must be in (0, 1], got body_lr={self.body_lr!r}")
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the pretrained body is treated apart from the new head."""
+        return self.pretrained is not False and (self.freeze > 0 or self.body_lr < 1)
 
     def make(
         self, *, in_chans: int, n_classes: int, size: tuple[int, int], weights: Path | None
@@ -50,44 +64,18 @@ class Timm:
             n_classes: Size of the new classifier.
             size: Height and width in pixels; given to those networks that must know.
             weights: The resolved file of pretrained weights, needed if `pretrained` is not false.
-        """
-        import timm
 
-        name = self.name.split(".")[0]
-        options: dict[str, Any] = {"in_chans": in_chans, "num_classes": n_classes}
-        if self.drop_rate:
-            options["drop_rate"] = self.drop_rate
+        Raises:
+            ValueError: With the reason, if timm has no such network for such images.
+        """
+        given = {"drop_rate": self.drop_rate, "drop_path_rate": self.drop_path_rate}
+        options: dict[str, Any] = {name: rate for name, rate in given.items() if rate}
+        options["in_chans"] = in_chans
+        fit = fit_images(self.name, size, tuple(options.items()))
         if weights is not None:
             options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
-        padded = tuple(-(-pixels // PATCH_MULTIPLE) * PATCH_MULTIPLE for pixels in size)
-        try:
-            model: nn.Module = timm.create_model(name, img_size=padded, **options)
-        except TypeError as error:
-            if "img_size" not in str(error):
-                raise
-            return timm.create_model(name, **options)  # type: ignore[no-any-return]
-        return model if padded == size else PaddedImages(model, padded)
-
-
-class PaddedImages(nn.Module):
-    """A network behind zero padding, for those that take one size only (ViT, Swin and their kin).
-
-    Args:
-        model: The network.
-        size: The height and width it takes.
-    """
-
-    def __init__(self, model: nn.Module, size: tuple[int, ...]) -> None:
-        super().__init__()
-        self.model = model
-        self.size = size
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (clips, classes) of images not larger than `size`."""
-        height, width = self.size
-        padding = (0, width - images.shape[3], 0, height - images.shape[2])
-        logits: Tensor = self.model(F.pad(images, padding))
-        return logits
+        model = create(self.name, fit, num_classes=n_classes, **options)
+        return model if fit.size == size else PaddedImages(model, fit.size)
 
 
 @dataclass(frozen=True)
@@ -146,6 +134,20 @@ def check_backbone(name: str, *, where: str = "backbone") -> None:
     )
 
 
+def head_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of a timm network's classifier: all others are its body."""
+    timm_net: Any = network.model if isinstance(network, PaddedImages) else network
+    found = timm_net.get_classifier()
+    heads = found if isinstance(found, (tuple, list)) else [found]
+    return [parameter for head in heads for parameter in head.parameters()]
+
+
+def likes_channels_last(backbone: Backbone) -> bool:
+    """Return whether a backbone is faster with images channels last on a GPU."""
+    row = None if isinstance(backbone, BandSvm) else family_of(backbone.name)
+    return row is None or row.channels_last
+
+
 def family(backbone: Backbone) -> str:
     """Return what bags of the fusion are stratified by: `resnet` of `resnet18`.
 
@@ -154,4 +156,7 @@ def family(backbone: Backbone) -> str:
     """
     if isinstance(backbone, BandSvm):
         return "band_svm"
+    row = family_of(backbone.name)
+    if row is not None:
+        return row.name
     return backbone.name.split(".")[0].rstrip("0123456789").rstrip("_") or backbone.name

@@ -15,15 +15,26 @@ from search_spaces.backbones import BACKBONES, Backbone, Timm, family
 from search_spaces.channels import CHANNELS, Channels, Mono
 from search_spaces.errors import InputError
 from search_spaces.front_end import Image, Spectrogram
-from search_spaces.kinds import Dimension, build, nearest, settled
-from search_spaces.recipe import OPTIMIZERS, AdamW, Optimizer, Recipe
+from search_spaces.kinds import Dimension, build, later, nearest, settled
+from search_spaces.recipe import (
+    AVERAGINGS,
+    LOSSES,
+    OPTIMIZERS,
+    AdamW,
+    Averaging,
+    CrossEntropy,
+    Loss,
+    NoAveraging,
+    Optimizer,
+    Recipe,
+)
 from search_spaces.scales import SCALES, Linear, Scale
 
 __all__ = ["DIMENSIONS", "SECTIONS", "TrialSpec", "canonical_digest"]
 
 # Dimensions take one of several kinds; sections have parameters only.
 DIMENSIONS: dict[str, Dimension] = {
-    d.name: d for d in (SCALES, CHANNELS, AMPLITUDES, BACKBONES, OPTIMIZERS)
+    d.name: d for d in (SCALES, CHANNELS, AMPLITUDES, BACKBONES, OPTIMIZERS, LOSSES, AVERAGINGS)
 }
 SECTIONS: dict[str, type[Any]] = {"spectrogram": Spectrogram, "image": Image, "recipe": Recipe}
 
@@ -51,6 +62,8 @@ class TrialSpec:
     backbone: Backbone = Timm("resnet18")
     optimizer: Optimizer = AdamW()
     recipe: Recipe = Recipe()
+    loss: Loss = later(CrossEntropy())
+    averaging: Averaging = later(NoAveraging())
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,9 +131,7 @@ class TrialSpec:
     def label(self) -> str:
         """A name a person can read in a table: `linear-3win resnet18`."""
         scale = SCALES.name_of(self.scale)
-        windows = len(self.channels.windows)
-        channels = "mono" if windows == 1 else f"{windows}win"
-        return f"{scale}-{channels} {BACKBONES.name_of(self.backbone)}"
+        return f"{scale}-{self.channels.label} {BACKBONES.name_of(self.backbone)}"
 
 
 def augment_name(augmentation: Any) -> str:

@@ -1,0 +1,56 @@
+"""Averages of the weights over the steps of a training: what is evaluated and kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from search_spaces.kinds import Dimension
+
+__all__ = ["AVERAGINGS", "Averaging", "Ema", "NoAveraging", "Swa"]
+
+
+@dataclass(frozen=True)
+class NoAveraging:
+    """The weights of the last step."""
+
+
+@dataclass(frozen=True)
+class Ema:
+    """Exponential moving average of weights and BatchNorm statistics, taken at every step.
+
+    Its time constant is a share of the schedule, so that it means the same for short and long
+    trainings. It is shorter at first: the first weights do not linger.
+    """
+
+    span: float = 0.1  # time constant, as a share of all steps
+
+    def __post_init__(self) -> None:
+        if not 0 < self.span <= 1:
+            raise ValueError(f"span must be in (0, 1], got span={self.span!r}")
+
+    def decay(self, step: int, steps: int) -> float:
+        """Return how much of the average stays at a step (from 0) of `steps`.
+
+        >>> [round(Ema(span=0.1).decay(step, 1000), 3) for step in (0, 10, 10_000)]
+        [0.1, 0.55, 0.99]
+        """
+        return min(math.exp(-1 / max(1.0, self.span * steps)), (1 + step) / (10 + step))
+
+
+@dataclass(frozen=True)
+class Swa:
+    """Plain mean of the weights at the ends of the last epochs (Izmailov et al. 2018).
+
+    BatchNorm statistics are taken anew for the mean from training batches.
+    """
+
+    start: float = 0.75  # share of the epochs before the first that counts
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < 1:
+            raise ValueError(f"start must be in [0, 1), got start={self.start!r}")
+
+
+Averaging = NoAveraging | Ema | Swa
+AVERAGINGS = Dimension("averaging", {"none": NoAveraging, "ema": Ema, "swa": Swa})

@@ -1,0 +1,108 @@
+"""Optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from search_spaces.kinds import Dimension, at_least
+
+__all__ = ["OPTIMIZERS", "AdamW", "Lion", "NAdamW", "Optimizer", "Parameters", "Sgd"]
+
+# Parameters, or groups of them, `{"params": ..., "lr": ...}`.
+Parameters = Iterable[nn.Parameter] | list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class AdamW:
+    """AdamW (Loshchilov and Hutter 2019)."""
+
+    lr: float = 1e-3  # the peak of the schedule
+    weight_decay: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check(self.lr, self.weight_decay)
+
+    def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
+        """Return the torch optimiser."""
+        return torch.optim.AdamW(
+            parameters, lr=self.lr, weight_decay=self.weight_decay, fused=fused
+        )
+
+
+@dataclass(frozen=True)
+class NAdamW:
+    """AdamW with Nesterov's momentum (Dozat 2016), weight decay decoupled."""
+
+    lr: float = 1e-3
+    weight_decay: float = 0.05
+
+    def __post_init__(self) -> None:
+        _check(self.lr, self.weight_decay)
+
+    def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
+        """Return the torch optimiser; it has no fused kernel."""
+        return torch.optim.NAdam(
+            parameters, lr=self.lr, weight_decay=self.weight_decay, decoupled_weight_decay=True
+        )
+
+
+@dataclass(frozen=True)
+class Sgd:
+    """Stochastic gradient descent with Nesterov momentum."""
+
+    lr: float = 0.05
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check(self.lr, self.weight_decay)
+        if not 0 < self.momentum < 1:
+            raise ValueError(f"momentum must be in (0, 1), got momentum={self.momentum!r}")
+
+    def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
+        """Return the torch optimiser."""
+        return torch.optim.SGD(
+            parameters,
+            lr=self.lr,
+            weight_decay=self.weight_decay,
+            momentum=self.momentum,
+            nesterov=True,
+            fused=fused,
+        )
+
+
+@dataclass(frozen=True)
+class Lion:
+    """Lion, the sign of a momentum (Chen et al. 2023).
+
+    It wants about a tenth of AdamW's rate and ten times its decay.
+    """
+
+    lr: float = 1e-4
+    weight_decay: float = 0.5
+
+    def __post_init__(self) -> None:
+        _check(self.lr, self.weight_decay)
+
+    def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
+        """Return timm's optimiser; it has no fused kernel."""
+        from timm.optim import Lion as TimmLion
+
+        made: torch.optim.Optimizer = TimmLion(
+            parameters, lr=self.lr, weight_decay=self.weight_decay
+        )
+        return made
+
+
+def _check(lr: float, weight_decay: float) -> None:
+    at_least(1e-8, lr=lr)
+    at_least(0, weight_decay=weight_decay)
+
+
+Optimizer = AdamW | NAdamW | Sgd | Lion
+OPTIMIZERS = Dimension("optimizer", {"adamw": AdamW, "sgd": Sgd, "nadamw": NAdamW, "lion": Lion})

@@ -1,0 +1,35 @@
+"""How long and on what a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from search_spaces.kinds import at_least, later, one_of
+from search_spaces.recipe.schedules import SCHEDULES
+
+__all__ = ["Recipe"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and on what a network is trained."""
+
+    epochs: int = 12
+    batch: int = 64
+    label_smoothing: float = 0.0
+    warmup: float = 0.25  # share of the steps in which the schedule rises
+    class_balance: bool = True  # weight the loss by the inverse frequency with which a class comes
+    schedule: str = later("one_cycle")  # one_cycle, cosine
+    sampling: str = later("shuffle")  # shuffle: each clip once; balanced: classes equally often
+
+    def __post_init__(self) -> None:
+        at_least(1, epochs=self.epochs)
+        at_least(2, batch=self.batch)
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(
+                f"label_smoothing must be in [0, 1), got label_smoothing={self.label_smoothing!r}"
+            )
+        if not 0 < self.warmup < 1:
+            raise ValueError(f"warmup must be in (0, 1), got warmup={self.warmup!r}")
+        one_of(tuple(SCHEDULES), schedule=self.schedule)
+        one_of(("shuffle", "balanced"), sampling=self.sampling)
