@@ -23,7 +23,7 @@ def find_manifests(source: Source) -> list[str]:
     found = []
     for path in sorted(source.root.glob("*.csv")):
         header = header_of(path)
-        if "file_name" in header and (source.label_column or "label") in header:
+        if "file_name" in header and {"label", source.label_column} & set(header):
             found.append(path.name)
     return ["manifest.csv"] if "manifest.csv" in found else found
 

@@ -124,7 +124,7 @@ def _canonical(header: list[str], label_column: str | None) -> list[str]:
         there = next((alias for alias in aliases if alias in header), None)
         if there is not None:
             names[there] = column
-    if label_column is not None and label_column != "label" and label_column in header:
+    if label_column is not None and label_column != "label":
         # Two names would meet in one dict: what is called `label` is then metadata.
         header = ["label (as written)" if name == "label" else name for name in header]
         names[label_column] = "label"
