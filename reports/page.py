@@ -6,17 +6,19 @@ import base64
 import datetime
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports.sections import Panel, sections
-from reports.summary import summary
+from reports.section import Panel, Section
+from reports.sections import sections
+from reports.summary import Summary, summary
 from study.results import StudyResults, read_results, replace_text
 
-__all__ = ["page", "write_report"]
+__all__ = ["page", "render", "write_report"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -34,7 +36,12 @@ def write_report(study_folder: Path) -> Path:
 
 
 def page(results: StudyResults) -> str:
-    """The report as HTML.
+    """The report as HTML."""
+    return render(summary(results), sections(results))
+
+
+def render(head: Summary, parts: Sequence[Section], *, kind: str = "report") -> str:
+    """A page of a head and sections as HTML; `kind` says what it is in its title.
 
     Names from the study reach the page through autoescaping, or as JSON in which no tag can end;
     and the page's policy runs only its own two scripts, by their digest, and loads nothing.
@@ -48,8 +55,9 @@ def page(results: StudyResults) -> str:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("report.html.j2").render(
-        head=summary(results),
-        sections=sections(results),
+        head=head,
+        kind=kind,
+        sections=parts,
         policy=_policy(scripts),
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
-
-import plotly.graph_objects as go
 
 from reports.calibration import calibration, calibration_figure
 from reports.confusion import confusion, confusion_figure
 from reports.curves import curves, curves_figure
+from reports.explain.sections import report_sections
 from reports.fusion import Fusion, fusion, fusion_figure
 from reports.heatmap import heatmap, heatmap_figure
 from reports.history import history, history_figure
@@ -20,33 +18,15 @@ from reports.importance import (
     importance_figure,
     usable_trials,
 )
-from reports.leaderboard import Table, failures_table, leaderboard_table, members_table
+from reports.leaderboard import failures_table, leaderboard_table, members_table
 from reports.parallel import Parallel, parallel, parallel_figure
 from reports.scores import scores, scores_table
+from reports.section import Panel, Section
 from reports.speakers import speakers, speakers_figure
 from reports.systems import System, systems_on_devel
 from study.results import StudyResults
 
 __all__ = ["Panel", "Section", "sections"]
-
-
-class Panel(NamedTuple):
-    """One figure with its file name and its heading (empty where the section's says enough)."""
-
-    name: str
-    figure: go.Figure
-    heading: str = ""
-
-
-class Section(NamedTuple):
-    """One part of the page; `note` says why there is no figure, or how far to trust it."""
-
-    id: str
-    title: str
-    sentence: str
-    panels: tuple[Panel, ...] = ()
-    table: Table | None = None
-    note: str = ""
 
 
 def sections(results: StudyResults) -> list[Section]:
@@ -67,6 +47,7 @@ def sections(results: StudyResults) -> list[Section]:
         _confusion(systems),
         _speakers(results, systems),
         _calibration(systems),
+        *report_sections(results),
         _failures(results),
     ]
 

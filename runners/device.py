@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Compute", "choose_compute", "default_slots", "set_threads"]
+from search_spaces.errors import InputError
+
+__all__ = ["Compute", "choose_compute", "default_slots", "set_threads", "usable_compute"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,21 @@ def choose_compute(name: str) -> Compute:
         True,
         f"{how}, channels last on {torch.cuda.get_device_name(device)}",
     )
+
+
+def usable_compute(name: str) -> Compute:
+    """Return how to compute on a device that a person named.
+
+    Raises:
+        InputError: If there is no such device, or it does not work.
+    """
+    try:
+        found = choose_compute(name)
+        torch.zeros(1, device=found.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name!r} cannot be used: {reason}") from error
+    return found
 
 
 def default_slots(per_gpu: int = 1) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from study.bundle import Bundle, read_bundle
 from study.bundle_networks import load_networks
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import read_corpus
-from study.opening import Plan
+from study.opening import Plan, source_revision
 from study.restoring import WEIGHTS, restore_weights
 from study.results import StudyResults
 
@@ -77,6 +77,7 @@ class ExplainInputs:
         networks: Each once.
         systems: The winner first.
         simulated: Whether the audio was made, not recorded.
+        provenance: Where networks and clips come from, for the record.
         note: What a reader must know of the clips; empty when all is well.
     """
 
@@ -92,6 +93,7 @@ class ExplainInputs:
     networks: tuple[Network, ...]
     systems: tuple[System, ...]
     simulated: bool
+    provenance: Mapping[str, str]
     note: str = ""
 
 
@@ -131,6 +133,11 @@ def inputs_of_study(
         networks=networks,
         systems=_systems(networks, winner, members),
         simulated=plan.cached.corpus.simulated,
+        provenance={
+            "study id": str(plan.state["id"]),
+            "corpus": plan.cached.digest,
+            "revision": source_revision(),
+        },
     )
 
 
@@ -172,6 +179,11 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
         networks=networks,
         systems=(System("fusion", _title(bundle), weights),),
         simulated=corpus.simulated,
+        provenance={
+            "bundle": str(bundle.plain.get("study", {}).get("id")),
+            "corpus": cached.digest,
+            "revision": source_revision(),
+        },
         note=TRAINED_ON_DEVEL if "devel" in bundle.protocol else "",
     )
 

@@ -15,14 +15,14 @@ from reports.explain.examples import examples
 from reports.explain.maps import Mapper
 from reports.explain.measure import Explained, make_maps, occlude
 from reports.explain.parts import fused, judged
+from reports.explain.sections import FORMAT
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 from runners.device import Compute
 from study.explain_inputs import ExplainInputs, System
 
-__all__ = ["CPU_CLIPS", "FORMAT", "explain"]
+__all__ = ["CPU_CLIPS", "explain"]
 
-FORMAT = 1
 CPU_CLIPS = 200  # explained on a CPU unless more are asked for
 Floats = NDArray[np.floating]
 Told = Callable[[int, int], None]  # steps done, of how many
@@ -84,6 +84,7 @@ def explain(
         "name": inputs.name,
         "simulated": inputs.simulated,
         "note": inputs.note,
+        "provenance": dict(inputs.provenance),
         "device": str(compute.device),
         "seed": seed,
         "classes": list(inputs.classes),

@@ -63,7 +63,7 @@ def deletion_curves(
         curves[name] = {
             "probability": rounded(heights),
             "uar": rounded([uar_of_probabilities(values, labels) for values in steps]),
-            "area": area(fractions, heights),
+            "area": round(area(fractions, heights), 5),
         }
     ordered = {name: curves[name] for name in ORDERS if name in curves}
     return {"removed": [0, *STEPS], "orders": ordered}

@@ -183,7 +183,7 @@ def tell_bands(
     others = ", ".join(axis.band(one.band) for one in named[1:4])
     more = f" Next: {others}." if others else ""
     if first.p is None:
-        have = "speakers are not known" if n_speakers is None else f"there are {n_speakers}"
+        have = "speakers are not known" if n_speakers is None else f"here it has {n_speakers}"
         untested = f"untested: it takes at least {MIN_SPEAKERS} speakers, and {have}"
         return f"{told}.{more} The bands are in the order of their effect, {untested}."
     return f"{told}. Beyond chance over all bands: p = {first.p:.3f}.{more}"

@@ -15,7 +15,7 @@ from reports.explain.axes import FrequencyAxis
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.occlusion import BandFilter, sounding
 from runners.device import Compute
-from runners.training import autocast
+from runners.evaluation import autocast
 from runners.waveforms import Views, Waveforms
 from study.explain_inputs import ExplainInputs
 

@@ -1,0 +1,50 @@
+"""`explain.json` and `explain.html`: the numbers, and a page that opens without a network."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reports.explain.sections import page_sections
+from reports.page import render
+from reports.summary import Summary
+from reports.text import duration, percent
+from study.results import replace_text
+
+__all__ = ["explain_page", "write_explain"]
+
+
+def write_explain(numbers: Mapping[str, Any], folder: Path) -> Path:
+    """Write `explain.json` and `explain.html` into a folder and return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_text(folder / "explain.json", json.dumps(numbers, separators=(",", ":")))
+    return replace_text(folder / "explain.html", explain_page(numbers))
+
+
+def explain_page(numbers: Mapping[str, Any]) -> str:
+    """The page as HTML."""
+    return render(_head(numbers), page_sections(numbers), kind="explain")
+
+
+def _head(numbers: Mapping[str, Any]) -> Summary:
+    """The head: what was found of the last system, and whether its map can be trusted."""
+    part = numbers["systems"][-1]["axes"]["third_octave"]
+    trust = part["trust"] or {"trusted": True, "sentence": ""}
+    verdict = f"{part['finding']} {trust['sentence'] if trust['trusted'] else ''}".strip()
+    cautions = [numbers["note"], "" if trust["trusted"] else trust["sentence"]]
+    facts = [
+        ("clips", numbers["clips"]["sentence"]),
+        *((one["title"], f"UAR {percent(one['uar'])} on them") for one in numbers["systems"]),
+        ("time", f"{duration(numbers['seconds'])} on {numbers['device']}"),
+    ]
+    return Summary(
+        study=f"{numbers['name']}: which frequencies matter",
+        corpus="",
+        simulated=numbers["simulated"],
+        verdict=verdict.replace(" %", "\u00a0%").replace(" Hz", "\u00a0Hz"),
+        caution=" ".join(filter(None, cautions)),
+        facts=tuple(facts),
+        provenance=tuple(numbers["provenance"].items()),
+    )

@@ -1,0 +1,194 @@
+"""`explain.json` -> the sections of its page, and those of the report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from reports.explain.figures import (
+    by_class_figure,
+    deletion_figure,
+    example_figure,
+    map_figure,
+    occlusion_figure,
+)
+from reports.leaderboard import Table
+from reports.section import Panel, Section
+from reports.text import percent
+from study.results import StudyResults
+
+__all__ = ["FORMAT", "page_sections", "read_explain", "report_sections", "trust_sentence"]
+
+FORMAT = 1
+MAP_NAMES = {"layercam": "LayerCAM", "hirescam": "HiResCAM"}
+
+
+def read_explain(folder: Path) -> dict[str, Any] | None:
+    """Return the numbers that `spectune explain` left in a results folder, if it did."""
+    try:
+        numbers = json.loads((folder / "explain" / "explain.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(numbers, dict) or numbers.get("format") != FORMAT:
+        return None
+    return numbers
+
+
+def report_sections(results: StudyResults) -> list[Section]:
+    """The section of the report, only where the study was explained: the last system's."""
+    numbers = read_explain(results.folder)
+    if numbers is None:
+        return []
+    system = numbers["systems"][-1]
+    part = system["axes"]["third_octave"]
+    shown = {"frequencies-map", "frequencies-occlusion", "frequencies-deletion"}
+    note = f"{trust_sentence(part)} {numbers['clips']['sentence']} {_changed(results, system)}"
+    return [
+        Section(
+            "frequencies",
+            "Which frequencies matter",
+            f"Of {system['title']}, more in explain/explain.html. {part['finding']}",
+            tuple(
+                panel
+                for panel in _panels(part, numbers["classes"], "frequencies")
+                if panel.name in shown
+            ),
+            note=note.strip(),
+        )
+    ]
+
+
+def page_sections(numbers: Mapping[str, Any]) -> list[Section]:
+    """The sections of its own page."""
+    parts = [
+        _section(system, name, part, numbers["classes"])
+        for system in numbers["systems"]
+        for name, part in system["axes"].items()
+    ]
+    return [*parts, *_examples(numbers), _networks(numbers)]
+
+
+def trust_sentence(part: Mapping[str, Any]) -> str:
+    """Whether the map of a system on one axis can be trusted; empty without one."""
+    return str(part["trust"]["sentence"]) if part["trust"] else ""
+
+
+def _changed(results: StudyResults, system: Mapping[str, Any]) -> str:
+    """Say that a fusion was selected again since it was explained."""
+    if system["id"] != "fusion" or results.ensemble is None:
+        return ""
+    now = {member.trial for member in results.ensemble.members}
+    explained = {member["trial"] for member in system["members"]}
+    return "" if now == explained else "The fusion has been selected again since."
+
+
+def _section(
+    system: Mapping[str, Any], axis: str, part: Mapping[str, Any], classes: Sequence[str]
+) -> Section:
+    """A system on one axis: figures, and beside them how far they agree."""
+    id_ = f"{system['id']}-{axis}"
+    note = " ".join(filter(None, [trust_sentence(part), system["note"]]))
+    return Section(
+        id_,
+        f"{system['id'].capitalize()}, {part['title']}",
+        f"Of {system['title']}. {part['finding']}",
+        tuple(_panels(part, classes, id_)),
+        _agreement_table(part),
+        note,
+    )
+
+
+def _panels(part: Mapping[str, Any], classes: Sequence[str], prefix: str) -> Iterator[Panel]:
+    """The figures of a system on one axis."""
+    found = map_figure(part)
+    if found is not None:
+        yield Panel(f"{prefix}-map", found, "What the map says")
+    yield Panel(f"{prefix}-occlusion", occlusion_figure(part), "What occlusion says")
+    if part["map"]:
+        by_class = by_class_figure(part, part["map"], classes)
+        yield Panel(f"{prefix}-map-classes", by_class, "The map of each class")
+    removed = by_class_figure(part, "removed", classes)
+    yield Panel(f"{prefix}-occlusion-classes", removed, "Each class without each band")
+    yield Panel(f"{prefix}-deletion", deletion_figure(part), "Bands removed one after another")
+
+
+def _agreement_table(part: Mapping[str, Any]) -> Table:
+    """Rank correlation of each order of bands with occlusion, and its deletion curve's height."""
+    names = {**MAP_NAMES, "energy": "energy of the bands", "equal": "a map equal everywhere"}
+    areas = {name: curve["area"] for name, curve in part["deletion"]["orders"].items()}
+    by_order = {part["map"]: areas.get("map"), "energy": areas["energy"]}
+    rows = [
+        (
+            title,
+            _correlation(part["rank_correlation"][name]["removed"]),
+            _correlation(part["rank_correlation"][name]["noise"]),
+            percent(by_order.get(name)),
+        )
+        for name, title in names.items()
+        if name in part["rank_correlation"]
+    ]
+    rows.append(("occlusion itself", "1.00", "-", percent(areas["occlusion"])))
+    rows.append(("at random", "-", "-", percent(areas["random"])))
+    columns = (
+        "order of bands",
+        "rank correlation with removal",
+        "with noise",
+        "mean height of the deletion curve",
+    )
+    return Table(columns, tuple(rows), (False, True, True, True))
+
+
+def _examples(numbers: Mapping[str, Any]) -> list[Section]:
+    if not numbers["examples"]:
+        return []
+    first = numbers["examples"][0]
+    found = [
+        Panel(
+            f"clip-{place}",
+            example_figure(example),
+            f"{example['class']}: {example['file_name']} ({percent(example['probability'])})",
+        )
+        for place, example in enumerate(numbers["examples"], start=1)
+    ]
+    kind = MAP_NAMES[first["kind"]]
+    sentence = (
+        f"What trial {first['trial']} hears of one typical recognised clip of a class, its first"
+        f" window; the lines enclose where the {kind} of that class is above 25, 50 and 75 % of"
+        " its range. One clip proves nothing: read the averages above."
+    )
+    return [Section("clips", "Single clips", sentence, tuple(found))]
+
+
+def _networks(numbers: Mapping[str, Any]) -> Section:
+    weights = {
+        system["id"]: {member["trial"]: member["weight"] for member in system["members"]}
+        for system in numbers["systems"]
+    }
+    rows = tuple(
+        (
+            f"{network['trial']:03d}",
+            network["name"],
+            network["map"],
+            *(f"{by_trial.get(network['trial'], 0.0):.2f}" for by_trial in weights.values()),
+        )
+        for network in numbers["networks"]
+    )
+    columns = ("trial", "name", "map", *(f"weight in {name}" for name in weights))
+    numeric = (True, False, False, *(True for _ in weights))
+    return Section("networks", "How it was computed", _METHOD, (), Table(columns, rows, numeric))
+
+
+_METHOD = (
+    "Maps explain the logit of a clip's own class against the mean of all logits; their rows are"
+    " spread over the bands by the centres of each network's own scale, each clip counts alike,"
+    " and a fusion's map is the weighted mean of its members'. Occlusion takes a band out of the"
+    " waveform, or replaces it by steady noise of the same energy, and tells how far the log-odds"
+    " of the clip's own class fall; it is the arbiter, as it asks the network itself. Classes"
+    " count alike; intervals resample speakers."
+)
+
+
+def _correlation(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

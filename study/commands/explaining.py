@@ -1,0 +1,127 @@
+"""The command that explains: explain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from search_spaces.errors import InputError
+from study.commands.common import Debug, config_and_base, echo, results_folder
+
+if TYPE_CHECKING:
+    from study.explain_inputs import ExplainInputs
+    from study.results import StudyResults
+
+__all__ = ["explain"]
+
+
+def explain(
+    study: Annotated[
+        Path,
+        typer.Argument(metavar="STUDY|BUNDLE", help="A study.yaml, a results folder or a bundle."),
+    ],
+    corpus: Annotated[
+        Path | None, typer.Option(help="Of a bundle: the corpus whose devel clips are explained.")
+    ] = None,
+    clips: Annotated[
+        int | None, typer.Option(min=10, help="At most so many; by default all, 200 on a CPU.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the choice of clips and the noise.")] = 0,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder; by default explain/ of the study."),
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Say which frequencies the winner and the fusion use: maps, judged by band occlusion.
+
+    Example: spectune explain study.yaml
+    """
+    if (study / "bundle.json").is_file():
+        _explain_bundle(study, corpus, output, clips=clips, seed=seed, device=device)
+        return
+    if corpus is not None:
+        raise InputError("--corpus goes with a bundle only: a study has its own corpus")
+    from study.explain_inputs import inputs_of_study
+    from study.lock import StudyLock
+    from study.opening import plan_study
+    from study.results import read_results
+
+    config, base = config_and_base(study, [])
+    folder = results_folder(study)
+    with StudyLock(folder):
+        results = read_results(folder)
+        inputs = inputs_of_study(plan_study(config, base=base), results, echo=echo)
+        target = output or folder / "explain"
+        numbers, page = _explain(inputs, target, clips=clips, seed=seed, device=device)
+        if output is None:
+            _show_in_study(results, numbers, page)
+
+
+def _explain_bundle(bundle: Path, corpus: Path | None, output: Path | None, **options: Any) -> None:
+    from study.explain_inputs import inputs_of_bundle
+
+    if corpus is None:
+        raise InputError(f"{bundle}: a bundle holds no clips; name a corpus with --corpus FOLDER")
+    target = output or bundle.with_name(f"{bundle.name}-explain")
+    _explain(inputs_of_bundle(bundle, corpus), target, **options)
+
+
+def _explain(
+    inputs: ExplainInputs, folder: Path, *, clips: int | None, seed: int, device: str | None
+) -> tuple[dict[str, Any], Path]:
+    """Explain, write `explain.json` and `explain.html` into a folder, and say what was found."""
+    from reports.explain.analysis import explain as explain_networks
+    from reports.explain.page import write_explain
+    from runners.device import default_slots, usable_compute
+
+    compute = usable_compute(device or default_slots()[0])
+    with _progress() as told:
+        numbers = explain_networks(inputs, compute, n_clips=clips, seed=seed, told=told)
+    page = write_explain(numbers, folder)
+    for system in numbers["systems"]:
+        part = system["axes"]["third_octave"]
+        trust = part["trust"]["sentence"] if part["trust"] else system["note"]
+        echo(f"{system['title']}: {part['finding']} {trust}")
+    echo(f"explained: {page}")
+    return numbers, page
+
+
+def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -> None:
+    """Draw the report again, with a section on frequencies, and log the files to MLflow."""
+    from reports.page import write_report
+    from study.explain_tracking import track_explanation
+
+    left = track_explanation(results, numbers, page)
+    if left:
+        echo(f"MLflow: {left}")
+    echo(f"report: {write_report(results.folder)}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar, or a line every tenth where the output is no terminal."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bars:
+            bar = bars.add_task("explaining", total=None)
+            yield lambda done, total: bars.update(bar, completed=done, total=total)
+        return
+    shown = 0
+
+    def told(done: int, total: int) -> None:
+        nonlocal shown
+        tenth = 10 * done // total
+        if tenth > shown:
+            shown = tenth
+            print(f"explaining: {10 * tenth} %", file=sys.stderr, flush=True)
+
+    yield told
