@@ -21,6 +21,9 @@ __all__ = [
 ]
 
 
+MAX_CHOICES = 200  # a sampler learns nothing from more
+
+
 class Suggester(Protocol):
     """Whoever chooses values; an Optuna trial is one."""
 
@@ -44,7 +47,9 @@ def choice_label(value: Any) -> Any:
     >>> choice_label((8.0, 16.0, 32.0))
     '8/16/32'
     """
-    return "/".join(f"{v:g}" for v in value) if isinstance(value, tuple) else value
+    if not isinstance(value, tuple):
+        return value
+    return "/".join(v if isinstance(v, str) else f"{v:g}" for v in value)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,11 @@ def parse_values(kind: type, name: str, given: Any, *, where: str) -> Values:
             pass
     if not given:
         raise InputError(f"{where}.{name} must have at least one choice, got []")
+    if len(given) > MAX_CHOICES:
+        raise InputError(
+            f"{where}.{name} must have at most {MAX_CHOICES} choices, got {len(given):,}; give a"
+            f" range {{low: , high: }}"
+        )
     values = tuple(check_value(kind, name, item, where=where) for item in given)
     labels = [choice_label(value) for value in values]
     twice = [label for label in labels if sum(_same(label, other) for other in labels) > 1]
@@ -194,4 +204,6 @@ def _parse_range(kind: type, name: str, given: Mapping[str, Any], *, where: str)
         raise InputError(f"{where}.{name}: step must be a number above 0, got {step!r}")
     if whole and step is not None and step != int(step):
         raise InputError(f"{where}.{name}: step must be a whole number, got {step!r}")
+    if step is not None and step > high - low:
+        raise InputError(f"{where}.{name}: step must fit between low and high, got {step!r}")
     return Range(low, high, log, step, whole)

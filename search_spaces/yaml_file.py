@@ -1,4 +1,8 @@
-"""Reading YAML that a person wrote: plain values only, each key once, `1e-3` a number."""
+"""Reading YAML that a person wrote: plain values only, each key once, `1e-3` a number.
+
+The values are those of YAML 1.2. PyYAML reads YAML 1.1, where `hours: 1:30` are 90 hours, `010` is
+8 and the class `no` is false.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +17,14 @@ from search_spaces.errors import InputError
 
 __all__ = ["load_yaml", "parse_yaml"]
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 200_000
 MAX_DEPTH = 20
 
 
 class _PlainLoader(yaml.SafeLoader):
     """A safe loader without anchors, aliases or tags, which refuses a key given twice."""
 
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own, filled below)
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
@@ -41,6 +46,15 @@ class _PlainLoader(yaml.SafeLoader):
         self.depth -= 1
         return node
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        value = super().construct_scalar(node)
+        if odd := _ODD.search(str(value)):
+            raise yaml.MarkedYAMLError(
+                problem=f"control characters are not allowed, got {odd[0]!r}",
+                problem_mark=node.start_mark,
+            )
+        return value
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
@@ -57,12 +71,21 @@ class _PlainLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1, which PyYAML reads, takes 1e-3 for text; everybody who writes it means a number.
-_PlainLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
-    list("-+0123456789."),
-)
+_ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_VALUES = {
+    "null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    "bool": (r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    "int": (r"[-+]?(?:0|[1-9][0-9_]*)", list("-+0123456789")),
+    "float": (
+        r"[-+]?(?:(?:0|[1-9][0-9_]*)\.[0-9]*|(?:0|[1-9][0-9_]*)(?=[eE])|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        list("-+.0123456789"),
+    ),
+}
+for _name, (_pattern, _first) in _VALUES.items():
+    _PlainLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first
+    )
 
 
 def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
@@ -79,7 +102,8 @@ def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or str(error).replace("\n", " ")
         raise InputError(f"{where}{line}: {problem}") from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not readable as YAML: {error}") from error
+        reason = str(error).partition(";")[0]
+        raise InputError(f"{where}: not readable as YAML: {reason}") from error
     if loaded is None:
         return {}
     if not isinstance(loaded, dict):

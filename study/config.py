@@ -28,6 +28,7 @@ __all__ = [
 FusionMethod = Literal[
     "bagged_greedy", "greedy", "cma_es", "stacking", "majority_vote", "tempered", "chosen"
 ]
+MOST_TOLD = 20  # mistakes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -165,7 +166,11 @@ def parse_config(plain: Mapping[str, Any], *, where: str) -> StudyConfig:
     try:
         return StudyConfig(**plain)
     except ValidationError as error:
-        raise InputError([_sentence(where, problem) for problem in error.errors()]) from error
+        problems = error.errors()
+        told = [_sentence(where, problem) for problem in problems[:MOST_TOLD]]
+        if len(problems) > MOST_TOLD:
+            told.append(f"{where}: and {len(problems) - MOST_TOLD:,} mistakes more")
+        raise InputError(told) from error
 
 
 def _put(plain: dict[str, Any], keys: list[str], value: Any, text: str) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["NOTHING", "duration", "percent", "spreadsheet_safe"]
+import re
+
+__all__ = ["NOTHING", "duration", "percent", "printable", "spreadsheet_safe"]
 
 NOTHING = "-"
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line end
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -31,6 +34,15 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def printable(text: str) -> str:
+    """Text that a terminal shows and does not obey: names in a corpus may hold escape sequences.
+
+    >>> printable("class " + chr(27) + "[2J") == "class " + chr(92) + "x1b[2J"
+    True
+    """
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def spreadsheet_safe(text: str) -> str:

@@ -12,6 +12,7 @@ from search_spaces.kinds import at_least
 __all__ = ["Floats", "WarpedAxis", "band_edges", "check_bands"]
 
 Floats = NDArray[np.float64]
+MAX_BANDS = 2048
 
 
 class WarpedAxis(Protocol):
@@ -43,6 +44,8 @@ def check_bands(n_bands: int, fmin: float, fmax: float | None, *, lowest: float)
         ValueError: With the rule and the value.
     """
     at_least(1, n_bands=n_bands)
+    if n_bands > MAX_BANDS:
+        raise ValueError(f"n_bands must be at most {MAX_BANDS:,}, got n_bands={n_bands!r}")
     at_least(lowest, fmin=fmin)
     if fmax is not None and not fmax > fmin:
         raise ValueError(f"fmax must be above fmin={fmin:g}, got fmax={fmax!r}")

@@ -50,5 +50,7 @@ def _base_of(folder: Path) -> Path:
 
 
 def echo(text: str) -> None:
-    """Print a line."""
-    typer.echo(text)
+    """Print a line, or several."""
+    from study.text import printable
+
+    typer.echo(printable(text))
