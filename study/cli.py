@@ -12,6 +12,7 @@ import typer
 
 from search_spaces.errors import InputError
 from study.commands import (
+    checking,
     corpora,
     fusing,
     looking,
@@ -39,6 +40,7 @@ COMMANDS = (  # in the order of `spectune --help`
     running.demo,
     corpora.init,
     corpora.partition,
+    checking.check,
     looking.status,
     looking.leaderboard,
     looking.ablation,

@@ -23,6 +23,7 @@ __all__ = [
     "Partition",
     "divide",
     "list_corpus",
+    "list_rows",
     "read_corpus",
 ]
 

@@ -1,0 +1,77 @@
+"""What is wrong with audio files, from the facts about each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.check_finding import Finding, found
+from study.check_table import Table
+
+__all__ = ["audio_findings"]
+
+SILENT_DB = -66.0  # of full scale: 16 steps of 16 bits
+CLIPPED_SHARE = 0.001
+DC_SHARE = 0.05
+
+
+def audio_findings(
+    table: Table, changed: NDArray[np.bool_], expected: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Judge every file that is there.
+
+    Args:
+        table: The clips.
+        changed: Files that are others than before although size and time are the same.
+        expected: SHA-256 by file name when the study began, where there is a study.
+    """
+    facts, names = table.facts, np.array(table.names, object)
+    there = ~table.outside
+    faulty = there & (facts["fault"] != b"")
+    heard = there & table.heard
+    silent = heard & (facts["peak"] < SILENT_DB)
+    loud = heard & ~silent
+
+    def of(kind: str, which: NDArray[np.bool_], said: Any = None) -> list[Finding]:
+        rows = np.flatnonzero(which)
+        if said is None:
+            return found(kind, names[rows].tolist())
+        return found(kind, [f"{names[i]} ({said(facts[i])})" for i in rows])
+
+    findings = of("unreadable", faulty, lambda row: row["fault"].decode(errors="replace"))
+    findings += of("empty", there & ~faulty & (facts["frames"] == 0))
+    findings += of("not finite", there & (facts["bad"] > 0), lambda row: f"{row['bad']} samples")
+    findings += of("truncated", there & facts["cut"])
+    findings += of("silent", silent, lambda row: f"peak {row['peak']:.0f} dB")
+    clipped = loud & (facts["clipped"] >= CLIPPED_SHARE)
+    findings += of("clipped", clipped, lambda row: f"{row['clipped']:.1%} of the samples")
+    findings += of("DC", loud & (facts["dc"] >= DC_SHARE), lambda row: f"{row['dc']:.0%} of peak")
+    for kind, field, unit in (("rate", "rate", " Hz"), ("channels", "channels", "")):
+        readable = there & ~faulty
+        common = _commonest(facts[field][readable])
+        odd = readable & (facts[field] != common)
+        findings += of(
+            kind,
+            odd,
+            lambda row, field=field, unit=unit, common=common: (
+                f"{row[field]}{unit}, most have {common}{unit}"
+            ),
+        )
+    findings += of("changed", changed)
+    if expected is not None:
+        shas = facts["sha256"].astype(str)
+        other = [
+            name
+            for name, sha, ok in zip(table.names, shas, there & ~faulty, strict=True)
+            if ok and name in expected and expected[name] != sha
+        ]
+        findings += found("changed since", other)
+    return findings
+
+
+def _commonest(values: NDArray[Any]) -> int:
+    return int(Counter(values.tolist()).most_common(1)[0][0]) if values.size else 0

@@ -1,0 +1,56 @@
+"""The command that looks for what is wrong with a corpus: check."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.commands.common import Debug, config_and_base, echo
+
+__all__ = ["check"]
+
+EXIT_PROBLEMS = 1
+
+
+def check(
+    corpus: Annotated[
+        Path, typer.Argument(metavar="STUDY|CORPUS", help="A study, or a corpus folder or CSV.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read every file again.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Say all that is wrong with a corpus, and what gives its labels away. Exit code 1 if anything.
+
+    Example: spectune check study.yaml
+    """
+    from study.check import check_corpus, check_to_json
+    from study.check_listing import Reading
+    from study.check_study import expected_digests, reading_of
+    from study.check_text import check_lines
+
+    expected = None
+    if corpus.suffix.lower() in (".yaml", ".yml") or (corpus / "state.json").is_file():
+        config, base = config_and_base(corpus, [])
+        reading = reading_of(config, base)
+        expected = expected_digests(base / config.results / config.name)
+    else:
+        reading = Reading(corpus)
+    found = check_corpus(reading, full=full, expected=expected, progress=_progress)
+    if as_json:
+        echo(json.dumps(check_to_json(found), indent=1, ensure_ascii=False))
+    else:
+        for line in check_lines(found):
+            echo(line)
+    if not found.clean:
+        raise typer.Exit(EXIT_PROBLEMS)
+
+
+def _progress(done: int, total: int) -> None:
+    """Say something at each tenth of a large corpus, apart from the answer."""
+    if total >= 2000 and 10 * done // total > 10 * (done - 1) // total:
+        print(f"reading: {done:,} of {total:,} files", file=sys.stderr)
