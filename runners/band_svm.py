@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runners.device import Compute
+from runners.evaluation import Curves, peak_memory_gb, predict, uar
 from runners.job import Task
 from runners.model import Classifier, make_classifier
-from runners.training import Curves, peak_memory_gb, predict, uar
 from runners.waveforms import Waveforms
 from search_spaces.backbones import BandStatistics, BandSvm, band_statistics
 from search_spaces.spec import TrialSpec

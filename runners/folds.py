@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from runners.evaluation import Curves, uar
 from runners.job import Task
 from runners.model import fold_prefix
-from runners.training import Curves, uar
 
 __all__ = ["CrossValidation", "Fit"]
 

@@ -22,7 +22,7 @@ import numpy as np
 import soundfile
 import torch
 
-from runners.training import autocast
+from runners.evaluation import autocast
 from study import load
 from study.predict_files import predict_items
 from study.predict_inputs import collect

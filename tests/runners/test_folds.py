@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+from runners.evaluation import predict
 from runners.job import Task
 from runners.model import load_weights, make_classifier
-from runners.training import predict
 from runners.trial import CHECKPOINT, run_trial
 from runners.waveforms import Waveforms
 from search_spaces import TrialSpec

@@ -10,8 +10,10 @@ import torch
 from sklearn.metrics import balanced_accuracy_score
 
 from runners.checkpoint import load_checkpoint, save_checkpoint
+from runners.evaluation import predict, uar
 from runners.model import load_weights, make_classifier
-from runners.training import NonFiniteLossError, Training, class_weights, predict, uar
+from runners.training import NonFiniteLossError, Training
+from runners.training_clips import class_weights
 from runners.trial import CHECKPOINT, run_trial
 from search_spaces import InputError, TrialSpec
 from tiny_trial import CPU, RATE, files, job, run, spec

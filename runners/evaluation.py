@@ -1,0 +1,79 @@
+"""What a network says of clips, and what an epoch is worth."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from runners.device import Compute
+from runners.waveforms import Views, Waveforms
+
+__all__ = ["EVAL_BATCH", "Curves", "autocast", "peak_memory_gb", "predict", "uar"]
+
+EVAL_BATCH = 256
+
+
+@dataclass
+class Curves:
+    """What an epoch left, epoch by epoch."""
+
+    train_loss: list[float] = field(default_factory=list)
+    devel_uar: list[float] = field(default_factory=list)
+    devel: list[NDArray[np.float16]] = field(default_factory=list)  # (clips, classes) each
+    best_epoch: int = 0  # from 1; 0 before the first
+
+    def is_best(self) -> bool:
+        """Whether the last epoch beats the best one before."""
+        best = self.best_epoch
+        return not best or self.devel_uar[-1] > self.devel_uar[best - 1]
+
+
+def uar(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> float:
+    """Return the unweighted average recall of the most probable classes, over classes present.
+
+    >>> uar(np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), np.array([0, 1, 1]))
+    0.75
+    """
+    hits = probabilities.argmax(1) == labels
+    totals = np.bincount(labels)
+    recalls = np.bincount(labels, weights=hits)[totals > 0] / totals[totals > 0]
+    return float(recalls.mean())
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    waveforms: Waveforms,
+    views: Views,
+    compute: Compute,
+    *,
+    batch: int = EVAL_BATCH,
+) -> Tensor:
+    """Return probabilities per clip (clips, classes), averaged over each clip's windows."""
+    model.eval()
+    parts = []
+    for waves in waveforms.batches(views, batch):
+        with autocast(compute):
+            logits = model(waves)
+        parts.append(logits.float().softmax(1))
+    return views.average(torch.cat(parts))
+
+
+def autocast(compute: Compute) -> AbstractContextManager[Any]:
+    """Return the autocast context of a compute decision."""
+    return torch.autocast(
+        compute.device.type, dtype=compute.autocast, enabled=compute.autocast is not None
+    )
+
+
+def peak_memory_gb(device: torch.device) -> float | None:
+    """Return the peak of memory held on a GPU since the trial began, in GB."""
+    if device.type != "cuda":
+        return None
+    return torch.cuda.max_memory_allocated(device) / 1e9
