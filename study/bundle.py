@@ -14,15 +14,16 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from runners.job import PADS
 from search_spaces.errors import InputError
-from search_spaces.front_end import MAX_N_FFT
 from search_spaces.spec import TrialSpec
+from search_spaces.spectra import MAX_N_FFT, longest_window
+from study.fusion_rule import FusionRule
 
 __all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]
 
@@ -47,6 +48,7 @@ class BundleMember:
         spec: What it is.
         name: As a person reads it.
         trial: The trial it comes from.
+        candidate: Its place in the rule; several networks of one candidate are averaged.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class BundleMember:
     spec: TrialSpec
     name: str
     trial: int
+    candidate: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,7 @@ class Bundle:
         clip_seconds: What the networks hear at once.
         pad: What shorter clips are filled up with.
         members: The networks.
+        rule: What is done with their probabilities; None: the average by weight.
         plain: All of `bundle.json`.
     """
 
@@ -81,6 +85,7 @@ class Bundle:
     clip_seconds: float
     pad: str
     members: tuple[BundleMember, ...]
+    rule: FusionRule | None
     plain: Mapping[str, Any]
 
     @property
@@ -133,6 +138,7 @@ def _parse(folder: Path, plain: Mapping[str, Any]) -> Bundle:
     members = plain["members"]
     if not isinstance(members, list) or not 1 <= len(members) <= MAX_MEMBERS:
         raise InputError(f"members must be a list of 1 to {MAX_MEMBERS:,}")
+    networks = tuple(_member(folder, member, place) for place, member in enumerate(members))
     return Bundle(
         folder=folder,
         name=str(plain["name"]),
@@ -141,12 +147,23 @@ def _parse(folder: Path, plain: Mapping[str, Any]) -> Bundle:
         sampling_rate=plain["sampling_rate"],
         clip_seconds=plain["clip_seconds"],
         pad=plain["pad"],
-        members=tuple(_member(folder, member) for member in members),
+        members=networks,
+        rule=_rule(plain, networks),
         plain=plain,
     )
 
 
-def _member(folder: Path, plain: Mapping[str, Any]) -> BundleMember:
+def _rule(plain: Mapping[str, Any], members: Sequence[BundleMember]) -> FusionRule | None:
+    if plain.get("rule") is None:
+        return None
+    n = 1 + max(member.candidate for member in members)
+    if {member.candidate for member in members} != set(range(n)):
+        raise InputError("candidate of the members must go from 0 on without a gap")
+    weights = [sum(m.weight for m in members if m.candidate == place) for place in range(n)]
+    return FusionRule.from_json(plain["rule"], weights=weights, n_classes=len(plain["classes"]))
+
+
+def _member(folder: Path, plain: Mapping[str, Any], place: int) -> BundleMember:
     name = plain["file"]
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InputError(f"a member's file must be a .safetensors of the bundle, got {name!r}")
@@ -157,7 +174,14 @@ def _member(folder: Path, plain: Mapping[str, Any]) -> BundleMember:
         spec=TrialSpec.from_dict(plain["spec"]),
         name=str(plain["name"]),
         trial=int(plain["trial"]),
+        candidate=_place(plain.get("candidate", place)),
     )
+
+
+def _place(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < MAX_MEMBERS:
+        raise InputError(f"candidate must be a whole number from 0 on, got {value!r}")
+    return int(value)
 
 
 def _check(bundle: Bundle, path: Path) -> None:
@@ -205,13 +229,10 @@ def window_cost(spec: TrialSpec, sampling_rate: int, n_samples: int) -> int:
     Raises:
         InputError: If a window or the filter bank alone is too large.
     """
-    windows = spec.channels.windows
-    longest = (
-        max(2, round(max(windows) * sampling_rate / 1000)) if max(windows) < 1e6 else MAX_N_FFT + 1
-    )
+    longest = longest_window(spec.scale, max(spec.channels.windows), sampling_rate)
     if longest > MAX_N_FFT:
-        raise InputError(f"a window must have at most {MAX_N_FFT:,} samples, got {longest:,}")
-    n_fft = spec.spectrogram.n_fft or 2 ** math.ceil(math.log2(longest))
+        raise InputError(f"a window must have at most {MAX_N_FFT:,} samples, got {longest:,.0f}")
+    n_fft = max(spec.spectrogram.n_fft or 0, 2 ** math.ceil(math.log2(longest)))
     bins, bands = n_fft // 2 + 1, spec.scale.n_bands
     if bins * bands > MAX_BANK:
         raise InputError(
@@ -219,7 +240,7 @@ def window_cost(spec: TrialSpec, sampling_rate: int, n_samples: int) -> int:
         )
     frames = 1 + n_samples // max(1, round(spec.spectrogram.hop_ms * sampling_rate / 1000))
     pixels = (spec.image.height or bands) * (spec.image.width or frames)
-    return len(windows) * max(bins * frames, bands * frames, pixels)
+    return spec.channels.n_channels * max(bins * frames, bands * frames, pixels)
 
 
 def _check_file(member: BundleMember, bundle: Bundle) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -17,6 +18,7 @@ from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.bundle import FORMAT
 from study.bundle_readme import readme
+from study.fusion_apply import stored_rule
 from study.opening import Plan
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL, training_file
@@ -42,6 +44,7 @@ class _Source:
     last_epoch: int | None
     sha256: str | None
     fold: int | None = None  # of a cross-validated trial, whose file holds a network per fold
+    candidate: int | None = None  # its place in the fusion's rule
 
 
 def export_bundle(
@@ -50,6 +53,7 @@ def export_bundle(
     *,
     protocol: str,
     plan: Callable[[], Plan],
+    without_imported: bool = False,
     echo: Callable[[str], None] = print,
 ) -> Path:
     """Write a bundle; the caller holds the study's lock.
@@ -59,6 +63,7 @@ def export_bundle(
         target: The folder; must not exist, or be a bundle of this study, which is replaced.
         protocol: `train`: the networks of the search; `train+devel`: those of the refit.
         plan: Opens the study, only needed where weights must be trained again.
+        without_imported: Leave imported systems out and share their weight among the networks.
         echo: Prints a line.
 
     Raises:
@@ -67,18 +72,23 @@ def export_bundle(
     if protocol not in PROTOCOLS:
         raise InputError(f"protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r}")
     _check_target(target, results)
-    if protocol == "train":
-        members = [member.trial for member in fusion_members(results)]
-        if missing_weights(results, members):
-            restore_weights(plan(), results, members, echo=echo)
+    refit = read_refit(results) if protocol == PROTOCOL else None
+    whole = results.ensemble is None or not results.ensemble.imported
+    results = _networks_alone(results, without_imported=without_imported, echo=echo)
+    if refit is None:
+        trials = [member.trial for member in fusion_members(results)]
+        if missing_weights(results, trials):
+            restore_weights(plan(), results, trials, echo=echo)
         sources = _of_trials(results)
     else:
-        sources = _of_refit(results)
+        sources = _of_refit(results, refit)
     partial = target.with_name(f".{target.name}.part")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        plain = _describe(results, protocol, [_copy(source, partial) for source in sources])
+        members = [_copy(source, partial) for source in sources]
+        plain = _describe(results, protocol, members)
+        plain["figures"] |= _figures(results, protocol, refit) if whole else {}
         write_json(partial / "bundle.json", plain)
         (partial / "README.md").write_text(readme(plain), "utf-8")
         if target.exists():
@@ -89,6 +99,37 @@ def export_bundle(
     size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
     echo(f"bundle of {len(sources)} networks, {protocol}, {size:.1f} MB: {target}")
     return target
+
+
+def _networks_alone(
+    results: StudyResults, *, without_imported: bool, echo: Callable[[str], None]
+) -> StudyResults:
+    """Return the study with a fusion of networks alone: nothing else predicts new clips."""
+    ensemble = results.ensemble
+    if ensemble is None or not ensemble.imported:
+        return results
+    names = ", ".join(one.name for one in ensemble.imported)
+    if not without_imported:
+        raise InputError(
+            f"{results.folder}: the fusion has an imported system ({names}), which cannot predict"
+            f" new clips; --without-imported exports the networks alone, reweighted"
+        )
+    fusion_members(results)
+    rule = stored_rule(ensemble, len(results.classes))
+    gone = [one.candidate for one in ensemble.imported]
+    share = sum(member.weight for member in ensemble.members)
+    left = sorted({m.candidate for m in ensemble.members if m.candidate is not None})
+    members = tuple(
+        dataclasses.replace(m, weight=m.weight / share, candidate=left.index(m.candidate or 0))
+        for m in ensemble.members
+    )
+    try:
+        plain = None if rule is None else rule.without(gone).to_json()
+    except ValueError as error:
+        raise InputError(f"{results.folder}: {names} cannot be left out: {error}") from error
+    echo(f"without {names}: the networks are reweighted, and no figure of the fusion is theirs")
+    alone = dataclasses.replace(ensemble, members=members, imported=(), rule=plain)
+    return dataclasses.replace(results, ensemble=alone)
 
 
 def _check_target(target: Path, results: StudyResults) -> None:
@@ -124,14 +165,16 @@ def _of_trials(results: StudyResults) -> list[_Source]:
                     trial.best_epoch,
                     None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
                     fold,
+                    member.candidate,
                 )
             )
     return found
 
 
-def _of_refit(results: StudyResults) -> list[_Source]:
+def _of_refit(results: StudyResults, refit: dict[str, Any]) -> list[_Source]:
     found = []
-    for member in read_refit(results)["members"]:
+    places = {member.trial: member for member in fusion_members(results)}
+    for member in refit["members"]:
         trainings = member["trainings"]
         for n, name in enumerate(trainings):
             path = results.folder / "refit" / name
@@ -144,9 +187,10 @@ def _of_refit(results: StudyResults) -> list[_Source]:
                     member["trial"],
                     f"{member['name']}, seed {n + 1} of {len(trainings)}",
                     folder.spec(),
-                    member["weight"] / len(trainings),
+                    places[member["trial"]].weight / len(trainings),
                     member["last_epoch"],
                     (folder.result() or {}).get("files", {}).get(WEIGHTS),
+                    candidate=places[member["trial"]].candidate,
                 )
             )
     return found
@@ -168,6 +212,7 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
         "sha256": _sha256(target),
         "bytes": target.stat().st_size,
         "weight": source.weight,
+        "candidate": source.candidate,
         "trial": source.trial,
         "name": source.name,
         "seed": source.spec.seed,
@@ -199,13 +244,10 @@ def _describe(
         "clip_seconds": fixed["clip_seconds"],
         "pad": fixed["pad"],
         "members": members,
+        "rule": None if ensemble is None else ensemble.rule,
         "figures": {
-            "devel_uar_apparent": None if ensemble is None else ensemble.uar,
-            "n_candidates": None if ensemble is None else ensemble.n_candidates,
+            **dict.fromkeys(("devel_uar_apparent", "n_candidates", "honest", "refit", "test")),
             "n_trials": len(results.trials),
-            "honest": dict(ensemble.honest) or None if ensemble is not None else None,
-            "refit": read_refit(results)["test"] if protocol == PROTOCOL else None,
-            "test": _test_scores(results, protocol),
             "restored": _restored(results, protocol),
         },
         "study": {
@@ -230,6 +272,18 @@ def _describe(
             key: {"sha256": w.get("sha256"), "licence": w.get("licence"), "source": w.get("source")}
             for key, w in state.get("weights", {}).items()
         },
+    }
+
+
+def _figures(results: StudyResults, protocol: str, refit: dict[str, Any] | None) -> dict[str, Any]:
+    """Return what the fusion reached."""
+    ensemble = results.ensemble
+    return {
+        "devel_uar_apparent": None if ensemble is None else ensemble.uar,
+        "n_candidates": None if ensemble is None else ensemble.n_candidates,
+        "honest": dict(ensemble.honest) or None if ensemble is not None else None,
+        "refit": None if refit is None else refit["test"],
+        "test": _test_scores(results, protocol),
     }
 
 

@@ -65,6 +65,22 @@ class FusionRule:
         intercepts = [-np.inf if value is None else value for value in self.intercepts]
         return Stacked(everyone, np.asarray(self.coefficients), np.asarray(intercepts))
 
+    def without(self, places: Sequence[int]) -> FusionRule:
+        """The rule of the other candidates alone, reweighted; the decision was not theirs.
+
+        Raises:
+            ValueError: When it is stacking, whose coefficients belong together, or none is left.
+        """
+        left = [place for place in range(len(self.weights)) if place not in places]
+        if self.kind == "stacking" or not left:
+            raise ValueError("stacking cannot do without a member, and something must be left")
+        total = sum(self.weights[place] for place in left)
+        return FusionRule(
+            self.kind,
+            tuple(self.weights[place] / total for place in left),
+            tuple(self.temperatures[place] for place in left) if self.temperatures else (),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Plain values; the weights stand with the members."""
         return {

@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from runners.clips import PCM16_SCALE, Clips, quantise
 from runners.device import Compute, choose_compute, default_slots
-from runners.training import EVAL_BATCH, autocast
+from runners.evaluation import EVAL_BATCH, autocast
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
 from study.audio import MAX_PEAK, resample
 from study.bundle import Bundle, read_bundle, window_cost
 from study.bundle_networks import load_networks
+from study.fusion_rule import fuse_members
 
 __all__ = ["Predictor", "as_clips", "load"]
 
@@ -97,17 +98,30 @@ class Predictor:
         )
         views = waveforms.cover(range(len(clips)))
         parts = [self._fuse(waves) for waves in waveforms.batches(views, self.batch)]
-        found: NDArray[np.float64] = views.average(torch.cat(parts)).cpu().numpy()
-        return found
+        values: NDArray[np.float64] = views.average(torch.cat(parts)).cpu().numpy()
+        if self.bundle.rule is None:
+            return values
+        members = self.bundle.members
+        return fuse_members(
+            np.split(values, len(members), axis=1),
+            [member.weight for member in members],
+            [member.candidate for member in members],
+            self.bundle.rule,
+        )
 
     def _fuse(self, waves: torch.Tensor) -> torch.Tensor:
-        """Return the weighted probabilities (windows, classes) of waveforms (windows, samples)."""
-        total = torch.zeros(len(waves), len(self.classes), dtype=torch.float64, device=waves.device)
+        """Return probabilities of windows of waveforms (windows, samples).
+
+        Their average by weight, (windows, classes); or, for a rule that comes after the average
+        over a clip's windows, those of all members side by side, (windows, members * classes).
+        """
+        parts = []
         for network, member in zip(self.networks, self.bundle.members, strict=True):
             with autocast(self.compute):
                 logits = network(waves)
-            total += member.weight * logits.float().softmax(1)
-        return total
+            shares = logits.float().softmax(1).double()
+            parts.append(shares if self.bundle.rule else member.weight * shares)
+        return torch.cat(parts, dim=1) if self.bundle.rule else torch.stack(parts).sum(dim=0)
 
 
 def as_clips(waveforms: Any, sampling_rate: int, wanted: int) -> Clips:

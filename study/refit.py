@@ -5,9 +5,9 @@
     results/<study>/refit/predictions_test.csv
 
 Each member keeps its trial's schedule length and is stopped where the trial was best on devel,
-since nothing is left to choose an epoch on. Members and weights of the fusion are carried over,
-and nothing else that was fitted on devel: a bias or a temperature is right for models that have
-not seen devel, and these have.
+since nothing is left to choose an epoch on. Members, weights and rule of the fusion are carried
+over; a bias or a temperature is part of the rule only where it was cross-fitted: where it gained
+on speakers that it was not fitted on. Imported systems keep their own test predictions.
 """
 
 from __future__ import annotations
@@ -107,8 +107,10 @@ def fusion_members(results: StudyResults) -> tuple[Member, ...]:
     Raises:
         InputError: If there is none yet.
     """
-    if results.ensemble is None or not results.ensemble.members:
+    if results.ensemble is None or not results.ensemble.n_members:
         raise InputError(f"{results.folder}: has no fusion yet; `spectune run` ends with one")
+    if not results.ensemble.members:
+        raise InputError(f"{results.folder}: the fusion holds imported systems alone, no network")
     return results.ensemble.members
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.agreement import Agreement, agreement
+from study.fusion_apply import fuse_on_test, others_of
 from study.probabilities import load_test
 from study.results import Member, StudyResults, replace_text
 from study.tables import predictions_csv
@@ -46,6 +47,8 @@ def write_refit(
         ],
         "test": None,
     }
+    if results.ensemble is not None:
+        record["imported"], record["rule"] = others_of(results.ensemble)
     if "test" in results.partitions:
         record["test"] = _predict(results, record["members"], folder)
     write_json(folder / "refit.json", record)
@@ -55,19 +58,21 @@ def write_refit(
 def _predict(results: StudyResults, members: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
     clips, classes = results.partitions["test"].clips, results.classes
     sizes = {"clips": len(clips), "classes": len(classes)}
-    total = {protocol: np.zeros((len(clips), len(classes))) for protocol in ("train", PROTOCOL)}
+    before: dict[int, NDArray[np.float32]] = {}
+    after: dict[int, NDArray[np.float64]] = {}
     for member in members:
-        trial = results.trial(member["trial"])
-        before: NDArray[Any] = load_test(trial.file("test.npy"), **sizes)
+        number = member["trial"]
+        before[number] = load_test(results.trial(number).file("test.npy"), **sizes)
         seeds = [
-            load_test(training_file(folder / name, trial.number, "test.npy"), **sizes).astype(
-                np.float64
-            )
+            load_test(training_file(folder / name, number, "test.npy"), **sizes).astype(np.float64)
             for name in member["trainings"]
         ]
-        member["agreement"] = _plain(agreement(before, np.mean(seeds, axis=0), classes))
-        total["train"] += member["weight"] * before.astype(np.float64)
-        total[PROTOCOL] += member["weight"] * np.mean(seeds, axis=0)
+        after[number] = np.mean(seeds, axis=0)
+        member["agreement"] = _plain(agreement(before[number], after[number], classes))
+    total = {
+        "train": fuse_on_test(results, lambda member: before[member.trial]),
+        PROTOCOL: fuse_on_test(results, lambda member: after[member.trial]),
+    }
     text = predictions_csv(
         [clip.file_name for clip in clips], [""] * len(clips), classes, total[PROTOCOL]
     )

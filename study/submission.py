@@ -22,10 +22,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
+from study.fusion_apply import fuse_on_test, others_of
 from study.probabilities import load_test
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL
-from study.results import StudyResults, replace_text
+from study.results import Ensemble, StudyResults, replace_text
 from study.trial_folder import write_json
 
 __all__ = [
@@ -108,9 +109,7 @@ def submit(
         "created": time.time(),
         "protocol": protocol,
         "uar_devel_apparent": None if ensemble is None else ensemble.uar,
-        "members": [
-            {"trial": m.trial, "name": m.name, "weight": m.weight} for m in fusion_members(results)
-        ],
+        "members": _members(ensemble),
         "predicted": dict(sorted(Counter(predictions).items())),
         "beyond": n > tries,
     }
@@ -121,6 +120,13 @@ def submit(
         {"format": 1, "tries": tries, "entries": [*ledger["entries"], entry]},
     )
     return Submission(folder / entry["file"], entry, tries, new=True)
+
+
+def _members(ensemble: Ensemble | None) -> list[dict[str, Any]]:
+    if ensemble is None:
+        return []
+    networks = [{"trial": m.trial, "name": m.name, "weight": m.weight} for m in ensemble.members]
+    return [*networks, *({"imported": m.name, "weight": m.weight} for m in ensemble.imported)]
 
 
 def submission_csv(names: Sequence[str], predictions: Sequence[str]) -> str:
@@ -179,11 +185,12 @@ def blind_probabilities(results: StudyResults, protocol: str) -> NDArray[np.floa
         read_refit(results)
         path = results.folder / "refit" / "test.npy"
         return load_test(path, clips=clips, classes=classes).astype(np.float64)
-    total = np.zeros((clips, classes))
-    for member in fusion_members(results):
-        path = results.trial(member.trial).file("test.npy")
-        total += member.weight * load_test(path, clips=clips, classes=classes).astype(np.float64)
-    return total
+    return fuse_on_test(
+        results,
+        lambda member: load_test(
+            results.trial(member.trial).file("test.npy"), clips=clips, classes=classes
+        ),
+    )
 
 
 def default_protocol(results: StudyResults) -> str:
@@ -205,13 +212,15 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     try:
         plain = json.loads(path.read_text())
         found = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
+        found_others = plain.get("imported", []), plain.get("rule")
         if plain["format"] != 1:
             raise ValueError("another format")
     except FileNotFoundError as error:
         raise InputError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if found != {(m.trial, m.weight) for m in fusion_members(results)}:
+    members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
+    if found != {(m.trial, m.weight) for m in members} or found_others != others:
         raise InputError(
             f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
             f" are kept)"

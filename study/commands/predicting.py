@@ -22,6 +22,9 @@ def export(
     register: Annotated[
         bool, typer.Option(help="Register the bundle in MLflow as the study's champion.")
     ] = True,
+    without_imported: Annotated[
+        bool, typer.Option("--without-imported", help="Networks alone, reweighted.")
+    ] = False,
     torch_export: Annotated[
         bool, typer.Option("--torch-export", help="Also each member as a torch.export program.")
     ] = False,
@@ -46,6 +49,7 @@ def export(
             output,
             protocol=protocol or default_protocol(results),
             plan=lambda: plan_study(config, base=base),
+            without_imported=without_imported,
             echo=echo,
         )
     if torch_export:

@@ -1,0 +1,78 @@
+"""A stored fusion applied to the test predictions of its members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from search_spaces.errors import InputError
+from study.fusion_rule import FusionRule, fuse_members
+from study.probabilities import load_test
+from study.results import Ensemble, ImportedMember, Member, StudyResults
+
+__all__ = ["fuse_on_test", "others_of", "stored_rule"]
+
+
+def stored_rule(ensemble: Ensemble, n_classes: int) -> FusionRule | None:
+    """Return what a stored fusion does beyond the weighted average, None where that is all.
+
+    Raises:
+        InputError: If `ensemble.json` was damaged.
+    """
+    if ensemble.rule is None:
+        return None
+    members: tuple[Member | ImportedMember, ...] = (*ensemble.members, *ensemble.imported)
+    weights: dict[int, float] = {}
+    for member in members:
+        if member.candidate is None:
+            raise InputError("ensemble.json: each member of a fusion with a rule needs `candidate`")
+        weights[member.candidate] = weights.get(member.candidate, 0.0) + member.weight
+    try:
+        return FusionRule.from_json(
+            ensemble.rule, weights=[weights[place] for place in sorted(weights)],
+            n_classes=n_classes,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"ensemble.json: rule cannot be read: {error}") from error
+
+
+def others_of(ensemble: Ensemble) -> tuple[list[dict[str, Any]], dict[str, Any] | None]:
+    """Return what a fusion has beside its networks, as a refit notes it: imports and rule."""
+    imported = [{"name": one.name, "weight": one.weight} for one in ensemble.imported]
+    return imported, None if ensemble.rule is None else dict(ensemble.rule)
+
+
+def fuse_on_test(
+    results: StudyResults, of_member: Callable[[Member], ArrayLike]
+) -> NDArray[np.float64]:
+    """Return the fusion's test probabilities, (clips, classes).
+
+    Args:
+        results: The study, with a fusion and a test partition.
+        of_member: Gives the test probabilities, (clips, classes), of a network; those of
+            imported systems are stored.
+
+    Raises:
+        InputError: If a file is missing or damaged.
+    """
+    ensemble = results.ensemble
+    if ensemble is None:
+        raise InputError(f"{results.folder}: has no fusion yet; `spectune run` ends with one")
+    clips, classes = len(results.partitions["test"].clips), len(results.classes)
+    known = {one.name for one in results.imports}
+    values: list[ArrayLike] = [of_member(member) for member in ensemble.members]
+    for one in ensemble.imported:
+        if one.name not in known:
+            raise InputError(
+                f"{results.folder}: the imported system {one.name} of the fusion is gone; "
+                "`spectune ensemble` selects again without it"
+            )
+        path = results.folder / "imports" / one.name / "test.npy"
+        values.append(load_test(path, clips=clips, classes=classes))
+    members: tuple[Member | ImportedMember, ...] = (*ensemble.members, *ensemble.imported)
+    rule = stored_rule(ensemble, classes)
+    places = None if rule is None else [member.candidate or 0 for member in members]
+    return fuse_members(values, [member.weight for member in members], places, rule)
