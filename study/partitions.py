@@ -76,7 +76,7 @@ def make_partitions(
         wanted = {name: share for name, share in wanted.items() if name != "test"}
     key = by or _natural_key(free)
     keys = [_value(row, key) for row in free]
-    both = sorted({_value(row, key) for row in kept} & set(keys)) if key != "clip" else []
+    both = sorted(set(keys) & {_known_value(row, key) for row in kept})
     if both:
         raise InputError(
             f"partitions: {key} {both[0]!r} has clips that stay in test and others, so that whole"
@@ -119,16 +119,20 @@ def _natural_key(rows: Sequence[Row]) -> str:
 
 def _value(row: Row, key: str) -> str:
     """What a clip is grouped or stratified by."""
-    if key in ("clip", "file"):
-        return row.file_name if key == "clip" else row.path
-    value = row.speaker if key == "speaker" else row.metadata.get(key)
+    value = _known_value(row, key)
     if value is None:
-        known = ["speaker", "file", "clip", *row.metadata]
+        known = [name for name in ("speaker", "file", "clip", *row.metadata) if name != key]
         raise InputError(
             f"partitions: every clip must have a {key!r}, got none for {row.file_name!r}"
-            f"{nearest(key, known)}; it has {', '.join(known[1:])}"
+            f"{nearest(key, known)}; there are {', '.join(known)}"
         )
     return value
+
+
+def _known_value(row: Row, key: str) -> str | None:
+    if key in ("clip", "file"):
+        return row.file_name if key == "clip" else row.path
+    return row.speaker if key == "speaker" else row.metadata.get(key)
 
 
 def _codes(values: Sequence[str]) -> NDArray[np.intp]:
