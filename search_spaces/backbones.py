@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from search_spaces.errors import InputError
 from search_spaces.families import family_of
-from search_spaces.image_fit import PaddedImages, create, fit_images
+from search_spaces.image_fit import Fit, PaddedImages, create, fit_images
 from search_spaces.kinds import Dimension, at_least, later, nearest
 
 __all__ = [
@@ -54,6 +54,18 @@ class Timm:
         """Whether the pretrained body is treated apart from the new head."""
         return self.pretrained is not False and (self.freeze > 0 or self.body_lr < 1)
 
+    def fit(self, *, in_chans: int, size: tuple[int, int]) -> Fit:
+        """Return how the network takes images of `size` (height, width).
+
+        Raises:
+            ValueError: With the reason, if it takes none.
+        """
+        return fit_images(self.name, size, tuple(self._options(in_chans).items()))
+
+    def _options(self, in_chans: int) -> dict[str, Any]:
+        given = {"drop_rate": self.drop_rate, "drop_path_rate": self.drop_path_rate}
+        return {name: rate for name, rate in given.items() if rate} | {"in_chans": in_chans}
+
     def make(
         self, *, in_chans: int, n_classes: int, size: tuple[int, int], weights: Path | None
     ) -> nn.Module:
@@ -68,10 +80,7 @@ class Timm:
         Raises:
             ValueError: With the reason, if timm has no such network for such images.
         """
-        given = {"drop_rate": self.drop_rate, "drop_path_rate": self.drop_path_rate}
-        options: dict[str, Any] = {name: rate for name, rate in given.items() if rate}
-        options["in_chans"] = in_chans
-        fit = fit_images(self.name, size, tuple(options.items()))
+        fit, options = self.fit(in_chans=in_chans, size=size), self._options(in_chans)
         if weights is not None:
             options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
         model = create(self.name, fit, num_classes=n_classes, **options)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
+
 from search_spaces.augment import AUGMENTATIONS
-from search_spaces.backbones import Timm
+from search_spaces.backbones import Backbone, Timm
 from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
 from search_spaces.kinds import applying
@@ -91,28 +94,63 @@ class Space:
         unique = {(b.name, b.pretrained): Timm(b.name, b.pretrained) for b in found}
         return list(unique.values())
 
-    def check(self, *, sampling_rate: int) -> None:
-        """Check that what may be chosen can be built at a sampling rate.
+    def check(self, *, sampling_rate: int, clip_seconds: float = 1.0) -> None:
+        """Check that what may be chosen can be built.
 
-        Every baseline and 64 points of the space, its corners among them, get their front end.
+        Every baseline and 64 points of the space, its corners among them, get their front end;
+        every network is tried on the smallest and the largest of the images.
+
+        Args:
+            sampling_rate: Of the corpus, Hz.
+            clip_seconds: What a network hears at once.
 
         Raises:
             InputError: With the first combination that cannot be built.
         """
-        drawn = []
+        n_samples = round(clip_seconds * sampling_rate)
+        shapes = []
         for i in range(64):
             draw = Draw(random.Random(i), corner=i % 3)
             spec = self.suggest(draw)
-            drawn.append((f"space ({draw.said})", spec))
-        specs = {f"baselines.{name}": spec for name, spec in self.baselines.items()}
-        for where, spec in [*specs.items(), *drawn]:
-            try:
-                FrontEnd(
-                    spec.spectrogram, spec.channels, spec.scale, spec.amplitude, spec.image,
-                    sampling_rate=sampling_rate,
-                )  # fmt: skip
-            except ValueError as error:
-                raise InputError(f"{where}: {error}") from error
+            shapes.append(_image_shape(spec, f"space ({draw.said})", sampling_rate, n_samples))
+        ends = {min(shapes, key=math.prod), max(shapes, key=math.prod)}
+        for name, baseline in self.baselines.items():
+            where = f"baselines.{name}"
+            shape = _image_shape(baseline, where, sampling_rate, n_samples)
+            _try_network(baseline.backbone, where, shape)
+        for name, parameters in self.dimensions.get("backbone", {"resnet18": {}}).items():
+            most = {key: choices_of(values)[-1] for key, values in parameters.items()}
+            for shape in sorted(ends):
+                _try_network(DIMENSIONS["backbone"].build(name, most), f"backbone.{name}", shape)
+
+
+def _image_shape(
+    spec: TrialSpec, where: str, sampling_rate: int, n_samples: int
+) -> tuple[int, int, int]:
+    """Return channels, height and width of the images of a spec.
+
+    Raises:
+        InputError: If its front end cannot be built.
+    """
+    try:
+        front_end = FrontEnd(
+            spec.spectrogram, spec.channels, spec.scale, spec.amplitude, spec.image,
+            sampling_rate=sampling_rate,
+        )  # fmt: skip
+        with torch.no_grad():
+            _, channels, height, width = front_end(torch.zeros(1, n_samples)).shape
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
+    return channels, height, width
+
+
+def _try_network(backbone: Backbone, where: str, shape: tuple[int, int, int]) -> None:
+    if not isinstance(backbone, Timm):
+        return
+    try:
+        backbone.fit(in_chans=shape[0], size=shape[1:])
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def _ask(

@@ -93,7 +93,7 @@ def plan_study(
     )
     corpus = open_corpus(config, base=base)
     rate = config.sampling_rate or _common_rate(corpus)
-    space.check(sampling_rate=rate)
+    space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights(space.backbones(), folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
     _check_same(folder, before, {"corpus_digest": cached.digest})
