@@ -197,8 +197,8 @@ def _read_info(root: Path, problems: Problems) -> dict[str, Any]:
         return {}
     try:
         info = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        problems.add("corpus.json", None, "must be a JSON object", error)
+    except (OSError, ValueError, RecursionError) as error:
+        problems.add("corpus.json", None, "must be a JSON object", str(error).partition(";")[0])
         return {}
     if not isinstance(info, dict):
         problems.add("corpus.json", None, "must be a JSON object", repr(info))
@@ -206,6 +206,6 @@ def _read_info(root: Path, problems: Problems) -> dict[str, Any]:
     if not isinstance(info.get("simulated", False), bool):
         problems.add("corpus.json", None, "simulated must be true or false", info["simulated"])
     name = info.get("name", root.name)
-    if not isinstance(name, str) or not name.strip():
-        problems.add("corpus.json", None, "name must be text", repr(name))
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        problems.add("corpus.json", None, "name must be text on one line", repr(name))
     return info

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +16,9 @@ from study.layouts.problems import place
 
 __all__ = ["listed_once", "to_classes", "to_clips"]
 
+MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
+# Line ends and other control characters, and bytes of a file name that are no UTF-8.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINKS_OUT = "a file must not link out of the corpus folder"
 
 
@@ -23,13 +29,20 @@ def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row
     kept = []
     for row in rows:
         where = (row.file, row.line)
-        if row.file_name in first:
+        name = posixpath.normpath(row.file_name)  # ./a.wav is a.wav
+        if name in first:
             rule = "a clip must be listed once"
-            problems.add(*where, rule, f"{row.file_name!r} again after {first[row.file_name]}")
+            problems.add(*where, rule, f"{row.file_name!r} again after {first[name]}")
             continue
-        first[row.file_name] = place(*where)
+        first[name] = place(*where)
         if (fault := disk.fault(row.file_name, row.path)) is not None:
             problems.add(*where, fault, repr(row.file_name))
+        for what, text in (("label", row.label or ""), ("speaker", row.speaker or "")):
+            if _CONTROL.search(text):
+                problems.add(*where, f"a {what} must not hold control characters", repr(text))
+            if len(text) > MAX_TEXT:
+                rule = f"a {what} must have at most {MAX_TEXT} characters"
+                problems.add(*where, rule, f"{len(text):,}, {text[:20]!r} first")
         kept.append(row)
     return kept
 
@@ -105,9 +118,13 @@ def to_classes(clips: Sequence[Clip], file: str, problems: Problems) -> tuple[st
             problems.add(file, None, "a class of devel must be in train too", value)
     bare: dict[str, str] = {}
     for label in classes:
-        if bare.setdefault(label.strip(), label) != label:
-            value = f"{bare[label.strip()]!r} and {label!r}"
-            problems.add(file, None, "labels must differ in more than white space", value)
+        seen = unicodedata.normalize("NFC", label).strip()
+        if bare.setdefault(seen, label) != label:
+            same = seen == label.strip() and seen == bare[seen].strip()
+            rule = (
+                f"labels must differ in more than {'white space' if same else 'their Unicode form'}"
+            )
+            problems.add(file, None, rule, f"{bare[seen]!a} and {label!a}")
     return classes
 
 
@@ -123,7 +140,9 @@ class _Disk:
         parent, _, base = path.rpartition("/")
         if not base:
             return "a file name must not be empty"
-        if name.startswith("/") or "\\" in name or name[1:2] == ":" or "\0" in name:
+        if _CONTROL.search(name):
+            return "a file name must not hold control characters"
+        if name.startswith("/") or "\\" in name or name[1:2] == ":":
             return "a file name must be relative, with forward slashes"
         if ".." in name.split("/"):
             return "a file name must not climb out of the corpus folder"

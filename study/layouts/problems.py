@@ -6,6 +6,7 @@ __all__ = ["Problems", "place"]
 
 _TOLD_SINGLY = 5  # more problems of one kind become one sentence
 _NAMED = 3  # and that one names this many
+_LONGEST = 300  # characters of a value that are shown
 
 
 class Problems:
@@ -16,7 +17,9 @@ class Problems:
 
     def add(self, file: str, line: int | None, rule: str, value: object) -> None:
         """Note that at ``file``, ``line`` the ``rule`` is broken by ``value``."""
-        self._kinds.setdefault((file, rule), []).append((line, str(value)))
+        said = str(value)
+        said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}..."
+        self._kinds.setdefault((file, rule), []).append((line, said))
 
     def __len__(self) -> int:
         return sum(map(len, self._kinds.values()))

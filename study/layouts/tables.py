@@ -12,6 +12,8 @@ from study.layouts.rows import BLIND
 
 __all__ = ["COLUMNS", "Speakers", "header_of", "known", "others", "read_speakers", "read_table"]
 
+MAX_BYTES = 500_000_000  # of a label file
+
 Speakers = dict[str, tuple[str | None, dict[str, str]]]
 
 # A column's name here, and what else it is called in the wild; the first that is there is taken.
@@ -45,8 +47,12 @@ def read_table(
     Yields:
         Line and values by column; columns with several names under the one of ``COLUMNS``.
     """
+    path = root / name
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:  # a pipe or a device has no end
+        problems.add(name, None, f"must be a file of at most {MAX_BYTES:,} bytes", "another")
+        return
     try:
-        text = (root / name).read_bytes().decode("utf-8-sig")
+        text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         problems.add(name, line, "must be UTF-8 text", f"byte 0x{error.object[error.start]:02x}")
