@@ -5,11 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from search_spaces.kinds import Dimension, at_least
+from search_spaces.pcen import Pcen
 
-__all__ = ["AMPLITUDES", "Amplitude", "Db", "Log1p", "Root"]
+__all__ = [
+    "AMPLITUDES",
+    "Amplitude",
+    "Db",
+    "Log1p",
+    "Magnitude",
+    "Pcen",
+    "Power",
+    "Root",
+    "amplitude_module",
+]
+
+
+@dataclass(frozen=True)
+class Power:
+    """The power itself; 1 is a full-scale sine."""
+
+    def apply(self, power: Tensor) -> Tensor:
+        """Return the power."""
+        return power
+
+
+@dataclass(frozen=True)
+class Magnitude:
+    """The square root of the power; 1 is a full-scale sine."""
+
+    def apply(self, power: Tensor) -> Tensor:
+        """Return the root of the power, of the same shape."""
+        return power.sqrt()
 
 
 @dataclass(frozen=True)
@@ -56,5 +85,46 @@ class Root:
         return power.pow(self.exponent)
 
 
-Amplitude = Db | Log1p | Root
-AMPLITUDES = Dimension("amplitude", {"db": Db, "log1p": Log1p, "root": Root})
+Amplitude = Power | Magnitude | Db | Log1p | Root | Pcen
+AMPLITUDES = Dimension(
+    "amplitude",
+    {
+        "db": Db,
+        "log1p": Log1p,
+        "root": Root,
+        "power": Power,
+        "magnitude": Magnitude,
+        "pcen": Pcen,
+    },
+)
+
+
+class _Pointwise(nn.Module):
+    """An amplitude scale that looks at one power at a time."""
+
+    def __init__(self, kind: Power | Magnitude | Db | Log1p | Root) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, power: Tensor) -> Tensor:
+        """Return amplitudes of the same shape."""
+        return self.kind.apply(power)
+
+
+def amplitude_module(
+    kind: Amplitude, *, n_channels: int, n_bands: int, frames_per_s: float
+) -> nn.Module:
+    """Return an amplitude scale as a module, with what it learns as parameters.
+
+    Args:
+        kind: The amplitude scale.
+        n_channels: Channels of the powers.
+        n_bands: Bands of the powers.
+        frames_per_s: Frames a second.
+
+    Returns:
+        Maps powers (clips, channels, bands, frames) to amplitudes of the same shape.
+    """
+    if isinstance(kind, Pcen):
+        return kind.module(n_channels=n_channels, n_bands=n_bands, frames_per_s=frames_per_s)
+    return _Pointwise(kind)

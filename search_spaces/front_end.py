@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.amplitude import Amplitude
-from search_spaces.channels import Channels
-from search_spaces.kinds import at_least, one_of
-from search_spaces.scales import Scale, triangular_bank
+from search_spaces.amplitude import Amplitude, amplitude_module
+from search_spaces.channels import Channels, Deltas, Scales, Spectrum
+from search_spaces.deltas import with_deltas
+from search_spaces.image import Image
+from search_spaces.kinds import at_least
+from search_spaces.scales import ConstantQ, Scale, centres_hz
+from search_spaces.scales.common import Floats
+from search_spaces.spectra import MAX_N_FFT, ConstantQBands, StftBands
 
-__all__ = ["FrontEnd", "Image", "Spectrogram"]
+__all__ = ["MAX_N_FFT", "FrontEnd", "Image", "Spectrogram"]
 
-MAX_N_FFT = 2**16
+
+def _has_transform(chosen: Mapping[str, Any]) -> bool:
+    return not isinstance(chosen.get("scale"), ConstantQ) or isinstance(
+        chosen.get("channels"), Scales
+    )
 
 
 @dataclass(frozen=True)
@@ -24,27 +34,13 @@ class Spectrogram:
     """The short-time Fourier transform that all channels share."""
 
     hop_ms: float = 10.0
-    n_fft: int | None = None  # null: the smallest power of two that holds the longest window
+    # null: the smallest power of two that holds the longest window
+    n_fft: int | None = field(default=None, metadata={"when": _has_transform})
 
     def __post_init__(self) -> None:
         at_least(0.5, hop_ms=self.hop_ms)
         if self.n_fft is not None and not 16 <= self.n_fft <= MAX_N_FFT:
             raise ValueError(f"n_fft must be in [16, {MAX_N_FFT}], got n_fft={self.n_fft!r}")
-
-
-@dataclass(frozen=True)
-class Image:
-    """What the backbone sees."""
-
-    height: int | None = None  # pixels; null: one row a band
-    width: int | None = None  # pixels; null: one column a frame
-    normalize: str = "clip"  # clip: zero mean, unit variance per clip; band: by training statistics
-
-    def __post_init__(self) -> None:
-        for name, pixels in (("height", self.height), ("width", self.width)):
-            if pixels is not None and not 8 <= pixels <= 1024:
-                raise ValueError(f"{name} must be in [8, 1024] pixels, got {name}={pixels!r}")
-        one_of(("clip", "band", "none"), normalize=self.normalize)
 
 
 class FrontEnd(nn.Module):
@@ -56,10 +52,10 @@ class FrontEnd(nn.Module):
 
     Args:
         spectrogram: Hop and transform.
-        channels: Window lengths.
+        channels: What the channels are.
         scale: Frequency scale.
         amplitude: Amplitude scale.
-        image: Size and normalisation.
+        image: Size and normalisation; `flip` and `transpose` act before the backbone, not here.
         sampling_rate: In Hz.
 
     Raises:
@@ -77,64 +73,53 @@ class FrontEnd(nn.Module):
         sampling_rate: int,
     ) -> None:
         super().__init__()
-        lengths = [max(2, round(ms * sampling_rate / 1000)) for ms in channels.windows]
-        self.n_fft = spectrogram.n_fft or 2 ** math.ceil(math.log2(max(lengths)))
-        if max(lengths) > self.n_fft:
-            raise ValueError(
-                f"a window of {max(channels.windows):g} ms is {max(lengths)} samples at"
-                f" {sampling_rate} Hz and does not fit n_fft={self.n_fft}"
-            )
         self.hop = max(1, round(spectrogram.hop_ms * sampling_rate / 1000))
-        self.amplitude = amplitude
+        self.channels = channels
         self.image = image
-        self.n_channels = len(lengths)
+        self.n_channels = channels.n_channels
         self.sampling_rate = sampling_rate
-        self.register_buffer("windows", _windows(lengths, self.n_fft), persistent=False)
-        bank = triangular_bank(scale, sampling_rate=sampling_rate, n_fft=self.n_fft)
-        self.register_buffer("bank", bank, persistent=False)
-        n_rows = bank.shape[0]
+        spectra = channels.spectra(scale)
+        self.centres_hz = _centres(spectra, self.n_channels, sampling_rate)
+        self.filters = nn.ModuleList(
+            _filters(spectra, n_fft=spectrogram.n_fft, hop=self.hop, sampling_rate=sampling_rate)
+        )
+        self.amplitudes = nn.ModuleList(
+            amplitude_module(
+                kind,
+                n_channels=len(spectra),
+                n_bands=scale.n_bands,
+                frames_per_s=sampling_rate / self.hop,
+            )
+            for kind in channels.amplitudes(amplitude)
+        )
         # Training statistics per channel and band; only `normalize: band` reads them.
-        self.register_buffer("mean", torch.zeros(self.n_channels, n_rows, 1))
-        self.register_buffer("std", torch.ones(self.n_channels, n_rows, 1))
+        self.register_buffer("mean", torch.zeros(self.n_channels, scale.n_bands, 1))
+        self.register_buffer("std", torch.ones(self.n_channels, scale.n_bands, 1))
 
-    windows: Tensor
-    bank: Tensor
+    centres_hz: Floats  # (channels, bands): the centre of every row of a channel, lowest first
     mean: Tensor
     std: Tensor
 
     def power(self, waveforms: Tensor) -> Tensor:
-        """Return the power spectrogram (clips, channels, bins, frames) of (clips, samples)."""
-        spectra = [
-            torch.stft(
-                waveforms,
-                self.n_fft,
-                self.hop,
-                window=window,
-                center=True,
-                pad_mode="constant",
-                return_complex=True,
-            )
-            for window in self.windows
-        ]
-        return torch.stack([s.real.square() + s.imag.square() for s in spectra], dim=1)
+        """Return powers per band (clips, spectrograms, bands, frames) of (clips, samples)."""
+        return _joined([filters(waveforms) for filters in self.filters])
 
     def bands(self, waveforms: Tensor) -> Tensor:
         """Return amplitudes per band (clips, channels, bands, frames) of (clips, samples)."""
-        return self.amplitude.apply(self.bank @ self.power(waveforms))
+        power = self.power(waveforms)
+        bands = _joined([amplitude(power) for amplitude in self.amplitudes])
+        if isinstance(self.channels, Deltas):
+            return with_deltas(bands, width=self.channels.width)
+        return bands
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return images of float32 waveforms; see the class."""
         with torch.autocast(waveforms.device.type, enabled=False):
-            bands = self._normalize(self.bands(waveforms.float()))
-            size = (self.image.height or bands.shape[-2], self.image.width or bands.shape[-1])
-            if size == tuple(bands.shape[-2:]):
-                return bands
-            return F.interpolate(bands, size=size, mode="bilinear", antialias=True)
+            return self.image.resized(self._normalize(self.bands(waveforms.float())))
 
     def _normalize(self, bands: Tensor) -> Tensor:
         if self.image.normalize == "clip":
-            std, mean = torch.std_mean(bands, dim=(1, 2, 3), keepdim=True)
-            return (bands - mean) / std.clamp_min(1e-5)
+            return _standardized(bands, whole=self.channels.same_unit)
         if self.image.normalize == "band":
             return (bands - self.mean) / self.std
         return bands
@@ -161,11 +146,49 @@ class FrontEnd(nn.Module):
         self.std.copy_(std[..., None])
 
 
-def _windows(lengths: list[int], n_fft: int) -> Tensor:
-    """Return centred Hann windows, scaled so that a full-scale sine has power 1."""
-    windows = torch.zeros(len(lengths), n_fft)
-    for row, length in zip(windows, lengths, strict=True):
-        hann = torch.hann_window(length, periodic=True)
-        start = (n_fft - length) // 2
-        row[start : start + length] = hann * (2.0 / hann.sum())
-    return windows
+def _joined(parts: list[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+def _standardized(bands: Tensor, *, whole: bool) -> Tensor:
+    """Return bands of zero mean and unit variance per clip, as a whole or channel by channel."""
+    clips, channels, rows, columns = bands.shape
+    flat = bands.reshape(clips, 1 if whole else channels, -1)
+    centred = flat - flat.mean(-1, keepdim=True)
+    # The norm of what is centred: exact, and many times as fast on a CPU as `torch.std_mean`.
+    std = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / (flat.shape[-1] - 1) ** 0.5
+    images: Tensor = centred / std.clamp_min(1e-5)
+    return images.reshape(clips, channels, rows, columns)
+
+
+def _centres(spectra: Sequence[Spectrum], n_channels: int, sampling_rate: int) -> Floats:
+    """Return the bands' centres (channels, bands) in Hz."""
+    centres = np.stack([centres_hz(scale, sampling_rate) for _, scale in spectra])
+    return np.broadcast_to(centres, (n_channels, centres.shape[1]))
+
+
+def _filters(
+    spectra: Sequence[Spectrum], *, n_fft: int | None, hop: int, sampling_rate: int
+) -> list[nn.Module]:
+    """Return as few modules as give the spectrograms in their order."""
+    if len({scale for _, scale in spectra}) == 1 and not isinstance(spectra[0][1], ConstantQ):
+        windows = [window for window, _ in spectra]
+        return [
+            StftBands(windows, [spectra[0][1]], n_fft=n_fft, hop=hop, sampling_rate=sampling_rate)
+        ]
+    modules: list[nn.Module] = []
+    for constant_q, run in groupby(spectra, key=lambda pair: isinstance(pair[1], ConstantQ)):
+        pairs = list(run)
+        if constant_q:
+            modules += [
+                ConstantQBands(window, scale, hop=hop, sampling_rate=sampling_rate)
+                for window, scale in pairs
+                if isinstance(scale, ConstantQ)
+            ]
+        else:
+            scales = [scale for _, scale in pairs]
+            window = [pairs[0][0]]  # channels of several scales have one window
+            modules.append(
+                StftBands(window, scales, n_fft=n_fft, hop=hop, sampling_rate=sampling_rate)
+            )
+    return modules

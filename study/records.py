@@ -54,7 +54,7 @@ def trial_tags(spec: TrialSpec, *, origin: str) -> dict[str, str]:
     baseline = origin.removeprefix("baseline:") if origin.startswith("baseline:") else ""
     return {
         "scale": SCALES.name_of(spec.scale),
-        "channels": f"{len(spec.channels.windows)}",
+        "channels": f"{spec.channels.n_channels}",
         "backbone": spec.label.split()[-1],
         "family": spec.family,
         "origin": origin,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ __all__ = ["Bark", "Erb", "Linear", "Log", "Mel", "erb_rate", "erb_rate_inverse"
 
 SLANEY_HZ = 200 / 3  # Hz a mel below the break
 SLANEY_BREAK_HZ = 1000.0
-SLANEY_LOG_STEP = np.log(6.4) / 27  # of the logarithm, a mel above the break
+SLANEY_LOG_STEP = math.log(6.4) / 27  # of the logarithm, a mel above the break
 
 
 @dataclass(frozen=True)

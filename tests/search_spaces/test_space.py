@@ -97,7 +97,8 @@ def test_flat_parameters_name_every_choice_once():
         ({"scael": "mel"}, "unknown key 'scael' (did you mean scale?)"),
         (
             {"scale": "mell"},
-            "scale must be one of linear, log, mel, got 'mell' (did you mean mel?)",
+            "scale must be one of linear, log, mel, bark, erb, gammatone, constant_q, got 'mell'"
+            " (did you mean mel?)",
         ),
         ({"scale": []}, "scale must name at least one kind"),
         ({"scale": {"mel": {"n_band": 3}}}, "unknown parameter 'n_band' (did you mean n_bands?)"),
