@@ -144,8 +144,14 @@ def check_backbone(name: str, *, where: str = "backbone") -> None:
 
 
 def head_parameters(network: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of a timm network's classifier: all others are its body."""
-    timm_net: Any = network.model if isinstance(network, PaddedImages) else network
+    """Return the parameters of a timm network's classifier: all others are its body.
+
+    Args:
+        network: The network, or one `.model` or more behind wrappers as `PaddedImages`.
+    """
+    timm_net: Any = network
+    while not hasattr(timm_net, "get_classifier"):
+        timm_net = timm_net.model
     found = timm_net.get_classifier()
     heads = found if isinstance(found, (tuple, list)) else [found]
     return [parameter for head in heads for parameter in head.parameters()]

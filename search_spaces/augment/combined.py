@@ -93,6 +93,7 @@ def _each_one_of(
                 changed = torch.where(where, choice(x), changed)
             else:
                 rows = wanted.nonzero().squeeze(1)
-                changed.index_copy_(0, rows, choice(x.index_select(0, rows)))
+                if len(rows):
+                    changed.index_copy_(0, rows, choice(x.index_select(0, rows)))
         x = changed
     return x

@@ -16,7 +16,7 @@ from search_spaces.kinds import at_least
 __all__ = ["BandStop", "Equalizer"]
 
 LOWEST_HZ = 60.0  # the first of the equaliser's points; below it the gain is constant
-EDGE_HZ = 50.0  # over which a stopped band's edge falls
+EDGE_HZ = 50.0  # over which the edges of a stopped band fall, inside it
 TAIL_S = 0.04  # what the filters' responses need beyond a clip's end
 
 
@@ -81,7 +81,7 @@ class BandStop:
 
 
 def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: Tensor) -> Tensor:
-    """Return gains in dB (clips, bins): `-depth` from `low` to `high`, edges outside them.
+    """Return gains in dB (clips, bins): 0 outside `low` to `high`, falling to `-depth` inside.
 
     Args:
         hz: Frequencies, shape (bins,).
@@ -90,8 +90,8 @@ def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: Tensor) -> Tensor:
         depth: Attenuation in dB, shape (clips,).
     """
     middle, half = (low + high)[:, None] / 2, (high - low)[:, None] / 2
-    outside = ((hz[None] - middle).abs() - half) / EDGE_HZ
-    return -depth[:, None] * (1 - outside).clamp(0, 1)
+    inside = (half - (hz[None] - middle).abs()) / EDGE_HZ
+    return -depth[:, None] * inside.clamp(0, 1)
 
 
 def _length(x: Tensor, sampling_rate: int) -> int:
