@@ -107,9 +107,7 @@ def decode_segment(
     if n_frames > MAX_FRAMES:
         raise ValueError(f"one that promises {n_frames:,} samples, more than {MAX_FRAMES:,}")
     exact = file.subtype == "PCM_16" and file.channels == 1 and up == down
-    mono = _read_mono(
-        file, before * down, None if end is None else n_frames, "int16" if exact else "float32"
-    )
+    mono = _read_mono(file, before * down, n_frames, "int16" if exact else "float32")
     if start is not None or end is not None:
         cut = slice(first - before * up, None if end is None else last - before * up)
     else:
@@ -127,15 +125,28 @@ def _half_width(up: int, down: int) -> float:
     return float(_filter(up, down).size) / 2 / up
 
 
-def _read_mono(file: soundfile.SoundFile, start: int, n: int | None, dtype: str) -> NDArray[Any]:
-    """Read ``n`` frames from ``start`` on (all when None), mixed down as they are read."""
-    if start:
-        file.seek(start)
-    elif file.tell():
-        file.seek(0)
+def _go_to(file: soundfile.SoundFile, frame: int) -> None:
+    """Make ``frame`` the next that is read.
+
+    libsndfile (1.2.2) seeks in Ogg files to a place near the one that is asked for; there, and where
+    it cannot seek at all, everything before is read.
+    """
+    if file.seekable() and file.tell() != frame:
+        if file.format != "OGG":
+            file.seek(frame)
+        elif file.tell() > frame:
+            file.seek(0)
+    while file.tell() < frame:
+        if not len(file.read(min(_BLOCK // file.channels + 1, frame - file.tell()))):
+            break
+
+
+def _read_mono(file: soundfile.SoundFile, start: int, n: int, dtype: str) -> NDArray[Any]:
+    """Read ``n`` frames from ``start`` on, mixed down as they are read."""
+    _go_to(file, start)
     parts: list[NDArray[Any]] = []
     size = 1 + min(_BLOCK // file.channels, file.frames)
-    for block in file.blocks(size, frames=-1 if n is None else n, dtype=dtype, always_2d=True):
+    for block in file.blocks(size, frames=n, dtype=dtype, always_2d=True):
         if not len(block):  # shorter than its header says
             break
         if dtype != "int16":
