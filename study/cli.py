@@ -22,10 +22,12 @@ from study.commands import (
     spaces,
     submitting,
 )
+from study.text import printable
 
 __all__ = ["app", "main"]
 
 EXIT_BAD_INPUT = 2
+MOST_TOLD = 50  # problems of one input
 
 app = typer.Typer(
     name="spectune",
@@ -67,7 +69,10 @@ def main() -> None:
     except InputError as error:
         if "--debug" in sys.argv:
             raise
-        for problem in error.problems:
+        told = [printable(text).replace("\n", " ") for text in error.problems[:MOST_TOLD]]
+        if len(error.problems) > MOST_TOLD:
+            told.append(f"and {len(error.problems) - MOST_TOLD:,} problems more")
+        for problem in told:
             print(f"spectune: {problem}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
     except KeyboardInterrupt:
