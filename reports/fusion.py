@@ -11,14 +11,14 @@ from reports.text import cell, inert, percent, points
 from reports.theme import BLUE, GREEN, GREY, PURPLE, figure
 from study.results import StudyResults
 
-__all__ = ["Fusion", "Reference", "Step", "fusion", "fusion_figure"]
+__all__ = ["Fusion", "Part", "Reference", "Step", "fusion", "fusion_figure"]
 
 
 class Step(NamedTuple):
     """The fusion after its n-th member; `gain` is over the step before (the first: over 0)."""
 
     n: int
-    trial: int
+    trial: int | None  # None for an imported system
     name: str
     weight: float | None  # in the final fusion; None where the member did not stay
     alone: float | None
@@ -33,12 +33,22 @@ class Reference(NamedTuple):
     uar: float
 
 
+class Part(NamedTuple):
+    """A member of a fusion that has no path; of a vote and of stacking the weights are equal."""
+
+    trial: int | None
+    name: str
+    weight: float
+    alone: float | None
+
+
 class Fusion(NamedTuple):
     """The path and the references."""
 
     uar: float
     steps: tuple[Step, ...]
     references: tuple[Reference, ...]
+    parts: tuple[Part, ...] = ()
 
 
 def fusion(results: StudyResults) -> Fusion | None:
@@ -46,17 +56,20 @@ def fusion(results: StudyResults) -> Fusion | None:
     ensemble = results.ensemble
     if ensemble is None:
         return None
-    members = {member.trial: member for member in ensemble.members}
+    parts = [Part(m.trial, m.name, m.weight, m.uar) for m in ensemble.members]
+    parts += [Part(None, m.name, m.weight, m.uar) for m in ensemble.imported]
+    members = {(part.trial, part.name if part.trial is None else ""): part for part in parts}
     steps: list[Step] = []
     for entry in ensemble.trajectory:
-        member = members.get(entry["trial"])
+        trial, name = entry.get("trial"), str(entry.get("name", ""))
+        member = members.get((trial, name if trial is None else ""))
         steps.append(
             Step(
                 n=int(entry["n"]),
-                trial=int(entry["trial"]),
-                name=str(entry.get("name", "")),
+                trial=trial,
+                name=name,
                 weight=member.weight if member else None,
-                alone=member.uar if member else None,
+                alone=member.alone if member else None,
                 uar=float(entry["uar"]),
                 gain=float(entry["uar"]) - steps[-1].uar if steps else None,
             )
@@ -71,7 +84,7 @@ def fusion(results: StudyResults) -> Fusion | None:
         for key, label in labels.items()
         if ensemble.references.get(key, {}).get("uar") is not None
     )
-    return Fusion(ensemble.uar, tuple(steps), references)
+    return Fusion(ensemble.uar, tuple(steps), references, tuple(parts))
 
 
 def fusion_figure(numbers: Fusion) -> go.Figure:
@@ -113,9 +126,12 @@ def fusion_figure(numbers: Fusion) -> go.Figure:
 
 def _tell(step: Step) -> str:
     gain = "" if step.gain is None else f", {points(step.gain)}"
-    return f"{step.n}: trial {step.trial} {step.name}: {percent(step.uar)}{gain}"
+    who = "imported" if step.trial is None else f"trial {step.trial}"
+    return f"{step.n}: {who} {step.name}: {percent(step.uar)}{gain}"
 
 
 def _fill(label: str, known: Mapping[str, Any]) -> str:
     """Fill in what the reference tells of itself."""
+    if "trial" in label and known.get("trial") is None and known.get("name"):
+        return f"best single ({known['name']}, imported)"
     return label.format(**{key: cell(known.get(key)) for key in ("trial", "n", "k")})

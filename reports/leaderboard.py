@@ -51,17 +51,26 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
 
 
 def members_table(numbers: Fusion | None) -> Table | None:
-    """The members in the order in which they first entered, and what each added then."""
-    if numbers is None or not numbers.steps:
+    """The members in the order in which they first entered, and what each added then.
+
+    A fusion that was not built step by step (stacking, a vote, CMA-ES) has its members alone.
+    """
+    if numbers is None or not (numbers.steps or numbers.parts):
         return None
-    entries: dict[int, Step] = {}
+    if not numbers.steps:
+        parts = tuple(
+            (_trial(part.trial), part.name, cell(part.weight), percent(part.alone))
+            for part in numbers.parts
+        )
+        return Table(("trial", "name", "weight", "alone"), parts, (True, False, True, True))
+    entries: dict[tuple[int | None, str], Step] = {}
     for step in numbers.steps:
         if step.weight is not None:
-            entries.setdefault(step.trial, step)
+            entries.setdefault((step.trial, step.name), step)
     rows = tuple(
         (
             str(step.n),
-            str(step.trial),
+            _trial(step.trial),
             step.name,
             cell(step.weight),
             percent(step.alone),
@@ -96,6 +105,10 @@ def failures_table(results: StudyResults) -> Table | None:
     if not rows:
         return None
     return Table(("what", "trials", "numbers", "reason"), rows, (False, True, False, False))
+
+
+def _trial(number: int | None) -> str:
+    return "imported" if number is None else str(number)
 
 
 def _reason(reason: Any) -> str:

@@ -28,3 +28,4 @@ class Section(NamedTuple):
     panels: tuple[Panel, ...] = ()
     table: Table | None = None
     note: str = ""
+    points: tuple[str, ...] = ()  # sentences, one a line

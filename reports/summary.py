@@ -63,10 +63,11 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
         )
     reference = ensemble.references.get("best_single", {})
     single = float(reference.get("uar") or best.uar)
-    number, name = reference.get("trial", best.number), reference.get("name", best.name)
+    number, name = reference.get("trial"), reference.get("name", best.name)
+    who = f"trial {number} ({name})" if number is not None else f"the imported {name}"
     difference = ensemble.uar - single
-    beside = f"the best single model, trial {number} ({name}), with {percent(single)}"
-    members = len(ensemble.members)
+    beside = f"the best single model, {who}, with {percent(single)}"
+    members = ensemble.n_members
     if round(1000 * difference) == 0:
         verdict = f"The fusion of {members} gives {percent(ensemble.uar)}, no more than {beside}."
     else:

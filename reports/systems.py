@@ -42,7 +42,7 @@ def fusion_on_devel(results: StudyResults) -> System | None:
         rows = [row for row in csv.DictReader(file) if row.get("label")]
     try:
         return System(
-            title=f"Fusion of {len(results.ensemble.members)}",
+            title=f"Fusion of {results.ensemble.n_members}",
             classes=results.classes,
             file_names=tuple(row["file_name"] for row in rows),
             labels=tuple(row["label"] for row in rows),

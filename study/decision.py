@@ -80,13 +80,13 @@ class Decision:
     def sentence(self) -> str:
         """What is done and what it gained, in words."""
         spread = "" if self.gain_se is None else f" (standard error {100 * self.gain_se:.1f})"
-        gained = f"it gains {100 * self.gain:+.1f} points{spread} on speakers it was not fitted on"
+        gained = f"{100 * self.gain:+.1f} points{spread} on speakers it was not fitted on"
         if any(self.bias):
-            text = f"A bias per class is added: {gained}"
+            text = f"A bias per class is added: it gains {gained}"
         elif self.gain_se is None:
             text = "No bias per class: too few speakers to fit one honestly"
         else:
-            text = f"No bias per class: {gained}"
+            text = f"No bias per class: it would give {gained}"
         if self.ece_before is None or self.ece_after is None:
             return f"{text}."
         return (

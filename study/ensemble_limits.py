@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,22 @@ class Limits:
     costs: NDArray[np.float64]
     most: NDArray[np.float64]
     kinds: tuple[str, ...]
+
+    def sentence(self, members: Sequence[int]) -> str:
+        """What some members need of what they may cost.
+
+        >>> limits = limits_of(2, megabytes=[3, 9], max_megabytes=5)
+        >>> limits.sentence([0])
+        'max_megabytes: members need 3 of at most 5, and 1 of 2 candidates needs more alone'
+        """
+        used = self.costs[list(members)].sum(axis=0)
+        over = (self.costs > self.most + 1e-9).sum(axis=0)
+        parts = [
+            f"{kind}: members need {need:.3g} of at most {most:g}, and {n} of {len(self.costs)} "
+            f"candidates need{'s' if n == 1 else ''} more alone"
+            for kind, need, most, n in zip(self.kinds, used, self.most, over, strict=True)
+        ]
+        return "; ".join(parts)
 
     def affordable(self, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Candidates that may be chosen beside those inside, (candidates,); the latter always."""

@@ -46,7 +46,8 @@ class Fusion:
             trials; None without speakers.
         diversity: How differently the members err.
         methods: The compared methods; empty where they were not compared.
-        choice: Why the method was chosen; empty where `study.yaml` names it.
+        choice: Why the method was chosen, or would be; empty where none were compared.
+        limits: What the members may cost together.
     """
 
     selection: Selection
@@ -59,6 +60,7 @@ class Fusion:
     diversity: Diversity
     methods: tuple[MethodRow, ...] = ()
     choice: str = ""
+    limits: Limits | None = None
 
     def scores(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
@@ -142,6 +144,7 @@ def fuse(
         diversity(library.devel[list(fitted.members)], pool.labels),
         rows,
         choice_sentence(rows) if rows else "",
+        limits,
     )
 
 
@@ -171,13 +174,14 @@ def _best_of(library: Library, seed: int) -> Comparison | None:
         epoch = int(pool.best_epochs(everything)[library.baseline])
         reference = pool.hits[pool.starts[library.baseline] + epoch].astype(np.float64)
         name = "the first baseline"
+    ends = [*pool.starts, len(pool.hits)]
     return compare_best_of(
         pool.labels,
-        pool.hits,
+        pool.hits[: ends[library.n_trials]],
         reference,
         pool.units,
         names=("The best epoch of the best trial", name),
-        n_trials=len(pool.trials),
+        n_trials=library.n_trials,
         seed=seed,
     )
 

@@ -33,7 +33,7 @@ class Library:
         identity: Of the probabilities.
         test: Files of test probabilities by trial number or imported name; empty where the
             corpus has no test partition.
-        n_trials: Trials that were searched, among them those without a result.
+        n_trials: Trials among the rows of `pool`; they come before imported systems.
         baseline: Row of `pool.trials` of the first baseline, None without one.
         left_out: A sentence for each imported system that cannot be a candidate.
     """
@@ -113,7 +113,7 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> Library
         devel,
         identity,
         tests,
-        len(results.trials),
+        len(trials),
         baselines[0] if baselines else None,
         left_out,
     )

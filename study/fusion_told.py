@@ -45,6 +45,9 @@ def fusion_sentences(fusion: Fusion) -> list[str]:
         said.append(fusion.decision.sentence())
     if len(fusion.selection.members) > 1:
         said.append(_diversity(fusion.diversity))
+    if fusion.limits is not None:
+        told = fusion.limits.sentence(fusion.selection.members)
+        said.append(f"Limits on {told}.")
     if fusion.choice:
         said.append(f"{fusion.choice[0].upper()}{fusion.choice[1:]}.")
     said += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in fusion.library.left_out]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from study.results import StudyResults, read_results
-from study.text import percent
+from study.text import NOTHING, percent
 
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
@@ -28,10 +28,14 @@ def status_of(folder: Path) -> dict[str, Any]:
         if fusion is None
         else {
             "uar": fusion.uar,
-            "members": len(fusion.members),
+            "members": fusion.n_members,
             "apparent": fusion.apparent,
             "honest": fusion.honest.get("sentence"),
         },
+        "imported": [
+            {"name": one.name, "uar": one.uar, "trained_on": list(one.trained_on)}
+            for one in results.imports
+        ],
         "running": [
             _named(t.number, t.name, t.uar)
             | {"epoch": len(t.uar_per_epoch), "epochs": t.epochs, "slot": t.slot}
@@ -65,6 +69,10 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         members = f"fusion of {fusion['members']}"
         lines.append(f"{members}: {percent(fusion['uar'])} (apparent: chosen on devel)")
         lines += [fusion["honest"]] if fusion["honest"] else []
+    lines += [
+        f"imported: {percent(one['uar'])}  {one['name']} (trained on {'+'.join(one['trained_on'])})"
+        for one in found["imported"]
+    ]
     for trial in found["running"]:
         of = f"epoch {trial['epoch']}/{trial['epochs'] or '?'}"
         uar = percent(trial["uar"])
@@ -80,11 +88,19 @@ def leaderboard_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     width = max(len(str(row["name"])) for row in rows)
     lines = [f"rank  trial  {'system':{width}}  devel UAR  epoch  state"]
     lines += [
-        f"{row['rank']:4}  {row['trial']:05d}  {row['name']:{width}}  {percent(row['uar']):>9}"
-        f"  {row['best_epoch']:5}  {row['state']}"
+        f"{_cell(row['rank']):>4}  {_number(row['trial']):>5}  {row['name']:{width}}"
+        f"  {percent(row['uar']):>9}  {_cell(row['best_epoch']):>5}  {row['state']}"
         for row in rows
     ]
     return lines
+
+
+def _cell(value: int | None) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def _number(trial: int | None) -> str:
+    return NOTHING if trial is None else f"{trial:05d}"
 
 
 def _named(number: int, name: str, uar: float | None) -> dict[str, Any]:

@@ -48,7 +48,9 @@ def leaderboard(
     results = read_results(results_folder(study))
     if csv is not None:
         write_leaderboard(results, csv)
-    for line in leaderboard_lines(rows_of(results)[:top]):
+    rows = rows_of(results)
+    trials = [row for row in rows if row["state"] != "imported"]
+    for line in leaderboard_lines([*trials[:top], *rows[len(trials) :]]):
         echo(line)
     rank = load_config(results.folder / "study.yaml").seeds.rank
     for line in seeds_lines(seeds_table(results.ranked, rank=rank), rank=rank):
