@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: demo test test-all check format lint types doctest constraints clean help
+.PHONY: demo test test-all faults soak check format lint types doctest constraints clean help
 help:
 	@echo "make demo      set up, then a whole study on a synthetic corpus (minutes on two CPU cores)"
 	@echo "make test      set up, then the tests;   make test-all   with the slow ones"
+	@echo "make faults    kills, full disks, lost stores;   make soak   for two hours"
 	@echo "make check     format, lint, types, tests, doctests"
 
 $(SETUP): pyproject.toml constraints.txt
@@ -20,10 +21,18 @@ demo: $(SETUP)
 	$(BIN)/spectune demo
 
 test: $(SETUP)
-	$(BIN)/python -m pytest -m "not slow and not gpu" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not slow and not gpu and not faults and not soak" --cov --cov-report=term:skip-covered
 
 test-all: $(SETUP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not faults and not soak"
+
+# 40 kills at random moments, full disks and lost stores, in under 20 minutes on two cores.
+faults: $(SETUP)
+	$(BIN)/python -m pytest -m faults -s tests/faults
+
+# 200 kills, 500 trials in one run, 50 sessions of one study: about two hours.
+soak: $(SETUP)
+	SPECTUNE_KILLS=200 $(BIN)/python -m pytest -m "faults or soak" -s tests/faults
 
 format: $(SETUP)
 	$(BIN)/ruff format --check .

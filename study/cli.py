@@ -14,6 +14,7 @@ from search_spaces.errors import InputError
 from study.commands import (
     checking,
     corpora,
+    explaining,
     fusing,
     looking,
     predicting,
@@ -40,6 +41,7 @@ app = typer.Typer(
 COMMANDS = (  # in the order of `spectune --help`
     running.run,
     running.demo,
+    running.reconcile,
     corpora.init,
     corpora.partition,
     checking.check,
@@ -53,6 +55,7 @@ COMMANDS = (  # in the order of `spectune --help`
     submitting.score,
     predicting.export,
     predicting.predict,
+    explaining.explain,
     looking.report,
     looking.ui,
     spaces.spaces,

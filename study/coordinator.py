@@ -13,26 +13,26 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from runners.engine import Engine, Event
+from runners.engine import MAX_LOSSES, Engine, Event
 from runners.job import Job
 from runners.trial import CHECKPOINT, FILES
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.opening import Plan
-from study.origins import GRID, REPEAT, SAMPLER
+from study.origins import GRID, REPEAT
 from study.pretrained import weights_key
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
+from study.recovery import of_memory, recover
 from study.results import read_results, write_leaderboard
 from study.sampling import Asked, Sampling, rungs
 from study.seeds import next_repeat
 from study.tracking import Tracker
-from study.trial_folder import TrialFolder, trial_folders, write_json
+from study.trial_folder import TrialFolder, write_json
 
 __all__ = ["Coordinator", "Outcome"]
 
-MAX_ATTEMPTS = 4
 ALIKE = 3  # trials failing with one reason and none completing between them stop the study
 
 
@@ -57,6 +57,7 @@ class Active:
     spec: TrialSpec
     attempt: int
     accumulate: int
+    losses: int  # of its worker
     rungs: dict[int, int]  # epoch -> eighth
     verdicts: dict[int, bool] = field(default_factory=dict)
     uars: list[float] = field(default_factory=list)
@@ -84,14 +85,16 @@ class Coordinator:
         self.interrupted = False
         self.started = time.monotonic()
         self.elapsed_before = float(plan.state.get("elapsed_s", 0.0))
-        fusion = read_results(plan.folder).ensemble
-        self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
+        self.fusion_members: set[int] = set()
         self._alike: dict[str, list[int]] = defaultdict(list)
         self._fault = ""
 
     def run(self) -> Outcome:
         """Run until the end of the session."""
-        left = self._recover()
+        found = recover(self.plan.trials, self.sampling)
+        self.finished, self.origins, left = found.finished, found.origins, found.left
+        fusion = read_results(self.plan.folder).ensemble
+        self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
         self.progress.begin(self.finished.values(), self._total())
         try:
             while not self.interrupted and not self._fault:
@@ -117,38 +120,6 @@ class Coordinator:
     def elapsed(self) -> float:
         """Seconds that the study has run, over all sessions."""
         return self.elapsed_before + time.monotonic() - self.started
-
-    def _recover(self) -> list[int]:
-        """Tell what ended before a kill; return the trials to be taken up again."""
-        folders = {folder.number: folder for folder in trial_folders(self.plan.trials)}
-        for number, folder in folders.items():
-            result = folder.result()
-            self.origins[number] = folder.origin()
-            if result is not None:
-                self.finished[number] = result
-        self._replay(folders)
-        waiting = []
-        for number in self.sampling.running():
-            result = self.finished.get(number)
-            if result is None:
-                waiting.append(number)
-            else:
-                self.sampling.tell(
-                    number, state=result["state"], uar=result["uar"], memory=_of_memory(result)
-                )
-        return waiting
-
-    def _replay(self, folders: dict[int, TrialFolder]) -> None:
-        """Put into Optuna's store what the trial folders have and it has not (it was deleted)."""
-        for number in range(len(self.sampling.numbers()), max(folders, default=-1) + 1):
-            spec = folders[number].spec() if number in folders else None
-            self.sampling.replay(number, spec, origin=self.origins.get(number, SAMPLER))
-            if spec is None or not isinstance(spec.backbone, Timm):
-                continue
-            steps = rungs(spec.recipe.epochs)
-            epochs = {e["epoch"]: e for e in folders[number].events() if e.get("event") == "epoch"}
-            for epoch in sorted(epochs.keys() & steps.keys()):
-                self.sampling.report(number, step=steps[epoch], uar=epochs[epoch]["devel_uar"])
 
     def _ask(self) -> Asked | None:
         """Return the next trial: of the search, then of the repetitions; None where none is due."""
@@ -190,13 +161,13 @@ class Coordinator:
         if not folder.begun:
             folder.begin(spec, origin=origin, params=flat_parameters(spec))
         events = folder.events()
+        retries = [e.get("kind") for e in events if e.get("event") == "retry"]
         active = Active(
             folder,
             spec,
             attempt=folder.attempts(),
-            accumulate=2
-            if any(e.get("event") == "retry" and e.get("kind") == "memory" for e in events)
-            else 1,
+            accumulate=2 if "memory" in retries else 1,
+            losses=retries.count("lost"),
             rungs=self._rungs(spec, origin),
             verdicts={e["epoch"]: e["prune"] for e in events if e.get("event") == "verdict"},
         )
@@ -287,13 +258,14 @@ class Coordinator:
         """Try again where that may help, else end the trial as failed."""
         kind = event.get("kind", "lost")
         memory_again = kind == "memory" and active.accumulate == 1
-        lost_again = kind == "lost" and active.attempt < MAX_ATTEMPTS
+        lost_again = kind == "lost" and active.losses < MAX_LOSSES
         if memory_again or lost_again:
             reason = event["reason"] + ("; trying half the micro-batch" if memory_again else "")
             active.folder.log(
                 {"event": "retry", "attempt": active.attempt, "kind": kind, "reason": reason}
             )
             active.accumulate = 2 if memory_again else active.accumulate
+            active.losses += lost_again
             self.progress.note(f"trial {active.folder.number}: {reason}; trying again")
             self._submit(active)
             return
@@ -339,7 +311,7 @@ class Coordinator:
         del self.active[number]
         self.finished[number] = result
         self.sampling.tell(
-            number, state=result["state"], uar=result["uar"], memory=_of_memory(result)
+            number, state=result["state"], uar=result["uar"], memory=of_memory(result)
         )
         self.tracker.finish_trial(
             number,
@@ -395,7 +367,3 @@ class Coordinator:
     def _note_elapsed(self) -> None:
         self.plan.state["elapsed_s"] = self.elapsed
         write_json(self.plan.folder / "state.json", self.plan.state)
-
-
-def _of_memory(result: dict[str, Any]) -> bool:
-    return bool(result["state"] == "failed" and result.get("kind") == "memory")

@@ -10,6 +10,8 @@ from types import FrameType
 
 from runners.device import default_slots
 from runners.local import LocalEngine
+from study.check_study import write_check
+from study.check_text import headline
 from study.config import StudyConfig
 from study.coordinator import Coordinator, Outcome
 from study.fusion import Fusion
@@ -26,7 +28,7 @@ from study.tracked_study import open_tracker, select_fusion, tracking_store
 from study.tracking import Tracker, escape_markdown
 from study.trial_folder import trial_folders
 
-__all__ = ["run_study"]
+__all__ = ["describe_study", "open_sampling", "run_study"]
 
 EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
 
@@ -56,11 +58,15 @@ def run_study(
     Raises:
         InputError: If anything the user gave is wrong; nothing is written then.
     """
-    plan = plan_study(config, base=base, progress=_decoding(echo))
+    plan = plan_study(config, base=base, progress=_counting("decoding", echo))
     plan.folder.mkdir(parents=True, exist_ok=True)
     with StudyLock(plan.folder):
         write_study(plan)
         echo(plan.cached.summary())
+        check = write_check(
+            config, base=base, folder=plan.folder, progress=_counting("check", echo)
+        )
+        echo(f"{headline(check)}{'' if check.clean else '; `spectune check` says which'}")
         echo(_opening(plan))
         if plan.task.folds:
             echo(protocol_sentence(config.protocol, plan.task.folds))
@@ -71,7 +77,7 @@ def run_study(
             ended = outcome.state != "interrupted"
             found = select_fusion(config, results, tracker) if ended else None
             fusion = found[0] if found else None
-            _describe(tracker, plan, results, fusion)
+            describe_study(tracker, plan, results, fusion)
         except BaseException:
             tracker.close("failed", drain_s=5.0)
             raise
@@ -131,8 +137,8 @@ def _interruptible(coordinator: Coordinator) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _decoding(echo: Echo) -> Callable[[int, int], None]:
-    """Return a progress of decoding that says something at each tenth of a large corpus."""
+def _counting(what: str, echo: Echo) -> Callable[[int, int], None]:
+    """Return a progress through files that says something at each tenth of a large corpus."""
     told = 0
 
     def progress(done: int, total: int) -> None:
@@ -140,7 +146,7 @@ def _decoding(echo: Echo) -> Callable[[int, int], None]:
         tenth = 10 * done // max(total, 1)
         if total >= 2000 and tenth > told:
             told = tenth
-            echo(f"decoding: {done} of {total} files")
+            echo(f"{what}: {done} of {total} files")
 
     return progress
 
@@ -157,7 +163,9 @@ def _opening(plan: Plan) -> str:
     return f"study {plan.config.name} {how}: {' or '.join(filter(None, bounds))} in {plan.folder}"
 
 
-def _describe(tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusion | None) -> None:
+def describe_study(
+    tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusion | None
+) -> None:
     """Put the leaderboard and the fusion into the parent run's description."""
     lines = [f"**{escape_markdown(plan.config.name)}**: {len(results.ranked)} ranked trials", ""]
     if fusion is not None:

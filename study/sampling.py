@@ -203,8 +203,14 @@ class Sampling:
         return number, spec, str(about["origin"])
 
     def report(self, number: int, *, step: int, uar: float) -> bool:
-        """Report the devel UAR at an eighth of the schedule; return whether to prune."""
+        """Report the devel UAR at an eighth of the schedule; return whether to prune.
+
+        A trial that has ended for the sampler (its folder has lost the result, and it runs again)
+        is not reported: its verdicts are in its folder.
+        """
         trial = self.trials[number]
+        if self.study.get_trials(deepcopy=False)[number].state.is_finished():
+            return False
         trial.report(uar, step)
         return bool(trial.should_prune())  # NumPy's bool is no JSON value
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.device import default_slots
-from runners.engine import Engine, Event
+from runners.engine import MAX_LOSSES, Engine, Event
 from runners.job import Job
 from runners.local import LocalEngine
 from runners.trial import CHECKPOINT
@@ -24,8 +24,6 @@ from study.pretrained import weights_key
 from study.trial_folder import TrialFolder
 
 __all__ = ["Training", "TrainingFolder", "open_engine", "run_trainings", "weights_of"]
-
-MAX_ATTEMPTS = 4
 
 
 class TrainingFolder(TrialFolder):
@@ -187,7 +185,8 @@ def _goes_on(active: _Active, event: Event) -> bool:
         return False
     fault = event.get("kind", "lost")
     memory_again = fault == "memory" and active.accumulate == 1
-    if not memory_again and not (fault == "lost" and active.attempt < MAX_ATTEMPTS):
+    losses = sum(e.get("event") == "retry" and e.get("kind") == "lost" for e in folder.events())
+    if not memory_again and not (fault == "lost" and losses < MAX_LOSSES):
         return False
     folder.log(
         {"event": "retry", "attempt": active.attempt, "kind": fault, "reason": event["reason"]}

@@ -64,6 +64,11 @@ class TrialFolder:
                 return plain
         return None
 
+    def set_aside_result(self) -> None:
+        """Rename a result that is there and does not count, so that the trial has not ended."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.path / "result.json").replace(self.path / "result.json.damaged")
+
     def attempt(self, n: int) -> Path:
         """Return the folder of the attempt `n`."""
         return self.path / f"attempt-{n}"

@@ -1,4 +1,4 @@
-"""Commands that search: run, demo."""
+"""Commands that search: run, demo; and reconcile, which puts a study right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo
 
-__all__ = ["demo", "run"]
+__all__ = ["demo", "reconcile", "run"]
 
 
 def run(
@@ -45,3 +45,14 @@ def demo(
     from study.demo import run_demo
 
     raise typer.Exit(run_demo(folder, trials=trials, echo=echo, report=write_report))
+
+
+def reconcile(study: StudyPath, debug: Debug = False) -> None:
+    """Make Optuna's store and MLflow equal to the trial folders; exit code 1 if trials must rerun.
+
+    Example: spectune reconcile study.yaml
+    """
+    config, base = config_and_base(study, [])
+    from study.reconciling import reconcile_study
+
+    raise typer.Exit(reconcile_study(config, base=base, echo=echo))

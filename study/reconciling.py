@@ -1,0 +1,138 @@
+"""`spectune reconcile`: the stores made equal to the trial folders, which are the truth.
+
+Optuna's store is filled with what it lacks, or made anew where it cannot be read. MLflow's runs
+are made, closed and completed. A trial whose files are damaged loses its result, so that the next
+run trains it again: on a CPU that gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from search_spaces.errors import InputError
+from study.config import StudyConfig
+from study.lock import StudyLock
+from study.opening import plan_study
+from study.recovery import recover
+from study.restoring import WEIGHTS
+from study.results import read_results
+from study.running import describe_study, open_sampling
+from study.tracked_study import open_tracker, select_fusion
+from study.trial_folder import TrialFolder, trial_folders
+
+__all__ = ["damaged_files", "reconcile_study"]
+
+EXIT_DONE, EXIT_PROBLEMS = 0, 1
+
+
+def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], None] = print) -> int:
+    """Reconcile a study that is not running.
+
+    Args:
+        config: The study.
+        base: Folder that its paths are relative to.
+        echo: Prints a line.
+
+    Returns:
+        The exit code: 0, or 1 where trials have to be run again.
+
+    Raises:
+        InputError: If the study has not begun, runs, or is not the one that was run.
+    """
+    plan = plan_study(config, base=base)
+    if not plan.resumed:
+        raise InputError(f"{plan.folder}: the study has not been run yet")
+    with StudyLock(plan.folder):
+        folders = trial_folders(plan.trials)
+        again = [folder.number for folder in folders if _drop_damaged(folder, echo)]
+        if config.storage is None:
+            _move_damaged(plan.folder / "optuna.db", echo)
+        sampling = open_sampling(plan)
+        before = len(sampling.numbers())
+        found = recover(plan.trials, sampling)
+        echo(
+            f"Optuna: {len(sampling.numbers())} trials, {len(sampling.numbers()) - before} of them"
+            f" put into the store again"
+        )
+        tracker = open_tracker(plan)
+        try:
+            results = read_results(plan.folder)
+            selected = None if found.left else select_fusion(config, results, tracker)
+            describe_study(tracker, plan, results, selected[0] if selected else None)
+        finally:
+            left = tracker.close("finished" if not found.left else "killed", drain_s=600.0)
+    echo(f"MLflow: {left}" if left else f"MLflow: {len(folders)} trials are as their folders say")
+    if found.left:
+        numbers = ", ".join(map(str, found.left))
+        echo(f"to be run (again) by `spectune run`: trials {numbers}")
+    return EXIT_PROBLEMS if again or left else EXIT_DONE
+
+
+def damaged_files(folder: TrialFolder) -> list[str]:
+    """Return the files of a finished trial that are missing or not what the trial wrote.
+
+    Weights may be missing: a study keeps those of its best trials only.
+    """
+    result = folder.result()
+    if result is None:
+        return []
+    attempt = folder.attempt(result["attempt"])
+    damaged = []
+    for name, digest in result["files"].items():
+        path = attempt / name
+        if not path.exists():
+            damaged += [] if name == WEIGHTS else [name]
+        elif _sha256(path) != digest and not (name == WEIGHTS and _restored(folder)):
+            damaged.append(name)
+    return damaged
+
+
+def _drop_damaged(folder: TrialFolder, echo: Callable[[str], None]) -> bool:
+    """Take a trial's result away if its files are damaged; return whether it has to run again."""
+    path = folder.path / "result.json"
+    if path.exists() and folder.result() is None:
+        damaged = ["result.json"]
+    else:
+        damaged = damaged_files(folder)
+    if not damaged:
+        return False
+    if damaged == [WEIGHTS]:  # its numbers are whole
+        (folder.attempt((folder.result() or {})["attempt"]) / WEIGHTS).unlink()
+        echo(f"trial {folder.number}: {WEIGHTS} is damaged, and dropped; trained again on demand")
+        return False
+    folder.set_aside_result()
+    echo(f"trial {folder.number}: damaged or missing: {', '.join(damaged)}; it has to run again")
+    return True
+
+
+def _move_damaged(path: Path, echo: Callable[[str], None]) -> None:
+    """Move the study's own Optuna store away if SQLite finds it damaged."""
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            (said,) = database.execute("pragma integrity_check").fetchone()
+            database.execute("select count(*) from trials")
+    except sqlite3.DatabaseError as error:
+        said = str(error)
+    if said == "ok":
+        return
+    aside = path.with_name("optuna.db.damaged")
+    path.replace(aside)
+    for suffix in ("-journal", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    echo(f"Optuna: {path.name} is damaged ({said.splitlines()[0]}), and is now {aside.name}")
+
+
+def _restored(folder: TrialFolder) -> bool:
+    """Whether the weights were trained again, perhaps with other bytes."""
+    return (folder.path / "restored.json").exists()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,72 @@
+"""Taking a study up again: Optuna is told what the trial folders know, and nothing else is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search_spaces.backbones import Timm
+from study.origins import SAMPLER
+from study.sampling import Sampling, rungs
+from study.trial_folder import TrialFolder, trial_folders
+
+__all__ = ["Recovered", "of_memory", "recover"]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What the folders of a study hold.
+
+    Args:
+        finished: Results by trial.
+        origins: Where every trial that was begun comes from.
+        left: Trials to be taken up again, by number.
+    """
+
+    finished: dict[int, dict[str, Any]]
+    origins: dict[int, str]
+    left: list[int]
+
+
+def recover(trials: Path, sampling: Sampling) -> Recovered:
+    """Make Optuna's store agree with the trial folders.
+
+    A trial that has ended is told once. One that was begun and has no result, or a damaged one, is
+    left to be run. What the store has lost is put into it again.
+    """
+    folders = {folder.number: folder for folder in trial_folders(trials)}
+    origins = {number: folder.origin() for number, folder in folders.items()}
+    results = {number: folder.result() for number, folder in folders.items()}
+    finished = {number: result for number, result in results.items() if result is not None}
+    for number in folders.keys() - finished.keys():
+        folders[number].set_aside_result()
+    _replay(folders, origins, sampling)
+    left = set(folders) - set(finished)
+    for number in sampling.running():
+        result = finished.get(number)
+        if result is None:
+            left.add(number)
+        else:
+            sampling.tell(
+                number, state=result["state"], uar=result["uar"], memory=of_memory(result)
+            )
+    return Recovered(finished, origins, sorted(left))
+
+
+def of_memory(result: dict[str, Any]) -> bool:
+    """Return whether a trial failed for want of memory."""
+    return bool(result["state"] == "failed" and result.get("kind") == "memory")
+
+
+def _replay(folders: dict[int, TrialFolder], origins: dict[int, str], sampling: Sampling) -> None:
+    """Put into Optuna's store what the trial folders have and it has not (it was deleted)."""
+    for number in range(len(sampling.numbers()), max(folders, default=-1) + 1):
+        spec = folders[number].spec() if number in folders else None
+        sampling.replay(number, spec, origin=origins.get(number, SAMPLER))
+        if spec is None or not isinstance(spec.backbone, Timm):
+            continue
+        steps = rungs(spec.recipe.epochs)
+        epochs = {e["epoch"]: e for e in folders[number].events() if e.get("event") == "epoch"}
+        for epoch in sorted(epochs.keys() & steps.keys()):
+            sampling.report(number, step=steps[epoch], uar=epochs[epoch]["devel_uar"])
