@@ -20,7 +20,7 @@ class Ema:
     """Exponential moving average of weights and BatchNorm statistics, taken at every step.
 
     Its time constant is a share of the schedule, so that it means the same for short and long
-    trainings. It is shorter at first: the first weights do not linger.
+    trainings. Until so many steps are made it is their plain mean: no first weights linger.
     """
 
     span: float = 0.1  # time constant, as a share of all steps
@@ -32,10 +32,10 @@ class Ema:
     def decay(self, step: int, steps: int) -> float:
         """Return how much of the average stays at a step (from 0) of `steps`.
 
-        >>> [round(Ema(span=0.1).decay(step, 1000), 3) for step in (0, 10, 10_000)]
-        [0.1, 0.55, 0.99]
+        >>> [round(Ema(span=0.1).decay(step, 1000), 3) for step in (0, 1, 9, 999)]
+        [0.0, 0.5, 0.9, 0.99]
         """
-        return min(math.exp(-1 / max(1.0, self.span * steps)), (1 + step) / (10 + step))
+        return min(math.exp(-1 / max(1.0, self.span * steps)), step / (step + 1))
 
 
 @dataclass(frozen=True)
