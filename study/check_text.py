@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from study.check import Check
 from study.check_finding import AREAS, Finding
 from study.sentinel import Probe
-from study.text import NOTHING, duration, percent
+from study.text import NOTHING, duration, percent, printable
 
 __all__ = ["check_lines", "headline", "probe_rows"]
 
@@ -19,7 +19,7 @@ _WIDEST = 160
 def check_lines(check: Check) -> list[str]:
     """Everything, counts first, what is wrong last."""
     clips = sum(one.clips for one in check.counts.partitions)
-    lines = [f"corpus {check.name} ({check.layout}), {clips:,} clips, {check.root}"]
+    lines = [_short(f"corpus {check.name} ({check.layout}), {clips:,} clips, {check.root}")]
     if check.simulated:
         lines.append("SIMULATED audio: no figure of it may stand beside one of real recordings")
     lines += ["", *_aligned(_partition_rows(check))]
@@ -29,8 +29,8 @@ def check_lines(check: Check) -> list[str]:
         if (more := len(check.counts.speakers) - _SPEAKERS) > 0:
             lines.append(f"  and {more} speakers more (--json has them)")
     if check.probes:
-        lines += ["", "UAR of a linear probe from the recording alone, by speakers or folds apart:"]
-        lines += _aligned([("", *_targets(check.probes)), *probe_rows(check.probes)])
+        lines += ["", "what a linear probe guesses from the recording alone: UAR (95 % interval)"]
+        lines += _aligned([("guessed from", *_targets(check.probes)), *probe_rows(check.probes)])
     for area in AREAS:
         findings = [one for one in check.findings if one.area == area]
         if findings:
@@ -54,7 +54,7 @@ def headline(check: Check) -> str:
 
 
 def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, ...]]:
-    """A row per group: the UAR per target, what permutations reach, a mark where it matters."""
+    """A row per group: UAR and 95 % interval per target, with a mark where it matters."""
     targets = _targets(probes)
     of = {(probe.group, probe.target): probe for probe in probes}
     groups = dict.fromkeys(probe.group for probe in probes)
@@ -71,7 +71,7 @@ def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, ...]]:
 
 def _cell(probe: Probe) -> str:
     mark = " !" if probe.matters else ""
-    return f"{percent(probe.uar)} (by chance {percent(probe.by_chance)}){mark}"
+    return f"{percent(probe.uar)} ({100 * probe.low:.0f} to {100 * probe.high:.0f}){mark}"
 
 
 def _targets(probes: Sequence[Probe]) -> list[str]:
@@ -80,7 +80,7 @@ def _targets(probes: Sequence[Probe]) -> list[str]:
 
 def _finding_lines(one: Finding) -> list[str]:
     if one.area == "leakage":
-        return [f"  {name}" for name in one.names]
+        return [f"  {printable(name)}" for name in one.names]
     lines = [f"  {one.kind}: {one.cases:,}; {one.rule}"]
     lines += [f"    {_short(name)}" for name in one.names[:_NAMED]]
     if (more := one.cases - _NAMED) > 0:
@@ -90,7 +90,7 @@ def _finding_lines(one: Finding) -> list[str]:
 
 def _short(name: str) -> str:
     """A name on one line, without what a terminal would obey."""
-    plain = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)
+    plain = printable(name).replace("\n", " ")
     return plain if len(plain) <= _WIDEST else f"{plain[: _WIDEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 

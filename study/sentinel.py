@@ -24,7 +24,7 @@ from study.text import percent
 
 __all__ = ["Probe", "probe_labels", "probe_partitions"]
 
-RARE = 0.01
+RARE = 0.015  # of 199 permutations, at most one does as well
 BLATANT = 0.8  # skill that matters also where there are too few speakers for a rare permutation
 # Factors on the skill that matters where speakers are not known: clips of one voice are not
 # independent, and while a voice mostly says all classes, it is in one partition only.
@@ -43,7 +43,8 @@ class Probe(NamedTuple):
         group: Of ``GROUPS``.
         uar: Of the cross-fitted linear probe.
         chance: One over the number of classes.
-        by_chance: The UAR that 99 % of the permutations stay below.
+        low: Lower end of its 95 % interval over speakers, or over clips where those are unknown.
+        high: Upper end.
         p: Adjusted for all groups of the target.
         n: Clips.
         by: What no fold shares with another: ``speaker``, ``partition`` or ``clip``.
@@ -54,7 +55,8 @@ class Probe(NamedTuple):
     group: str
     uar: float
     chance: float
-    by_chance: float
+    low: float
+    high: float
     p: float
     n: int
     by: str
@@ -63,8 +65,8 @@ class Probe(NamedTuple):
     def sentence(self) -> str:
         """What it means and what to do, for a person."""
         figures = (
-            f"UAR {percent(self.uar)}, chance {percent(self.chance)},"
-            f" permuted at most {percent(self.by_chance)}"
+            f"UAR {percent(self.uar)}, 95 % interval {percent(self.low)} to {percent(self.high)},"
+            f" chance {percent(self.chance)}"
         )
         if self.target == "label":
             return (
@@ -96,17 +98,21 @@ def probe_labels(table: Table, *, seed: int = 0) -> list[Probe]:
         fold = speaker % max(min(speaker.max() + 1, 2 * N_FOLDS), 2)
 
         def permute(rng: Generator) -> Draw:
-            return Draw(_renamed_within(y, speaker, rng), fold)
+            return Draw(_renamed_within(y, speaker, rng), fold, speaker)
 
-        return _probe(table, rows, "label", Draw(y, fold), permute, by="speaker", seed=seed)
+        return _probe(
+            table, rows, "label", Draw(y, fold, speaker), permute, by="speaker", seed=seed
+        )
     fold = codes_of(table.partition[rows].tolist())
     if fold.max() < 1:
         fold = np.arange(rows.size) % N_FOLDS
 
-    def shuffle(rng: Generator) -> Draw:
-        return Draw(rng.permutation(y), fold)
+    clip = np.arange(rows.size)
 
-    return _probe(table, rows, "label", Draw(y, fold), shuffle, by="partition", seed=seed)
+    def shuffle(rng: Generator) -> Draw:
+        return Draw(rng.permutation(y), fold, clip)
+
+    return _probe(table, rows, "label", Draw(y, fold, clip), shuffle, by="partition", seed=seed)
 
 
 def probe_partitions(table: Table, *, seed: int = 0) -> list[Probe]:
@@ -136,7 +142,7 @@ def probe_partitions(table: Table, *, seed: int = 0) -> list[Probe]:
     for code in there if there.size > 2 else there[-1:]:
 
         def draw(of: Codes, code: int = int(code)) -> Draw:
-            return Draw((of[unit] == code).astype(np.int64), _dealt(of)[unit])
+            return Draw((of[unit] == code).astype(np.int64), _dealt(of)[unit], unit)
 
         def permute(rng: Generator, draw: Callable[[Codes], Draw] = draw) -> Draw:
             return draw(rng.permutation(of_unit))
@@ -179,9 +185,9 @@ def _probe(
             factor = UNKNOWN_LABEL if target == "label" else UNKNOWN_PARTITION
             least = min(least * factor, BLATANT)
         rare = found.p <= RARE and skill >= least
-        blatant = found.uar >= found.by_chance and skill >= BLATANT
+        blatant = found.low > chance and skill >= BLATANT
         probes.append(
-            Probe(target, name, found.uar, chance, found.by_chance, found.p, rows.size, by,
+            Probe(target, name, found.uar, chance, found.low, found.high, found.p, rows.size, by,
                   bool(rare or blatant))
         )  # fmt: skip
     return probes

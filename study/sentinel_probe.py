@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["N_PERMUTATIONS", "Draw", "Probed", "cross_fitted_uar", "judge"]
+__all__ = ["N_PERMUTATIONS", "Draw", "Probed", "Score", "cross_fitted", "judge", "score"]
 
 N_PERMUTATIONS = 199
 
@@ -28,13 +28,15 @@ class Probed(NamedTuple):
 
     Attributes:
         uar: Of the cross-fitted probe.
-        by_chance: The UAR that the probe stays below in 99 % of the permutations.
-        p: Probability that the best of all groups does as well by chance (Westfall and Young 1993,
-            single-step maxT on standardised UARs).
+        low: Lower end of its 95 % interval over units.
+        high: Upper end.
+        p: Probability that the best of all groups does as well by chance (single-step maxT of
+            Westfall and Young 1993, on ``Score.t``).
     """
 
     uar: float
-    by_chance: float
+    low: float
+    high: float
     p: float
 
 
@@ -44,24 +46,32 @@ class Draw(NamedTuple):
     Attributes:
         y: Class codes from 0, shape ``(clips,)``.
         fold: The fold in which a clip is judged, from 0, shape ``(clips,)``.
+        unit: What is independent of each other: the speaker, or else the clip; shape ``(clips,)``.
     """
 
     y: Codes
     fold: Codes
+    unit: Codes
 
 
-def cross_fitted_uar(x: Floats, draw: Draw) -> float:
-    """UAR of the probe on clips that it was not fitted to; classes without clips do not count.
+class Score(NamedTuple):
+    """How well labels were guessed.
 
-    Args:
-        x: Measures, shape ``(clips, measures)``.
-        draw: Labels and folds.
-
-    >>> x = np.array([[0.0], [1.0], [0.1], [1.1], [0.2], [0.9]])
-    >>> cross_fitted_uar(x, Draw(np.array([0, 1, 0, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2])))
-    1.0
+    Attributes:
+        uar: Over all clips.
+        error: Its standard error over units.
+        t: Distance from chance in such errors, each unit's spread taken as 0.05 larger, so that
+            a few units that agree by chance do not stand out.
+        freedom: Degrees of freedom of the error.
     """
-    return _uars(_standardised(x), [slice(None)], draw)[0]
+
+    uar: float
+    error: float
+    t: float
+    freedom: int
+
+
+_SPREAD = 0.05
 
 
 def judge(
@@ -71,11 +81,11 @@ def judge(
     *,
     seed: int = 0,
 ) -> dict[str, Probed]:
-    """Probe each group of measures, and say what the probes reach on permuted labels.
+    """Probe each group of measures, and compare with what the probes reach on permuted labels.
 
     Args:
         groups: Measures by the group's name, each of shape ``(clips, measures)``.
-        draw: Labels and folds.
+        draw: Labels, folds and units.
         permute: Draws labels as they might have been, were nothing but chance at work.
         seed: Of the permutations.
     """
@@ -86,18 +96,81 @@ def judge(
     columns = [slice(a, b) for a, b in itertools.pairwise(ends)]
     x = np.concatenate(parts, 1)
     rng = np.random.default_rng(seed)
-    draws = [draw, *(permute(rng) for _ in range(N_PERMUTATIONS))]
-    uars = np.array([_uars(x, columns, one) for one in draws]).T
-    z = (uars - uars.mean(1, keepdims=True)) / (uars.std(1, keepdims=True) + 1e-9)
-    highest = z.max(0)
+    scores = [score(right, draw) for right in _cross_fitted(x, columns, draw)]
+    highest = [max(one.t for one in scores)]
+    seen = {_arrangement(draw.y)}
+    for _ in range(N_PERMUTATIONS):
+        other = permute(rng)
+        if (arrangement := _arrangement(other.y)) in seen:
+            continue  # few speakers have few arrangements; each counts once
+        seen.add(arrangement)
+        highest.append(max(score(right, other).t for right in _cross_fitted(x, columns, other)))
     return {
-        name: Probed(
-            uar=float(uars[k, 0]),
-            by_chance=float(np.quantile(uars[k, 1:], 0.99)),
-            p=float(np.mean(highest >= z[k, 0] - 1e-9)),
-        )
-        for k, name in enumerate(groups)
+        name: _probed(one, float(np.mean(np.array(highest) >= one.t - 1e-9)))
+        for name, one in zip(groups, scores, strict=True)
     }
+
+
+def cross_fitted(x: Floats, draw: Draw) -> NDArray[np.bool_]:
+    """Whether each clip is guessed right by the probe that was fitted to the other folds.
+
+    Args:
+        x: Measures, shape ``(clips, measures)``.
+        draw: Labels and folds.
+
+    >>> x = np.array([[0.0], [1.0], [0.1], [1.1], [0.2], [0.9]])
+    >>> fold = np.array([0, 0, 1, 1, 2, 2])
+    >>> cross_fitted(x, Draw(np.array([0, 1, 0, 1, 0, 1]), fold, fold)).all()
+    np.True_
+    """
+    return _cross_fitted(_standardised(x), [slice(None)], draw)[0]
+
+
+def score(right: NDArray[np.bool_], draw: Draw) -> Score:
+    """Score guesses, shape ``(clips,)``, with an error over units.
+
+    Units that have several classes count by their own UAR; where each has one class alone (a
+    speaker is in one partition), the recalls of each class are averaged over its units.
+
+    >>> y, unit = np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1])
+    >>> score(np.array([True, False, True, True]), Draw(y, unit, unit))[:2]
+    (0.75, 0.25)
+    """
+    n_units, n_classes = int(draw.unit.max()) + 1, int(draw.y.max()) + 1
+    cell, shape = draw.unit * n_classes + draw.y, (n_units, n_classes)
+    clips = np.bincount(cell, minlength=n_units * n_classes).reshape(shape)
+    hits = np.bincount(cell[right], minlength=n_units * n_classes).reshape(shape)
+    there = clips > 0
+    recall = hits / np.maximum(clips, 1)
+    per_class = hits.sum(0)[clips.sum(0) > 0] / clips.sum(0)[clips.sum(0) > 0]
+    uar = float(per_class.mean())
+    has = there.sum(1)
+    if (has > 1).any():
+        own = (recall.sum(1) / np.maximum(has, 1))[has > 0]
+        strata = [own]
+    else:
+        strata = [recall[there[:, k], k] for k in range(n_classes) if there[:, k].any()]
+    estimate = float(np.mean([one.mean() for one in strata]))
+
+    def error(spread: float) -> float:
+        variances = [(one.var(ddof=min(one.size - 1, 1)) + spread**2) / one.size for one in strata]
+        return float(np.sqrt(np.sum(variances))) / len(strata)
+
+    t = (estimate - 1 / n_classes) / error(_SPREAD)
+    return Score(uar, error(0.0), t, sum(one.size - 1 for one in strata))
+
+
+def _probed(one: Score, p: float) -> Probed:
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(max(one.freedom, 1), 0.975)) * one.error
+    return Probed(one.uar, max(one.uar - half, 0.0), min(one.uar + half, 1.0), p)
+
+
+def _arrangement(y: Codes) -> bytes:
+    """The same for labels that differ in the names of the classes alone."""
+    _, first, inverse = np.unique(y, return_index=True, return_inverse=True)
+    return first.argsort().argsort()[inverse].astype(np.uint16).tobytes()
 
 
 def _standardised(x: Floats) -> Floats:
@@ -108,8 +181,8 @@ def _standardised(x: Floats) -> Floats:
     return kept
 
 
-def _uars(x: Floats, groups: Sequence[slice], draw: Draw) -> list[float]:
-    """Cross-fitted UAR of each group of columns."""
+def _cross_fitted(x: Floats, groups: Sequence[slice], draw: Draw) -> list[NDArray[np.bool_]]:
+    """As :func:`cross_fitted`, for each group of columns."""
     order = np.argsort(draw.fold, kind="stable")
     bounds = np.searchsorted(draw.fold[order], np.arange(int(draw.fold.max()) + 2)).tolist()
     cut = [slice(a, b) for a, b in itertools.pairwise(bounds)]
@@ -120,15 +193,14 @@ def _uars(x: Floats, groups: Sequence[slice], draw: Draw) -> list[float]:
     moments = np.stack([x[rows].T @ x[rows] for rows in cut])
     # What the probe of each fold is fitted to is all that is in the others.
     counts, sums, moments = (every.sum(0) - every for every in (counts, sums, moments))
-    n = one_hot.sum(0)
-    uars = []
+    found = []
     for group in groups:
         weights, bias = _discriminants(moments[:, group, group], sums[..., group], counts)
         scores = [x[rows, group] @ weights[k].T + bias[k] for k, rows in enumerate(cut)]
-        guess = np.concatenate(scores).argmax(1)
-        hits = one_hot[guess == y].sum(0)
-        uars.append(float(np.mean(hits[n > 0] / n[n > 0])))
-    return uars
+        right = np.empty(len(y), bool)
+        right[order] = np.concatenate(scores).argmax(1) == y
+        found.append(right)
+    return found
 
 
 def _discriminants(moments: Floats, sums: Floats, counts: Floats) -> tuple[Floats, Floats]:
