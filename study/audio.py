@@ -128,8 +128,8 @@ def _half_width(up: int, down: int) -> float:
 def _go_to(file: soundfile.SoundFile, frame: int) -> None:
     """Make ``frame`` the next that is read.
 
-    libsndfile (1.2.2) seeks in Ogg files to a place near the one that is asked for; there, and where
-    it cannot seek at all, everything before is read.
+    libsndfile (1.2.2) seeks in Ogg files to a place near the one that is asked for; there, and
+    where it cannot seek at all, everything before is read.
     """
     if file.seekable() and file.tell() != frame:
         if file.format != "OGG":

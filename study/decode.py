@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,27 +90,38 @@ def decode_files(
     arguments = [*command, str(sampling_rate), repr(seconds_per_file)]
     own = threading.local()
     started: list[_Decoder] = []
+    ahead = _Ahead()
 
-    def one(path: Path, segment: Segment) -> Decoded | str:
+    def one(position: int, path: Path, segment: Segment) -> Decoded | str:
+        ahead.wait(position)
         decoder: _Decoder | None = getattr(own, "decoder", None)
         if decoder is None or not decoder.alive:
             decoder = own.decoder = _Decoder(arguments)
             started.append(decoder)
-        return decoder.decode(path, segment, seconds_per_file)
+        decoded = decoder.decode(path, segment, seconds_per_file)
+        ahead.put(_size(decoded))
+        return decoded
+
+    def take() -> Decoded | str:
+        decoded = waiting.popleft().result()
+        ahead.take(_size(decoded))
+        return decoded
 
     workers = min(workers or n_cores(), max(len(paths), 1))
     pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
     waiting: deque[Future[Decoded | str]] = deque()
+    items = zip(paths, segments or [(None, None)] * len(paths), strict=True)
     try:
-        for path, segment in zip(paths, segments or [(None, None)] * len(paths), strict=True):
-            waiting.append(pool.submit(one, path, segment))
-            while len(waiting) > workers + _AHEAD or _held(waiting) > _MOST_BYTES:
-                yield waiting.popleft().result()
+        for position, (path, segment) in enumerate(items):
+            waiting.append(pool.submit(one, position, path, segment))
+            if len(waiting) > workers + _AHEAD:
+                yield take()
         while waiting:
-            yield waiting.popleft().result()
+            yield take()
     finally:
         for future in waiting:
             future.cancel()
+        ahead.stop()
         for decoder in started:
             decoder.stop()
         pool.shutdown()
@@ -118,10 +129,42 @@ def decode_files(
             decoder.stop()
 
 
-def _held(waiting: Iterable[Future[Decoded | str]]) -> int:
-    """Bytes of decoded audio that nobody has taken yet."""
-    done = [future.result() for future in waiting if future.done() and not future.exception()]
-    return sum(one.samples.nbytes for one in done if not isinstance(one, str))
+def _size(decoded: Decoded | str) -> int:
+    return 0 if isinstance(decoded, str) else decoded.samples.nbytes
+
+
+class _Ahead:
+    """How much is decoded and not taken yet: decoders wait while it is too much.
+
+    The one that is taken next never waits, or nothing would go on.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._held = 0
+        self._next = 0
+        self._stopped = False
+
+    def wait(self, position: int) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._held < _MOST_BYTES or position <= self._next or self._stopped
+            )
+
+    def put(self, size: int) -> None:
+        with self._changed:
+            self._held += size
+
+    def take(self, size: int) -> None:
+        with self._changed:
+            self._held -= size
+            self._next += 1
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
 
 
 class _Decoder:

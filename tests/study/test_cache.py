@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from runners.clips import Clips
 from search_spaces.errors import InputError
-from study.audio import decode, resample
+from study.audio import decode, decode_segment, resample
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.corpus import read_corpus
 from study.decode import decode_files
@@ -202,6 +203,154 @@ def test_a_file_that_crashes_or_hangs_the_decoder_is_named_and_the_rest_goes_on(
     assert found[3] == "one that takes longer than 1.5 s to decode"
     rest = [one.samples[0] for one in found if not isinstance(one, str)]
     assert rest == [0, 2, 4, 5]
+
+
+LOGGED = """
+import os, sys
+import study.decoder
+answer = study.decoder._answer
+def logged(request, *more):
+    with open(os.environ["DECODE_LOG"], "a") as log:
+        log.write(os.path.basename(request[0]) + "\\n")
+    answer(request, *more)
+study.decoder._answer = logged
+study.decoder.main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def decoded_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that the decoders of `LOGGED` write the name of every file to."""
+    monkeypatch.setenv("DECODE_LOG", str(tmp_path / "log.txt"))
+    (tmp_path / "log.txt").touch()
+    return tmp_path / "log.txt"
+
+
+def test_a_decode_that_some_files_spoilt_goes_on_from_the_good_ones(
+    tmp_path: Path, decoded_files: Path
+) -> None:
+    root = make(tmp_path / "c", 30)
+    good = (root / "wav" / name(7)).read_bytes()
+    (root / "wav" / name(7)).write_text("not audio")
+    command = (sys.executable, "-P", "-c", LOGGED)
+    with pytest.raises(InputError, match=r"wav/test_7\.wav: .* that is not audio"):
+        cached(root, tmp_path / "cache", command=command)
+    assert len(decoded_files.read_text().splitlines()) == 30
+    decoded_files.write_text("")
+    (root / "wav" / name(7)).write_bytes(good)
+    seen: list[tuple[int, int]] = []
+    note = lambda done, total: seen.append((done, total))  # noqa: E731
+    found = cached(root, tmp_path / "cache", command=command, progress=note)
+    assert decoded_files.read_text().splitlines() == [name(7)]
+    assert seen == [(30, 30)]
+    assert [int(found.clips.waveform(i)[0] * 32768) for i in range(30)] == list(range(1, 31))
+    assert list((tmp_path / "cache/decoding").iterdir()) == [
+        path for path in (tmp_path / "cache/decoding").iterdir() if path.suffix == ".lock"
+    ]
+
+
+def test_a_killed_decode_goes_on_where_it_was(tmp_path: Path, decoded_files: Path) -> None:
+    root = make(tmp_path / "c", 400)
+    script = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from study.cache import cache_corpus; from study.corpus import read_corpus\n"
+        "def stop(done, total):\n"
+        "    if done == 250: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "cache_corpus(read_corpus(Path(sys.argv[1])), 8000, Path(sys.argv[2]), stop, workers=2)\n"
+    )
+    arguments = [sys.executable, "-P", "-c", script, str(root), str(tmp_path / "cache")]
+    assert subprocess.run(arguments, check=False).returncode == -9
+    assert tree(tmp_path / "cache") == []
+    (left,) = [path for path in (tmp_path / "cache/decoding").iterdir() if path.is_dir()]
+    with (left / "clips.jsonl").open("ab") as torn, (left / "samples.i16").open("ab") as more:
+        torn.write(b'["abc", 10, 1.0')
+        more.write(b"x" * 11)
+    command = (sys.executable, "-P", "-c", LOGGED)
+    found = cached(root, tmp_path / "cache", command=command)
+    assert decoded_files.read_text().splitlines() == [name(i) for i in range(250, 400)]
+    fresh = cached(root, tmp_path / "other")
+    assert found.clips.digest() == fresh.clips.digest()
+
+
+def test_damaged_leftovers_are_decoded_again(tmp_path: Path, decoded_files: Path) -> None:
+    root = make(tmp_path / "c", 12)
+    (root / "wav" / name(11)).write_text("not audio")
+    with pytest.raises(InputError):
+        cached(root, tmp_path / "cache")
+    (left,) = [path for path in (tmp_path / "cache/decoding").iterdir() if path.is_dir()]
+    with (left / "samples.i16").open("r+b") as file:
+        file.seek(100)
+        file.write(b"\xff")
+    soundfile.write(root / "wav" / name(11), np.full(5, 7, np.int16), RATE)
+    found = cached(root, tmp_path / "cache", command=(sys.executable, "-P", "-c", LOGGED))
+    assert 1 < len(decoded_files.read_text().splitlines()) < 12
+    fresh = cached(root, tmp_path / "other")
+    assert found.clips.digest() == fresh.clips.digest()
+
+
+def test_equal_audio_is_decoded_once(tmp_path: Path, decoded_files: Path) -> None:
+    root = make(tmp_path / "c", 8)
+    for i in (2, 5):
+        shutil.copy(root / "wav" / name(0), root / "wav" / name(i))
+    found = cached(root, tmp_path / "cache", command=(sys.executable, "-P", "-c", LOGGED))
+    assert len(decoded_files.read_text().splitlines()) == 6
+    assert [int(found.clips.waveform(i)[0] * 32768) for i in range(8)] == [1, 2, 1, 4, 5, 1, 7, 8]
+
+
+def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
+    root = make(tmp_path / "c", 4)
+    touch = (
+        "import os, sys\nimport study.decoder\nanswer = study.decoder._answer\n"
+        "def touch(request, *more):\n"
+        "    if request[0].endswith('train_1.wav'): os.utime(request[0], (1, 1))\n"
+        "    answer(request, *more)\n"
+        "study.decoder._answer = touch\nstudy.decoder.main(sys.argv[1:])"
+    )
+    with pytest.raises(InputError, match=r"train_1\.wav: .* one that changed while it was read"):
+        cached(root, tmp_path / "cache", command=(sys.executable, "-P", "-c", touch))
+
+
+def test_clips_from_a_twentieth_of_a_second_to_a_minute_live_in_one_corpus(tmp_path: Path) -> None:
+    root = make(tmp_path / "c", 4)
+    lengths = [0.05, 60.0, 1.0, 12.345]
+    waves = [sine(200 + 50 * i, seconds, RATE) for i, seconds in enumerate(lengths)]
+    for i, wave in enumerate(waves):
+        soundfile.write(root / "wav" / name(i), wave, RATE)
+    found = cached(root, tmp_path / "cache")
+    assert found.clips.durations().tolist() == pytest.approx(lengths)
+    for i, wave in enumerate(waves):
+        np.testing.assert_allclose(found.clips.waveform(i), wave, atol=1 / 32767)
+    assert "0.05 to 60.00 s" in found.summary()
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize(("old", "new"), [(44100, 16000), (16000, 16000), (8000, 16000)])
+def test_a_segment_is_what_lies_there_in_the_whole_file(
+    tmp_path: Path, suffix: str, old: int, new: int
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(1).normal(size=(old * 3, 2)) * 0.1
+    soundfile.write(path, noise, old)
+    whole = decoded(path, new)
+    with soundfile.SoundFile(path) as file:
+        for start, end in [(1.2, 2.1), (0.0, 0.05), (None, 0.3), (2.5, None), (2.9, 3.0), (0.1, 1)]:
+            samples, scale = decode_segment(file, new, start, end)
+            first = round((start or 0) * new)
+            cut = whole[first : None if end is None else round(end * new)]
+            np.testing.assert_allclose(samples * np.float64(scale), cut, atol=1e-4)
+
+
+def test_what_is_decoded_ahead_is_bounded_by_its_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded_files: Path
+) -> None:
+    monkeypatch.setattr("study.decode._MOST_BYTES", 40_000)
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.zeros(10_000), RATE)
+    run = decode_files([path] * 30, RATE, workers=2, command=(sys.executable, "-P", "-c", LOGGED))
+    next(run)
+    time.sleep(0.5)
+    assert len(decoded_files.read_text().splitlines()) < 12
+    assert len(list(run)) == 29
 
 
 def test_a_decoder_that_does_not_start_is_no_fault_of_the_files(tmp_path: Path) -> None:
