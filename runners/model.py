@@ -21,7 +21,9 @@ __all__ = [
     "copy_fold",
     "fold_prefix",
     "load_weights",
+    "make_backbone",
     "make_classifier",
+    "make_front_end",
     "save_weights",
 ]
 
@@ -58,7 +60,23 @@ def make_classifier(
         weights: File of pretrained weights where the spec asks for them.
     """
     torch.manual_seed(spec.seed)
-    front_end = FrontEnd(
+    front_end = make_front_end(spec, sampling_rate=sampling_rate)
+    with torch.no_grad():
+        images = front_end(torch.zeros(1, n_samples))
+    channels, height, width = images.shape[1:]
+    backbone = make_backbone(spec, size=(height, width), n_classes=n_classes, weights=weights)
+    if backbone is None:
+        backbone = BandStatistics(channels * height * 2, n_classes)
+    return Classifier(front_end, backbone)
+
+
+def make_front_end(spec: TrialSpec, *, sampling_rate: int) -> FrontEnd:
+    """Build a spec's front end.
+
+    Raises:
+        ValueError: If a window does not fit the transform or `fmin` the sampling rate.
+    """
+    return FrontEnd(
         spec.spectrogram,
         spec.channels,
         spec.scale,
@@ -66,16 +84,28 @@ def make_classifier(
         spec.image,
         sampling_rate=sampling_rate,
     )
-    with torch.no_grad():
-        images = front_end(torch.zeros(1, n_samples))
-    channels, height, width = images.shape[1:]
-    if isinstance(spec.backbone, Timm):
-        backbone = spec.backbone.make(
-            in_chans=channels, n_classes=n_classes, size=(height, width), weights=weights
-        )
-    else:
-        backbone = BandStatistics(channels * height * 2, n_classes)
-    return Classifier(front_end, backbone)
+
+
+def make_backbone(
+    spec: TrialSpec, *, size: tuple[int, int], n_classes: int, weights: Path | None = None
+) -> nn.Module | None:
+    """Build a spec's network behind the front end; None where it is the linear machine.
+
+    Args:
+        spec: What to build.
+        size: Pixels of the front end's images along frequency and time.
+        n_classes: Outputs.
+        weights: File of pretrained weights where the spec asks for them.
+    """
+    if not isinstance(spec.backbone, Timm):
+        return None
+    network = spec.backbone.make(
+        in_chans=spec.channels.n_channels,
+        n_classes=n_classes,
+        size=spec.image.seen_size(size),
+        weights=weights,
+    )
+    return spec.image.seen(network)
 
 
 def save_weights(state: dict[str, Tensor], path: Path, *, about: dict[str, Any]) -> None:

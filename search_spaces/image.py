@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from search_spaces.backbones import BandSvm
 from search_spaces.kinds import later, one_of
+from search_spaces.turning import FLIPS, Turned
 
-__all__ = ["FLIPS", "RESAMPLINGS", "Image", "Turned", "turn"]
+__all__ = ["RESAMPLINGS", "Image"]
 
 RESAMPLINGS = ("bilinear", "bicubic", "area", "nearest")
-FLIPS = ("none", "frequency", "time", "both")
 
 
 def _has_size(chosen: Mapping[str, Any]) -> bool:
@@ -43,7 +43,7 @@ class Image:
                 raise ValueError(f"{name} must be in [8, 1024] pixels, got {name}={pixels!r}")
         one_of(("clip", "band", "none"), normalize=self.normalize)
         one_of(RESAMPLINGS, resample=self.resample)
-        one_of(FLIPS, flip=self.flip)
+        one_of(tuple(FLIPS), flip=self.flip)
 
     def resized(self, images: Tensor) -> Tensor:
         """Return images (clips, channels, bands, frames) in the size that is asked for."""
@@ -55,41 +55,15 @@ class Image:
             return F.interpolate(images, size=size, mode=self.resample, antialias=True)
         return F.interpolate(images, size=size, mode=_MODES[self.resample])
 
-    @property
-    def is_turned(self) -> bool:
-        """Whether the backbone sees it another way round than (frequency, time), low first."""
-        return self.transpose or self.flip != "none"
+    def seen(self, model: nn.Module) -> nn.Module:
+        """Return a network that sees images as this says, given them low frequency first."""
+        if not self.transpose and self.flip == "none":
+            return model
+        return Turned(model, flip=self.flip, transpose=self.transpose)
+
+    def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the height and width that a network sees of a size (frequency, time)."""
+        return size[::-1] if self.transpose else size
 
 
 _MODES = {"area": "area", "nearest": "nearest-exact"}
-
-
-def turn(images: Tensor, image: Image) -> Tensor:
-    """Return images (..., frequency, time) flipped and transposed as the backbone sees them.
-
-    >>> import torch
-    >>> turn(torch.tensor([[1, 2], [3, 4]]), Image(flip="frequency", transpose=True)).tolist()
-    [[3, 1], [4, 2]]
-    """
-    axes = {"none": [], "frequency": [-2], "time": [-1], "both": [-2, -1]}[image.flip]
-    flipped = images.flip(axes) if axes else images
-    return flipped.transpose(-2, -1) if image.transpose else flipped
-
-
-class Turned(nn.Module):
-    """A network behind `turn`: images are augmented before it, when their axes are still known.
-
-    Args:
-        model: The network.
-        image: Which way round it sees images.
-    """
-
-    def __init__(self, model: nn.Module, image: Image) -> None:
-        super().__init__()
-        self.model = model
-        self.image = image
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Return logits (clips, classes) of images (clips, channels, frequency, time)."""
-        logits: Tensor = self.model(turn(images, self.image))
-        return logits

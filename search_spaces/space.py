@@ -127,7 +127,7 @@ class Space:
 def _image_shape(
     spec: TrialSpec, where: str, sampling_rate: int, n_samples: int
 ) -> tuple[int, int, int]:
-    """Return channels, height and width of the images of a spec.
+    """Return channels, height and width of the images that a spec's network sees.
 
     Raises:
         InputError: If its front end cannot be built.
@@ -138,10 +138,10 @@ def _image_shape(
             sampling_rate=sampling_rate,
         )  # fmt: skip
         with torch.no_grad():
-            _, channels, height, width = front_end(torch.zeros(1, n_samples)).shape
+            _, channels, *size = front_end(torch.zeros(1, n_samples)).shape
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
-    return channels, height, width
+    return channels, *spec.image.seen_size((size[0], size[1]))
 
 
 def _try_network(backbone: Backbone, where: str, shape: tuple[int, int, int]) -> None:

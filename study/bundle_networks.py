@@ -10,7 +10,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from runners.model import Classifier, load_weights, make_classifier
+from runners.model import (
+    Classifier,
+    load_weights,
+    make_backbone,
+    make_classifier,
+    make_front_end,
+)
 from search_spaces.backbones import Timm, check_backbone
 from search_spaces.errors import InputError
 from study.bundle import MAX_JSON, Bundle, BundleMember
@@ -95,8 +101,9 @@ def _expected(bundle: Bundle, member: BundleMember) -> dict[str, tuple[int, ...]
     if backbone is None:
         return None
     shapes = {f"backbone.{name}": tuple(t.shape) for name, t in backbone.state_dict().items()}
-    bands, channels = spec.scale.n_bands, len(spec.channels.windows)
-    return shapes | {f"front_end.{name}": (channels, bands, 1) for name in ("mean", "std")}
+    # The front end is small: its filters were limited when the bundle was read.
+    front_end = make_front_end(spec, sampling_rate=bundle.sampling_rate).state_dict()
+    return shapes | {f"front_end.{name}": tuple(t.shape) for name, t in front_end.items()}
 
 
 def _meta_backbone(bundle: Bundle, member: BundleMember) -> nn.Module | None:
@@ -106,14 +113,8 @@ def _meta_backbone(bundle: Bundle, member: BundleMember) -> nn.Module | None:
         spec.image.height or spec.scale.n_bands,
         spec.image.width or 1 + bundle.n_samples // hop,
     )
-    if not isinstance(spec.backbone, Timm):
-        return None  # linear: as small as its features, which are limited
-    return spec.backbone.make(
-        in_chans=len(spec.channels.windows),
-        n_classes=len(bundle.classes),
-        size=size,
-        weights=None,
-    )
+    # None for the linear machine: it is as small as its features, which are limited.
+    return make_backbone(spec, size=size, n_classes=len(bundle.classes))
 
 
 def _fill(network: Classifier, member: BundleMember) -> Classifier:
