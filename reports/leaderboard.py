@@ -46,6 +46,11 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
         )
         weight = (cell(members.get(row["trial"])),) if members else ()
         rows.append((*fixed, *weight, *(cell(row.get(name)) for name in choices)))
+    weights = {m.name: m.weight for m in results.ensemble.imported} if results.ensemble else {}
+    for one in results.imports:
+        fixed = ("-", "imported", one.name, percent(one.uar), "-", "imported", "-")
+        weight = (cell(weights.get(one.name)),) if members else ()
+        rows.append((*fixed, *weight, *("-" for _ in choices)))
     numeric = (True, True, False, True, True, False, True, *[True] * len(extra))
     return Table((*columns, *extra, *choices), tuple(rows), (*numeric, *[False] * len(choices)))
 
