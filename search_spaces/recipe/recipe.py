@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from search_spaces.kinds import at_least, later, one_of
 from search_spaces.recipe.schedules import SCHEDULES
 
 __all__ = ["Recipe"]
+
+
+def _shuffled(chosen: Mapping[str, Any]) -> bool:
+    return bool(chosen["sampling"] == "shuffle")
 
 
 @dataclass(frozen=True)
@@ -18,7 +24,8 @@ class Recipe:
     batch: int = 64
     label_smoothing: float = 0.0
     warmup: float = 0.25  # share of the steps in which the schedule rises
-    class_balance: bool = True  # weight the loss by the inverse frequency with which a class comes
+    # Weight the loss by the inverse class frequency; classes drawn equally often need no weights.
+    class_balance: bool = field(default=True, metadata={"when": _shuffled})
     schedule: str = later("one_cycle")  # one_cycle, cosine
     sampling: str = later("shuffle")  # shuffle: each clip once; balanced: classes equally often
 
