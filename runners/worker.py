@@ -85,7 +85,10 @@ class Worker:
             try:
                 report(self._run(plain, command, report))
             except Exception as error:  # whatever it is, the study must hear of it and go on
-                traceback.print_exc()
+                with contextlib.suppress(OSError):  # the log may be what there is no room for
+                    traceback.print_exc()
+                from runners.faults import fault_kind, reason_of
+
                 report({"event": "failed", "kind": fault_kind(error), "reason": reason_of(error)})
         self._free()
 
@@ -147,28 +150,6 @@ class Worker:
             torch.cuda.reset_peak_memory_stats()
 
 
-def fault_kind(error: Exception) -> str:
-    """Return what a fault is to the coordinator: `memory`, `loss`, `input` or `error`."""
-    import torch
-
-    from runners.training import NonFiniteLossError
-    from search_spaces.errors import InputError
-
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return "memory"
-    if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
-        return "memory"  # the CPU's allocator has no error of its own
-    if isinstance(error, NonFiniteLossError):
-        return "loss"
-    return "input" if isinstance(error, InputError) else "error"
-
-
-def reason_of(error: Exception) -> str:
-    """Return a fault as one line."""
-    first = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {first[0]}"[:500]
-
-
 @contextlib.contextmanager
 def log_file(path: Path) -> Iterator[None]:
     """Send standard output and error, also those of C code, to a file."""
@@ -182,8 +163,9 @@ def log_file(path: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         for saved, fd in zip(kept, (1, 2), strict=True):
             os.dup2(saved, fd)
             os.close(saved)

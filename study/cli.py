@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from runners.faults import storage_fault
 from search_spaces.errors import InputError
 from study.commands import (
     checking,
@@ -27,7 +28,7 @@ from study.text import printable
 
 __all__ = ["app", "main"]
 
-EXIT_BAD_INPUT = 2
+EXIT_BAD_INPUT, EXIT_FAULTY = 2, 3
 MOST_TOLD = 50  # problems of one input
 
 app = typer.Typer(
@@ -78,6 +79,12 @@ def main() -> None:
         for problem in told:
             print(f"spectune: {problem}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+    except Exception as error:
+        reason = storage_fault(error)
+        if reason is None or "--debug" in sys.argv:
+            raise
+        print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
+        sys.exit(EXIT_FAULTY)
     except KeyboardInterrupt:
         print("spectune: interrupted", file=sys.stderr)
         sys.exit(130)

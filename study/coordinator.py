@@ -257,6 +257,9 @@ class Coordinator:
     def _fail(self, active: Active, event: Event) -> None:
         """Try again where that may help, else end the trial as failed."""
         kind = event.get("kind", "lost")
+        if kind == "storage":  # no fault of the trial: it goes on once there is room
+            self._fault = event["reason"]
+            return
         memory_again = kind == "memory" and active.accumulate == 1
         lost_again = kind == "lost" and active.losses < MAX_LOSSES
         if memory_again or lost_again:

@@ -1,0 +1,75 @@
+"""What a fault is: the spec's, the machine's, or the place's where files go."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+
+from search_spaces.errors import InputError
+
+__all__ = ["fault_kind", "reason_of", "storage_fault"]
+
+PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+# Said by SQLite and by safetensors, whose errors bear no number.
+SAID = (
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "disk I/O error",
+    "unable to open database file",
+    "No space left on device",
+    "File too large",
+    "Read-only file system",
+)
+
+
+def storage_fault(error: BaseException) -> str | None:
+    """Return what is wrong with the place that files are written to, or None if that is not it.
+
+    A full disk, a quota, a read-only folder: no fault of the trial, and the study can go on from
+    its files once there is room.
+
+    >>> storage_fault(OSError(errno.ENOSPC, "No space left on device", "/data/x.npy"))
+    'No space left on device: /data/x.npy'
+    >>> storage_fault(ValueError("no")) is None
+    True
+    """
+    for one in _chain(error):
+        if isinstance(one, OSError) and one.errno in PLACE:
+            where = f": {one.filename}" if one.filename else ""
+            return f"{one.strerror}{where}"
+        said = next((text for text in SAID if text in str(one)), None)
+        if said is not None:
+            return said
+    return None
+
+
+def fault_kind(error: BaseException) -> str:
+    """Return what a fault is to the coordinator: `memory`, `loss`, `storage`, `input`, `error`."""
+    import torch
+
+    from runners.training import NonFiniteLossError
+
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return "memory"
+    if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
+        return "memory"  # the CPU's allocator has no error of its own
+    if isinstance(error, NonFiniteLossError):
+        return "loss"
+    if storage_fault(error) is not None:
+        return "storage"
+    return "input" if isinstance(error, InputError) else "error"
+
+
+def reason_of(error: BaseException) -> str:
+    """Return a fault as one line."""
+    first = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {first[0]}"[:500]
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, and what it came from."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
