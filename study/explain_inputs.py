@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from runners.clips import Clips
 from runners.model import Classifier, load_weights, make_classifier
@@ -16,6 +18,9 @@ from study.bundle import Bundle, read_bundle
 from study.bundle_networks import load_networks
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import read_corpus
+from study.export import networks_alone
+from study.fusion_apply import stored_rule
+from study.fusion_rule import FusionRule, fuse_members
 from study.opening import Plan, source_revision
 from study.restoring import WEIGHTS, restore_weights
 from study.results import StudyResults
@@ -30,19 +35,20 @@ TRAINED_ON_DEVEL = (
 
 @dataclass(frozen=True)
 class Network:
-    """One network.
+    """One network, or in a cross-validation the networks of all folds of a trial.
 
     Args:
         trial: The trial it comes from.
         name: As a person reads it.
         spec: What it is.
-        model: In eval mode, on the CPU, its weights fixed.
+        models: In eval mode, on the CPU, weights fixed; one, or one per fold: a clip is heard by
+            that of its own fold, which was not trained on it.
     """
 
     trial: int
     name: str
     spec: TrialSpec
-    model: Classifier
+    models: tuple[Classifier, ...]
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,27 @@ class System:
         id: `winner` or `fusion`.
         title: As a person reads it.
         weights: Of each of the networks, summing to 1; 0 for one that is not in it.
+        rule: What is done with their probabilities; None: the average by weight.
+        candidates: Place of each network in the rule; empty without one.
     """
 
     id: str
     title: str
     weights: tuple[float, ...]
+    rule: FusionRule | None = None
+    candidates: tuple[int, ...] = ()
+
+    def fuse(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return (..., clips, classes) of the networks' (..., networks, clips, classes)."""
+        used = [n for n, weight in enumerate(self.weights) if weight]
+        weights = [self.weights[n] for n in used]
+        candidates = [self.candidates[n] for n in used] if self.rule else None
+        shape = probabilities.shape
+        fused = [
+            fuse_members([one[n] for n in used], weights, candidates, self.rule)
+            for one in probabilities.reshape(-1, *shape[-3:])
+        ]
+        return np.stack(fused).reshape(*shape[:-3], *shape[-2:])
 
 
 @dataclass(frozen=True)
@@ -72,6 +94,7 @@ class ExplainInputs:
         file_names: Of the clips, (clips,).
         labels: Codes, (clips,).
         speakers: (clips,); None where one is unknown.
+        folds: Of each clip in a cross-validation, (clips,); None: devel was held out.
         clip_seconds: Length of a window.
         pad: What shorter clips are filled up with.
         networks: Each once.
@@ -88,6 +111,7 @@ class ExplainInputs:
     file_names: tuple[str, ...]
     labels: tuple[int, ...]
     speakers: tuple[str, ...] | None
+    folds: tuple[int, ...] | None
     clip_seconds: float
     pad: str
     networks: tuple[Network, ...]
@@ -110,15 +134,18 @@ def inputs_of_study(
     best = results.best
     if best is None:
         raise InputError(f"{results.folder}: no trial has ended with a result to explain")
-    members = {} if results.ensemble is None else _members(results)
+    results = networks_alone(results, without_imported=True, echo=echo)
+    members = [] if results.ensemble is None else results.ensemble.members
     winner = best.number
     if results.ensemble is not None:
         winner = int(results.ensemble.references.get("best_single", {}).get("trial", winner))
-    trials = sorted({winner, *members})
+    trials = sorted({winner, *(member.trial for member in members)})
     restore_weights(plan, results, trials, echo=echo)
     rate = plan.cached.clips.sampling_rate
     n_samples = max(1, round(plan.config.clip_seconds * rate))
-    networks = tuple(_network(results, n, rate, n_samples) for n in trials)
+    networks = tuple(
+        _network(results, n, rate, n_samples, n_folds=plan.task.n_folds) for n in trials
+    )
     devel = results.partitions["devel"].clips
     return ExplainInputs(
         name=results.name,
@@ -128,10 +155,11 @@ def inputs_of_study(
         file_names=tuple(clip.file_name for clip in devel),
         labels=tuple(plan.task.labels["devel"]),
         speakers=_speakers([clip.speaker for clip in devel]),
+        folds=plan.task.folds or None,
         clip_seconds=plan.config.clip_seconds,
         pad=plan.config.pad,
         networks=networks,
-        systems=_systems(networks, winner, members),
+        systems=_systems(networks, winner, results),
         simulated=plan.cached.corpus.simulated,
         provenance={
             "study id": str(plan.state["id"]),
@@ -162,10 +190,11 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
         raise InputError(f"{corpus_folder}: has no devel clip")
     models = load_networks(bundle)
     networks = tuple(
-        Network(member.trial, member.name, member.spec, model)
+        Network(member.trial, member.name, member.spec, (model,))
         for member, model in zip(bundle.members, models, strict=True)
     )
     weights = tuple(member.weight for member in bundle.members)
+    candidates = tuple(member.candidate for member in bundle.members)
     return ExplainInputs(
         name=bundle.name,
         classes=bundle.classes,
@@ -174,10 +203,11 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
         file_names=tuple(clip.file_name for _, clip in devel),
         labels=tuple(code[str(clip.label)] for _, clip in devel),
         speakers=_speakers([clip.speaker for _, clip in devel]),
+        folds=None,
         clip_seconds=bundle.clip_seconds,
         pad=bundle.pad,
         networks=networks,
-        systems=(System("fusion", _title(bundle), weights),),
+        systems=(System("fusion", _title(bundle), weights, bundle.rule, candidates),),
         simulated=corpus.simulated,
         provenance={
             "bundle": str(bundle.plain.get("study", {}).get("id")),
@@ -193,32 +223,42 @@ def _title(bundle: Bundle) -> str:
     return bundle.members[0].name if n == 1 else f"the bundle's fusion of {n}"
 
 
-def _members(results: StudyResults) -> dict[int, float]:
-    return {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
-
-
-def _systems(
-    networks: Sequence[Network], winner: int, members: dict[int, float]
-) -> tuple[System, ...]:
+def _systems(networks: Sequence[Network], winner: int, results: StudyResults) -> tuple[System, ...]:
+    """Return the winner, and the fusion where it has more than one member."""
     name = next(network.name for network in networks if network.trial == winner)
     single = tuple(float(network.trial == winner) for network in networks)
     systems = [System("winner", f"the best single model, trial {winner} ({name})", single)]
-    if len(members) > 1:
-        total = sum(members.values())
-        weights = tuple(members.get(network.trial, 0.0) / total for network in networks)
-        systems.append(System("fusion", f"the fusion of {len(members)}", weights))
+    if results.ensemble is not None and len(results.ensemble.members) > 1:
+        members = {member.trial: member for member in results.ensemble.members}
+        total = sum(member.weight for member in members.values())
+        weights = {trial: member.weight / total for trial, member in members.items()}
+        places = {trial: member.candidate or 0 for trial, member in members.items()}
+        systems.append(
+            System(
+                "fusion",
+                f"the fusion of {len(members)}",
+                tuple(weights.get(network.trial, 0.0) for network in networks),
+                stored_rule(results.ensemble, len(results.classes)),
+                tuple(places.get(network.trial, 0) for network in networks),
+            )
+        )
     return tuple(systems)
 
 
-def _network(results: StudyResults, number: int, rate: int, n_samples: int) -> Network:
+def _network(
+    results: StudyResults, number: int, rate: int, n_samples: int, *, n_folds: int
+) -> Network:
     trial = results.trial(number)
     spec = TrialSpec.from_dict(trial.spec)
-    with torch.random.fork_rng(devices=[]):
-        model = make_classifier(
-            spec, sampling_rate=rate, n_samples=n_samples, n_classes=len(results.classes)
-        )
-    load_weights(model, trial.file(WEIGHTS))
-    return Network(number, trial.name, spec, model.eval().requires_grad_(False))
+    models = []
+    for fold in range(n_folds) if n_folds else (None,):
+        with torch.random.fork_rng(devices=[]):
+            model = make_classifier(
+                spec, sampling_rate=rate, n_samples=n_samples, n_classes=len(results.classes)
+            )
+        load_weights(model, trial.file(WEIGHTS), fold=fold)
+        models.append(model.eval().requires_grad_(False))
+    return Network(number, trial.name, spec, tuple(models))
 
 
 def _speakers(speakers: Sequence[str | None]) -> tuple[str, ...] | None:

@@ -28,7 +28,7 @@ from study.submission import PROTOCOLS, read_refit
 from study.trainings import TrainingFolder
 from study.trial_folder import write_json
 
-__all__ = ["export_bundle"]
+__all__ = ["export_bundle", "networks_alone"]
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def export_bundle(
     _check_target(target, results)
     refit = read_refit(results) if protocol == PROTOCOL else None
     whole = results.ensemble is None or not results.ensemble.imported
-    results = _networks_alone(results, without_imported=without_imported, echo=echo)
+    results = networks_alone(results, without_imported=without_imported, echo=echo)
     if refit is None:
         trials = [member.trial for member in fusion_members(results)]
         if missing_weights(results, trials):
@@ -101,10 +101,14 @@ def export_bundle(
     return target
 
 
-def _networks_alone(
+def networks_alone(
     results: StudyResults, *, without_imported: bool, echo: Callable[[str], None]
 ) -> StudyResults:
-    """Return the study with a fusion of networks alone: nothing else predicts new clips."""
+    """Return the study with a fusion of networks alone: nothing else predicts new clips.
+
+    Raises:
+        InputError: If there are imported systems, and they are not to, or cannot, be left out.
+    """
     ensemble = results.ensemble
     if ensemble is None or not ensemble.imported:
         return results

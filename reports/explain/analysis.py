@@ -14,7 +14,7 @@ from reports.explain.deletion import ORDERS, STEPS
 from reports.explain.examples import examples
 from reports.explain.maps import Mapper
 from reports.explain.measure import Explained, make_maps, occlude
-from reports.explain.parts import fused, judged
+from reports.explain.parts import judged
 from reports.explain.sections import FORMAT
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
@@ -103,7 +103,7 @@ def _system(
     system: System, intact: Floats, mappers: Sequence[Mapper], subject: Subject
 ) -> dict[str, Any]:
     """Return what a system is and how good it is on the explained clips."""
-    uar = subject.interval(fused(intact, system))
+    uar = subject.interval(system.fuse(intact))
     chance = 1 / len(np.unique(subject.labels))
     members = [(w, m) for w, m in zip(system.weights, mappers, strict=True) if w]
     return {

@@ -72,9 +72,7 @@ def frequency_axes(sampling_rate: int) -> tuple[FrequencyAxis, FrequencyAxis]:
     )
 
 
-def row_shares(
-    centres_hz: ArrayLike, edges_hz: Sequence[float], *, n_rows: int, fraction: float = 1.0
-) -> Floats:
+def row_shares(centres_hz: ArrayLike, edges_hz: Sequence[float], *, n_rows: int) -> Floats:
     """Return which share of each row of a map lies in which band, (n_rows, bands).
 
     A map has fewer rows than the image has bands of its scale, and these are no bands of the axis.
@@ -85,10 +83,9 @@ def row_shares(
         centres_hz: Centres of the scale's bands in Hz, rising, (scale bands,).
         edges_hz: Edges of the axis in Hz, (bands + 1,).
         n_rows: Rows of the map.
-        fraction: Part of the map's height that the image covers; below 1 where the network pads.
 
     Returns:
-        Rows sum to 1, or less where a row reaches into the padding.
+        Rows sum to 1.
 
     >>> row_shares([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
@@ -96,7 +93,7 @@ def row_shares(
     centres = np.asarray(centres_hz, dtype=np.float64)
     edges = np.asarray(edges_hz, dtype=np.float64)
     positions = np.interp(edges, _corners(centres, edges[-1]), np.arange(len(centres) + 1.0))
-    rows = np.linspace(0.0, len(centres) / fraction, n_rows + 1)
+    rows = np.linspace(0.0, float(len(centres)), n_rows + 1)
     low = np.maximum(rows[:-1, None], positions[None, :-1])
     high = np.minimum(rows[1:, None], positions[None, 1:])
     return np.asarray(np.clip(high - low, 0.0, None) / (rows[1] - rows[0]))

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.backbones import BandStatistics, PaddedImages, band_statistics
+from search_spaces.turning import FLIPS, Turned, turn
 
 __all__ = [
     "LEAST_ROWS",
@@ -23,7 +24,6 @@ __all__ = [
     "class_maps",
     "find_stage",
     "has_maps",
-    "padded_fraction",
     "svm_map",
 ]
 
@@ -36,7 +36,7 @@ class Stage(NamedTuple):
 
     module: str
     stride: int  # pixels of the image per row
-    rows: int
+    rows: int  # along frequency, padding included
 
 
 class Maps(NamedTuple):
@@ -63,14 +63,15 @@ def has_maps(backbone: nn.Module, images: Tensor) -> bool:
         backbone: As `Timm.make` returns it, in eval mode.
         images: At least one, (clips, channels, height, width).
     """
-    network, padded = _unwrap(backbone, images[:1])
+    seen = _Seen.of(backbone, images[:1])
+    network = seen.network
     if not hasattr(network, "forward_head"):
         return False
-    features = network.forward_features(padded)  # type: ignore[operator]
+    features = network.forward_features(seen.images)  # type: ignore[operator]
     if not isinstance(features, Tensor) or features.ndim != 4:
         return False
     halves: Tensor = network.forward_head(features.clone())  # type: ignore[operator]
-    gap = halves - network(padded)
+    gap = halves - network(seen.images)
     return float(gap.abs().max()) <= AGREEMENT
 
 
@@ -84,7 +85,7 @@ def find_stage(backbone: nn.Module, images: Tensor) -> Stage | None:
     Returns:
         The nearest there is to it; None where timm names no stage with two spatial axes.
     """
-    found = {stage.stride: stage for stage in _stages(*_unwrap(backbone, images[:1]))}
+    found = {stage.stride: stage for stage in _stages(_Seen.of(backbone, images[:1]))}
     if 8 in found and found[8].rows >= LEAST_ROWS:
         return found[8]
     return next((found[stride] for stride in (4, 8, 2, 16) if stride in found), None)
@@ -97,7 +98,8 @@ def class_maps(
     """Return the maps of a weighted sum of logits for each clip.
 
     The sum of a HiResCAM and the head's bias is the score itself where the head is average pooling
-    and one linear layer; the gradient is then constant over the map.
+    and one linear layer; the gradient is then constant over the map. What lies in the padding of a
+    network that pads is left out.
 
     Args:
         backbone: A network for which `find_stage` found one.
@@ -105,7 +107,8 @@ def class_maps(
         weights: Of each clip's logits, (clips, classes); one-hot for the logit of a class.
         stage: Where LayerCAM is taken.
     """
-    network, padded = _unwrap(backbone, images)
+    seen = _Seen.of(backbone, images)
+    network = seen.network
     early: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: object, output: Tensor) -> Tensor:
@@ -115,7 +118,7 @@ def class_maps(
     module = network if stage is None else network.get_submodule(stage.module)
     hook = module.register_forward_hook(keep)  # the whole network's is not called below
     try:
-        padded = padded.detach().requires_grad_(stage is None)
+        padded = seen.images.detach().requires_grad_(stage is None)
         features: Tensor = network.forward_features(padded)  # type: ignore[operator]
     finally:
         hook.remove()
@@ -127,35 +130,65 @@ def class_maps(
     layer = None
     if early:
         layer = F.relu((F.relu(gradients[1]) * early[0]).sum(channels)).detach()
-    return Maps(layer, hires, score.detach())
+    return Maps(None if layer is None else seen.back(layer), seen.back(hires), score.detach())
 
 
 @torch.no_grad()
 def svm_map(backbone: BandStatistics, images: Tensor, weights: Tensor) -> Maps:
-    """Return what each band adds to the weighted decision values, as maps of one column.
+    """Return what each band adds to the weighted decision values.
 
-    A linear machine is its own map: the sum over bands and the bias is the score.
+    A linear machine is its own map: the sum over bands and the bias is the score. The maps have a
+    column for each channel, as channels may lie on different scales.
     """
     clips, channels, bands, _ = images.shape
     features = backbone.norm(band_statistics(images.float()))
     added = features * (weights @ backbone.linear.weight)
     score = added.sum(1) + weights @ backbone.linear.bias
-    return Maps(None, added.reshape(clips, 2, channels, bands).sum((1, 2))[..., None], score)
+    return Maps(None, added.reshape(clips, 2, channels, bands).sum(1).transpose(1, 2), score)
 
 
-def padded_fraction(backbone: nn.Module, images: Tensor) -> tuple[float, float]:
-    """Return which part of the height and of the width that the network sees is the image's."""
-    padded = _unwrap(backbone, images[:1])[1]
-    return images.shape[2] / padded.shape[2], images.shape[3] / padded.shape[3]
+class _Seen(NamedTuple):
+    """timm's own network, the images as it gets them, and how they came to lie so."""
+
+    network: nn.Module
+    images: Tensor
+    fractions: tuple[float, float]  # of the height and width it gets that are not padding
+    turned: Turned | None
+
+    @classmethod
+    def of(cls, backbone: nn.Module, images: Tensor) -> _Seen:
+        turned, fractions = None, (1.0, 1.0)
+        while isinstance(backbone, Turned | PaddedImages):
+            if isinstance(backbone, Turned):
+                turned = backbone
+                images = turn(images, flip=turned.flip, transpose=turned.transpose)
+            else:
+                height, width = images.shape[2:]
+                full_height, full_width = backbone.size
+                images = F.pad(images, (0, full_width - width, 0, full_height - height))
+                fractions = height / full_height, width / full_width
+            backbone = backbone.model
+        return cls(backbone, images, fractions, turned)
+
+    def back(self, maps: Tensor) -> Tensor:
+        """Return maps (clips, rows, columns) of the image alone, low frequency and time first."""
+        rows, columns = (_within(n, f) for n, f in zip(maps.shape[1:], self.fractions, strict=True))
+        cropped = rows.to(maps) @ maps @ columns.to(maps).T
+        if self.turned is None:
+            return cropped
+        if self.turned.transpose:
+            cropped = cropped.transpose(1, 2)
+        return cropped.flip(FLIPS[self.turned.flip])
 
 
-def _unwrap(backbone: nn.Module, images: Tensor) -> tuple[nn.Module, Tensor]:
-    """Return timm's own network and the images as it gets them."""
-    if not isinstance(backbone, PaddedImages):
-        return backbone, images
-    height, width = backbone.size
-    padding = (0, width - images.shape[3], 0, height - images.shape[2])
-    return backbone.model, F.pad(images, padding)
+def _within(n: int, fraction: float) -> Tensor:
+    """Return what sums n rows of a map over the rows of its part that is image, (part, n)."""
+    if fraction == 1:
+        return torch.eye(n)
+    edges = torch.linspace(0.0, n * fraction, max(1, round(n * fraction)) + 1)
+    low = torch.maximum(edges[:-1, None], torch.arange(n)[None])
+    high = torch.minimum(edges[1:, None], torch.arange(1, n + 1)[None])
+    return (high - low).clamp_min(0)
 
 
 def _channel_axis(network: nn.Module) -> int:
@@ -164,8 +197,10 @@ def _channel_axis(network: nn.Module) -> int:
 
 
 @torch.no_grad()
-def _stages(network: nn.Module, images: Tensor) -> list[Stage]:
+def _stages(seen: _Seen) -> list[Stage]:
     """Return the stages that timm names as features and that have two spatial axes."""
+    network, images = seen.network, seen.images
+    along = 3 if seen.turned is not None and seen.turned.transpose else 2  # frequency
     outputs: dict[str, object] = {}
     known = dict(network.named_modules())
     named = [d["module"] for d in getattr(network, "feature_info", ()) if d["module"] in known]
@@ -179,11 +214,11 @@ def _stages(network: nn.Module, images: Tensor) -> list[Stage]:
     finally:
         for hook in hooks:
             hook.remove()
-    rows_axis = 1 if _channel_axis(network) == -1 else 2
+    shift = -1 if _channel_axis(network) == -1 else 0
     found = []
     for name in named:
         output = outputs.get(name)
         if isinstance(output, Tensor) and output.ndim == 4:
-            rows = output.shape[rows_axis]
-            found.append(Stage(name, round(images.shape[2] / rows), rows))
+            rows = output.shape[along + shift]
+            found.append(Stage(name, round(images.shape[along] / rows), rows))
     return found

@@ -52,9 +52,8 @@ def deletion_curves(
     orders = {name: np.argsort(-values, axis=1)[labels] for name, values in by_class.items()}
     orders["random"] = np.random.default_rng(seed).random((len(labels), n_bands)).argsort(1)
     networks = [n for n, weight in enumerate(system.weights) if weight]
-    weights = np.array([system.weights[n] for n in networks])
     found = delete(explained, axis, list(orders.values()), STEPS, networks=networks, tick=tick)
-    fused = np.tensordot(found, weights, axes=([2], [0]))  # (orders, steps, clips, classes)
+    fused = system.fuse(found)  # (orders, steps, clips, classes)
     fractions = [step / n_bands for step in (0, *STEPS)]
     curves = {}
     for name, removed in zip(orders, fused, strict=True):

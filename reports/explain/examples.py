@@ -58,10 +58,11 @@ def examples(
             explained.views.clips[here], explained.views.starts[here]
         )
         label = torch.tensor([code], device=waves.device)
-        maps = mapper.maps(waves, label, len(inputs.classes))
+        model = mapper.network.models[int(explained.folds[clip])]
+        maps = mapper.maps(model, waves, label, len(inputs.classes))
         kind = next(kind for kind in KINDS if kind in maps)
         with torch.no_grad():
-            image = mapper.network.model.front_end(waves)[0]
+            image = model.front_end(waves)[0]
         found.append(
             {
                 "file_name": inputs.file_names[chosen[clip]],
@@ -71,9 +72,8 @@ def examples(
                 "trial": mapper.network.trial,
                 "kind": kind,
                 "seconds": inputs.clip_seconds,
-                "centres_hz": [round(hz, 1) for hz in mapper.centres],
-                "fractions": list(mapper.fractions),
-                "image": _levels(image[len(image) // 2]),
+                "centres_hz": [round(hz, 1) for hz in mapper.centres[0]],
+                "image": _levels(image[0]),
                 "map": _levels(maps[kind][0]),
             }
         )

@@ -148,9 +148,8 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
     """The image of one clip, with lines around where its map is high."""
     image, maps = example["image"], example["map"]
     n_bands, rows, columns = len(example["centres_hz"]), len(maps), len(maps[0])
-    height, width = example["fractions"]
-    frame = example["seconds"] / len(image[0])
-    seen = example["seconds"] / width
+    seconds = example["seconds"]
+    frame = seconds / len(image[0])
     picture = go.Heatmap(
         z=image,
         x=[frame * (n + 0.5) for n in range(len(image[0]))],
@@ -161,8 +160,8 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
     )
     lines = go.Contour(
         z=maps,
-        x=[(n + 0.5) * seen / columns for n in range(columns)],
-        y=[(n + 0.5) * n_bands / height / rows for n in range(rows)],
+        x=[(n + 0.5) * seconds / columns for n in range(columns)],
+        y=[(n + 0.5) * n_bands / rows for n in range(rows)],
         contours={
             "coloring": "none",
             "start": CONTOURS[0],
@@ -178,7 +177,7 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
         height=300,
         xaxis={
             "title": {"text": "seconds"},
-            "range": [0, example["seconds"]],
+            "range": [0, seconds],
             "showgrid": False,
             "zeroline": False,
         },

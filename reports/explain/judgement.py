@@ -80,6 +80,7 @@ def area(fractions: Sequence[float], values: Sequence[float]) -> float:
 def judge(
     agreement: float | None,
     *,
+    ceiling: float | None,
     beside: Mapping[str, float | None],
     areas: Mapping[str, float],
     above_chance: bool,
@@ -88,6 +89,8 @@ def judge(
 
     Args:
         agreement: Its rank correlation with the effect of removing bands.
+        ceiling: The rank correlation of that effect between two halves of the clips: where few
+            bands matter or clips are few, occlusion does not order the others the same way twice.
         beside: The rank correlation of what knows nothing of the network: a map that is `equal`
             everywhere, and the `energy` of the bands.
         areas: Under the deletion curves in the orders `map`, `random` and `energy`; the faster a
@@ -103,9 +106,12 @@ def judge(
     told = "none" if agreement is None else f"{agreement:.2f}"
     reasons = []
     if agreement is None or agreement < LEAST_AGREEMENT:
+        only = ""
+        if ceiling is not None and ceiling < LEAST_AGREEMENT:
+            only = f"; between two halves of the clips occlusion itself has only {ceiling:.2f}"
         reasons.append(
             f"its order of bands agrees too little with band occlusion (rank correlation {told},"
-            f" at least {LEAST_AGREEMENT:g} is asked)"
+            f" at least {LEAST_AGREEMENT:g} is asked{only})"
         )
     for name, text in (("equal", "a map that is equal everywhere"), ("energy", "energy alone")):
         other = beside.get(name)

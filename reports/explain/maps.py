@@ -10,22 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reports.explain.axes import FrequencyAxis, row_shares
-from reports.explain.cam import (
-    Maps,
-    Stage,
-    class_maps,
-    find_stage,
-    has_maps,
-    padded_fraction,
-    svm_map,
-)
+from reports.explain.cam import Stage, class_maps, find_stage, has_maps, svm_map
+from runners.model import Classifier
 from search_spaces.backbones import BandStatistics
-from search_spaces.scales import centres_hz
 from study.explain_inputs import Network
 
 __all__ = ["KINDS", "Mapper", "contrast"]
 
 KINDS = ("layercam", "hirescam")  # of maps; a linear machine's weights count as both
+
+Floats = NDArray[np.float64]
 
 
 def contrast(labels: Tensor, n_classes: int) -> Tensor:
@@ -47,16 +41,15 @@ class Mapper:
         network: Which.
         how: `cam`, `weights` (a linear machine) or `none`.
         stage: Of LayerCAM; None where there is none.
-        centres: Of the bands of the network's scale in Hz, lowest first.
-        fractions: Parts of the height and width that the network sees which are the image's.
+        centres: Of the rows of the network's images in Hz, lowest first, (channels, bands); the
+            channels differ where they lie on several scales.
         why: Why there is no map; empty where there is one.
     """
 
     network: Network
     how: str
     stage: Stage | None
-    centres: tuple[float, ...]
-    fractions: tuple[float, float]
+    centres: Floats
     why: str = ""
 
     @classmethod
@@ -68,57 +61,64 @@ class Mapper:
             network: Which; on the device of the waves.
             waves: At least one window, (windows, samples).
         """
-        model, spec = network.model, network.spec
-        centres = tuple(centres_hz(spec.scale, model.front_end.sampling_rate).tolist())
+        model = network.models[0]
+        centres = np.array(model.front_end.centres_hz)
         images = model.front_end(waves[:1])
         if isinstance(model.backbone, BandStatistics):
-            return cls(network, "weights", None, centres, (1.0, 1.0))
+            return cls(network, "weights", None, centres)
         if not has_maps(model.backbone, images):
             why = "its features have no rows (a transformer on patches)"
-            return cls(network, "none", None, centres, (1.0, 1.0), why)
-        fractions = padded_fraction(model.backbone, images)
-        return cls(network, "cam", find_stage(model.backbone, images), centres, fractions)
+            return cls(network, "none", None, centres, why)
+        return cls(network, "cam", find_stage(model.backbone, images), centres)
 
-    def maps(self, waves: Tensor, labels: Tensor, n_classes: int) -> dict[str, Tensor]:
+    def maps(
+        self, model: Classifier, waves: Tensor, labels: Tensor, n_classes: int
+    ) -> dict[str, Tensor]:
         """Return the maps of the labelled classes by kind, (windows, rows, columns) each.
 
         Args:
+            model: Of the network.
             waves: (windows, samples).
             labels: Code of the class that each window's maps explain, (windows,).
             n_classes: Outputs of the network.
         """
         if self.how == "none":
             return {}
-        model = self.network.model
         weights = contrast(labels, n_classes)
         with torch.no_grad():
             images = model.front_end(waves)
         if isinstance(model.backbone, BandStatistics):
-            found = svm_map(model.backbone, images, weights)
-            return dict.fromkeys(KINDS, found.hires)
+            return dict.fromkeys(KINDS, svm_map(model.backbone, images, weights).hires)
         found = class_maps(model.backbone, images, weights, stage=self.stage)
-        return _by_kind(found)
+        maps = {"layercam": found.layer, "hirescam": found.hires}
+        return {kind: values for kind, values in maps.items() if values is not None}
 
     def shares(self, maps: Tensor, axis: FrequencyAxis) -> Tensor:
-        """Return the relevance per band, (windows, bands); its absolute values sum to 1 by row.
+        """Return the relevance per band, (windows, bands).
+
+        The absolute values of a map's rows sum to 1. A network mixes its channels, so where these
+        lie on several scales a row counts on each of them alike; of a linear machine each channel
+        has a map of its own.
 
         Args:
             maps: (windows, rows, columns).
             axis: Of the bands.
         """
-        by_row = maps.sum(2)
-        size = by_row.abs().sum(1, keepdim=True).clamp_min(1e-20)
-        return (by_row / size) @ self._spread(axis, by_row.shape[1]).to(by_row)
+        spread = np.stack(
+            [row_shares(c, axis.edges_hz, n_rows=maps.shape[1]) for c in self.centres]
+        )
+        spreads = torch.from_numpy(spread).to(maps)  # (channels, rows, bands)
+        if self.how == "weights":
+            by_row = maps.transpose(1, 2)  # (windows, channels, rows)
+        else:
+            by_row = (maps.sum(2) / len(spreads))[:, None].expand(-1, len(spreads), -1)
+        size = by_row.abs().sum((1, 2)).clamp_min(1e-20)
+        return torch.einsum("wcr,crb->wb", by_row / size[:, None, None], spreads)
 
-    def uniform(self, axis: FrequencyAxis) -> NDArray[np.float64]:
+    def uniform(self, axis: FrequencyAxis) -> Floats:
         """Return the shares of a map that is equal everywhere, (bands,)."""
-        spread = row_shares(self.centres, axis.edges_hz, n_rows=1)[0]
+        spread = np.mean([row_shares(c, axis.edges_hz, n_rows=1)[0] for c in self.centres], axis=0)
         return np.asarray(spread / spread.sum())
-
-    def _spread(self, axis: FrequencyAxis, n_rows: int) -> Tensor:
-        part = self.fractions[0]
-        shares = row_shares(self.centres, axis.edges_hz, n_rows=n_rows, fraction=part)
-        return torch.from_numpy(shares).float()
 
     def describe(self) -> str:
         """Say what its map is."""
@@ -129,9 +129,7 @@ class Mapper:
         if self.stage is None:
             return "HiResCAM of the last stage; timm names no earlier one"
         stage = f"{self.stage.module}, stride {self.stage.stride}, {self.stage.rows} rows"
-        return f"LayerCAM of {stage}; HiResCAM of the last stage"
-
-
-def _by_kind(maps: Maps) -> dict[str, Tensor]:
-    found = {"hirescam": maps.hires}
-    return found if maps.layer is None else found | {"layercam": maps.layer}
+        mixed = (
+            "; rows count on each channel's scale alike" if np.ptp(self.centres, 0).any() else ""
+        )
+        return f"LayerCAM of {stage}; HiResCAM of the last stage{mixed}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,8 +15,9 @@ from reports.explain.maps import KINDS, Mapper
 from reports.explain.occlusion import BandFilter, sounding
 from runners.device import Compute
 from runners.evaluation import autocast
+from runners.model import Classifier
 from runners.waveforms import Views, Waveforms
-from study.explain_inputs import ExplainInputs
+from study.explain_inputs import ExplainInputs, Network
 
 __all__ = ["Explained", "Mapped", "Occluded", "delete", "make_maps", "occlude"]
 
@@ -55,11 +55,35 @@ class Occluded(NamedTuple):
     energies: Floats
 
 
+class Batch(NamedTuple):
+    """Windows of clips.
+
+    Args:
+        places: Among all windows, (windows,).
+        waves: (windows, samples).
+        rows: Which clip each is of, (windows,).
+        folds: Fold of each, (windows,); 0 where devel was held out.
+    """
+
+    places: Tensor
+    waves: Tensor
+    rows: Tensor
+    folds: Tensor
+
+    def heard_by(self, network: Network) -> Iterator[tuple[Classifier, Tensor]]:
+        """Yield each model of a network and which of the windows it hears, (its windows,)."""
+        if len(network.models) == 1:
+            yield network.models[0], torch.arange(len(self.waves), device=self.waves.device)
+            return
+        for fold in torch.unique(self.folds).tolist():
+            yield network.models[fold], (self.folds == fold).nonzero()[:, 0]
+
+
 class Explained:
     """The networks and the chosen clips on a device.
 
     Args:
-        inputs: What is explained.
+        inputs: What is explained; its networks are moved to the device.
         chosen: Which of its clips, (clips,).
         axes: Of the bands.
         compute: Where and how.
@@ -74,14 +98,17 @@ class Explained:
     ) -> None:
         self.inputs, self.compute, self.axes = inputs, compute, tuple(axes)
         device = compute.device
-        self.models = [network.model.to(device) for network in inputs.networks]
-        if compute.channels_last:
-            self.models = [m.to(memory_format=torch.channels_last) for m in self.models]  # type: ignore[call-overload]
+        for model in (model for network in inputs.networks for model in network.models):
+            model.to(device)
+            if compute.channels_last:
+                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.waveforms = Waveforms(
             inputs.clips, device=device, clip_seconds=inputs.clip_seconds, pad=inputs.pad
         )
         self.views = self.waveforms.cover([inputs.positions[i] for i in chosen])
         self.labels = torch.tensor([inputs.labels[i] for i in chosen], device=device)
+        folds = inputs.folds or (0,) * len(inputs.labels)
+        self.folds = torch.tensor([folds[i] for i in chosen], device=device)
         self.batch = BATCH.get(device.type, 64)
         self.filters = [
             BandFilter(
@@ -103,20 +130,33 @@ class Explained:
         first = self.waveforms.gather(self.views.clips[:1], self.views.starts[:1])
         return tuple(Mapper.of(network, first) for network in self.inputs.networks)
 
-    def batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield windows (windows, samples) and which clip each is of, (windows,)."""
-        rows = torch.split(self.views.rows, self.batch)
-        yield from zip(self.waveforms.batches(self.views, self.batch), rows, strict=True)
+    def batches(self) -> Iterator[Batch]:
+        """Yield all windows in their order."""
+        places = torch.arange(len(self.views.rows), device=self.compute.device)
+        waves = self.waveforms.batches(self.views, self.batch)
+        for here, wave in zip(torch.split(places, self.batch), waves, strict=True):
+            rows = self.views.rows[here]
+            yield Batch(here, wave, rows, self.folds[rows])
 
     @torch.no_grad()
-    def probabilities(self, waves: Tensor, networks: Sequence[int] | None = None) -> Tensor:
-        """Return (networks, windows, classes) of windows, by all networks or some."""
-        found = []
-        for model in self.models if networks is None else [self.models[n] for n in networks]:
-            with autocast(self.compute):
-                logits = model(waves)
-            found.append(logits.float().softmax(1))
-        return torch.stack(found)
+    def probabilities(
+        self, batch: Batch, waves: Tensor, networks: Sequence[int] | None = None
+    ) -> Tensor:
+        """Return (networks, windows, classes) of waveforms of a batch, 0 for networks left out.
+
+        Args:
+            batch: The windows.
+            waves: What is heard of them, (windows, samples).
+            networks: Which are asked; None: all.
+        """
+        shape = (len(self.inputs.networks), len(waves), len(self.inputs.classes))
+        found = torch.zeros(shape, device=waves.device)
+        for n in range(len(found)) if networks is None else networks:
+            for model, here in batch.heard_by(self.inputs.networks[n]):
+                with autocast(self.compute):
+                    logits = model(waves[here])
+                found[n, here] = logits.float().softmax(1)
+        return found
 
     def per_clip(self, parts: Sequence[Tensor]) -> Floats:
         """Return the mean per clip of batches whose last axis but one is the windows'."""
@@ -131,24 +171,27 @@ def make_maps(explained: Explained, mappers: Sequence[Mapper], *, tick: Tick) ->
         mappers: What maps each network has.
         tick: Called after each step; a batch is one.
     """
-    axes, n_classes = explained.axes, len(explained.inputs.classes)
+    n_windows, n_classes = len(explained.views.rows), len(explained.inputs.classes)
     intact: list[Tensor] = []
-    parts: list[dict[tuple[str, int], list[Tensor]]] = [defaultdict(list) for _ in axes]
-    for waves, rows in explained.batches():
-        intact.append(explained.probabilities(waves))
-        labels = explained.labels[rows]
+    shares: list[dict[tuple[str, int], Tensor]] = [{} for _ in explained.axes]
+    for batch in explained.batches():
+        intact.append(explained.probabilities(batch, batch.waves))
+        labels = explained.labels[batch.rows]
         for n, mapper in enumerate(mappers):
-            for start in range(0, len(waves), MAP_BATCH):
-                here = slice(start, start + MAP_BATCH)
-                for kind, maps in mapper.maps(waves[here], labels[here], n_classes).items():
-                    for axis, found in zip(axes, parts, strict=True):
-                        found[kind, n].append(mapper.shares(maps, axis))
+            for model, heard in batch.heard_by(mapper.network):
+                for here in torch.split(heard, MAP_BATCH):
+                    maps = mapper.maps(model, batch.waves[here], labels[here], n_classes)
+                    for axis, found in zip(explained.axes, shares, strict=True):
+                        for kind, values in maps.items():
+                            empty = values.new_zeros(n_windows, axis.n_bands)
+                            whole = found.setdefault((kind, n), empty)
+                            whole[batch.places[here]] = mapper.shares(values, axis)
         tick()
-    shares: list[dict[str, dict[int, Floats]]] = [{kind: {} for kind in KINDS} for _ in axes]
-    for found, by_kind in zip(parts, shares, strict=True):
-        for (kind, n), values in found.items():
-            by_kind[kind][n] = explained.per_clip(values)
-    return Mapped(explained.per_clip(intact), tuple(shares))
+    by_kind: list[dict[str, dict[int, Floats]]] = [{k: {} for k in KINDS} for _ in shares]
+    for found, kinds in zip(shares, by_kind, strict=True):
+        for (kind, n), whole in found.items():
+            kinds[kind][n] = explained.per_clip([whole])
+    return Mapped(explained.per_clip(intact), tuple(by_kind))
 
 
 def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occluded:
@@ -163,13 +206,13 @@ def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occlud
     generator = Generator(explained.compute.device).manual_seed(seed)
     bands = explained.filters[axis]
     removed, noise, energies = [], [], []
-    for waves, _ in explained.batches():
-        spectra, here = bands.spectra(waves), sounding(waves)
+    for batch in explained.batches():
+        spectra, here = bands.spectra(batch.waves), sounding(batch.waves)
         gone, replaced = [], []
-        for band, kept in enumerate(1 - torch.eye(bands.n_bands, device=waves.device)):
-            gone.append(explained.probabilities(bands.without(spectra, kept)))
+        for band, kept in enumerate(1 - torch.eye(bands.n_bands, device=spectra.device)):
+            gone.append(explained.probabilities(batch, bands.without(spectra, kept)))
             noisy = bands.with_noise(spectra, band, sounding=here, generator=generator)
-            replaced.append(explained.probabilities(noisy))
+            replaced.append(explained.probabilities(batch, noisy))
             tick()
         removed.append(torch.stack(gone))
         noise.append(torch.stack(replaced))
@@ -194,7 +237,7 @@ def delete(
         axis: Number of the axis.
         orders: Bands to remove, first ones first, (clips, bands) each.
         steps: How many of them, rising.
-        networks: Which of them.
+        networks: Which are asked; the others' probabilities are 0.
         tick: Called after each step; a band count of an order and a batch is one.
 
     Returns:
@@ -203,13 +246,14 @@ def delete(
     bands, device = explained.filters[axis], explained.compute.device
     ranks = [torch.from_numpy(order.argsort(1)).to(device) for order in orders]
     parts = []
-    for waves, rows in explained.batches():
-        spectra = bands.spectra(waves)
+    for batch in explained.batches():
+        spectra = bands.spectra(batch.waves)
         found = []
         for rank in ranks:
             for step in steps:
-                kept = (rank[rows] >= step).float()
-                found.append(explained.probabilities(bands.without(spectra, kept), networks))
+                kept = (rank[batch.rows] >= step).float()
+                waves = bands.without(spectra, kept)
+                found.append(explained.probabilities(batch, waves, networks))
                 tick()
         parts.append(torch.stack(found))
     found_all = explained.per_clip(parts)

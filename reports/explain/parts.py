@@ -18,14 +18,9 @@ from reports.explain.subject import Subject
 from study.explain_inputs import System
 from study.metrics import uar_of_probabilities
 
-__all__ = ["fused", "judged"]
+__all__ = ["judged"]
 
 Floats = NDArray[np.floating]
-
-
-def fused(probabilities: Floats, system: System) -> Floats:
-    """Return (..., clips, classes) of probabilities (..., networks, clips, classes)."""
-    return np.asarray(np.einsum("...nkc,n->...kc", probabilities, np.array(system.weights)))
 
 
 def judged(
@@ -54,10 +49,10 @@ def judged(
         tick: Called after each step of the deletion.
     """
     axis, labels = explained.axes[number], subject.labels
-    intact, without = fused(mapped.intact, system), fused(occluded.removed, system)
+    intact, without = system.fuse(mapped.intact), system.fuse(occluded.removed)
     before = evidence(intact, labels)
     removed = (before - evidence(without, labels)).T
-    noise = (before - evidence(fused(occluded.noise, system), labels)).T
+    noise = (before - evidence(system.fuse(occluded.noise), labels)).T
     maps = {kind: _fused_map(mapped.shares[number][kind], system) for kind in KINDS}
     values = {kind: shares for kind, shares in maps.items() if shares is not None}
     values |= {"removed": removed, "noise": noise, "energy": occluded.energies}
@@ -76,6 +71,9 @@ def judged(
     )
     equal = _equal(axis, system, mappers)
     agreement = _agreement(profiles, equal)
+    agreement["occlusion"] = {
+        name: rank_correlation(*subject.halves(values[name])) for name in ("removed", "noise")
+    }
     p_values = subject.sign_flips(removed)
     uar, uar_intact = uar_of_probabilities(without, labels), uar_of_probabilities(intact, labels)
     named = name_bands(
@@ -88,6 +86,7 @@ def judged(
     if primary is not None:
         trust = judge(
             agreement[primary]["removed"],
+            ceiling=agreement["occlusion"]["removed"],
             beside={name: agreement[name]["removed"] for name in ("equal", "energy")},
             areas={name: curve["area"] for name, curve in curves["orders"].items()},
             above_chance=above_chance,

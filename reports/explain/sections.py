@@ -116,9 +116,14 @@ def _panels(part: Mapping[str, Any], classes: Sequence[str], prefix: str) -> Ite
 
 def _agreement_table(part: Mapping[str, Any]) -> Table:
     """Rank correlation of each order of bands with occlusion, and its deletion curve's height."""
-    names = {**MAP_NAMES, "energy": "energy of the bands", "equal": "a map equal everywhere"}
+    names = {
+        **MAP_NAMES,
+        "energy": "energy of the bands",
+        "equal": "a map equal everywhere",
+        "occlusion": "occlusion, of the other half of the clips",
+    }
     areas = {name: curve["area"] for name, curve in part["deletion"]["orders"].items()}
-    by_order = {part["map"]: areas.get("map"), "energy": areas["energy"]}
+    by_order = {part["map"]: areas.get("map"), **areas}
     rows = [
         (
             title,
@@ -129,7 +134,6 @@ def _agreement_table(part: Mapping[str, Any]) -> Table:
         for name, title in names.items()
         if name in part["rank_correlation"]
     ]
-    rows.append(("occlusion itself", "1.00", "-", percent(areas["occlusion"])))
     rows.append(("at random", "-", "-", percent(areas["random"])))
     columns = (
         "order of bands",

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from study.intervals import CLIPS_NOTE, strata_of_speakers
 from study.speaker_counts import too_few_speakers
 
-__all__ = ["Profile", "Units", "evidence", "profile", "rounded", "sign_flips", "units"]
+__all__ = [
+    "Profile",
+    "Units",
+    "class_means",
+    "evidence",
+    "profile",
+    "rounded",
+    "sign_flips",
+    "units",
+]
 
 Floats = NDArray[np.floating]
 
@@ -94,6 +103,13 @@ def evidence(probabilities: Floats, labels: NDArray[np.intp]) -> Floats:
     )[..., 0]
     true = np.clip(true, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return np.asarray(np.log(true / (1 - true)))
+
+
+def class_means(values: Floats, labels: NDArray[np.intp], n_classes: int) -> Floats:
+    """Return the means (classes + 1, bands) of values (clips, bands), as `Profile.mean`."""
+    together = Units(np.zeros(len(labels), dtype=np.intp), 1, "", False)
+    sums, counts = _by_unit(values, labels, together, n_classes)
+    return _means(sums[0], counts[0])
 
 
 def profile(

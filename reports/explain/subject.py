@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.explain.statistics import Profile, Units, profile, sign_flips, units
+from reports.explain.statistics import Profile, Units, class_means, profile, sign_flips, units
 from study.explain_inputs import ExplainInputs
 from study.intervals import Interval, interval
 
@@ -52,6 +52,18 @@ class Subject:
     def profile(self, values: Floats) -> Profile:
         """Return the means by class of values (clips, bands), with their intervals."""
         return profile(values, self.labels, self.units, self.n_classes, seed=self.seed)
+
+    def halves(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return the means (bands,) of values (clips, bands) over two halves of each class."""
+        rng, half = np.random.default_rng(self.seed), np.zeros(len(self.labels), dtype=bool)
+        for code in np.unique(self.labels):
+            mine = rng.permutation(np.flatnonzero(self.labels == code))
+            half[mine[: len(mine) // 2]] = True
+        first, second = (
+            class_means(values[part], self.labels[part], self.n_classes)[-1]
+            for part in (half, ~half)
+        )
+        return first, second
 
     def sign_flips(self, effects: Floats) -> Floats | None:
         """Return p-values of effects (clips, bands); None without enough speakers."""
