@@ -32,6 +32,8 @@ seed: 0                   # the same seed gives the same study again (CPU, one s
 {clip_seconds}
 pad: repeat               # what shorter clips are filled up with: repeat, reflect, zero
 {sampling_rate}
+# protocol: loso          # or kfold; by default holdout: devel judges (docs/comparing.md)
+# seeds: {{top: 5, n: 3}}   # after the search: the best five specs again, three trainings of each
 # baselines: [band_svm]   # of the space, tried first; by default all of them
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
 # pruning: {{enabled: true, startup_trials: 8, warmup: 0.25, patience: 1}}
