@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -91,6 +93,38 @@ def test_the_best_of_many_equal_trials_is_corrected_for_their_number():
         rejected["corrected"] += corrected.p_value <= 0.05
     assert rejected["naive"] >= 10
     assert rejected["corrected"] <= 6
+
+
+def test_blocks_of_exchanges_and_rows_give_what_one_block_gives(monkeypatch):
+    labels, hits, speakers = hits_of([0.65] * 9, n_speakers=14)
+    reference = hits[0].astype(float) / 2 + 0.25  # shares of recognitions count too
+    for n_permutations in (2**14, 1000):
+        options = {"n_permutations": n_permutations, "n_trials": 4}
+        at_once = compare_best_of(labels, hits[1:], reference, speakers, **options)
+        monkeypatch.setattr("study.comparisons.BLOCK", 1000)
+        assert compare_best_of(labels, hits[1:], reference, speakers, **options) == at_once
+        monkeypatch.undo()
+        assert at_once.exact == (n_permutations == 2**14)
+        assert at_once.n_trials == 4
+    parts = np.stack(
+        [
+            [((row - reference)[speakers == s] / 420).sum() for s in range(14)]
+            for row in hits[1:].astype(float)
+        ]
+    )
+    signs = 1 - 2 * ((np.arange(2**14)[:, None] >> np.arange(14)) & 1)
+    highest = (signs @ parts.T).max(axis=1)
+    expected = np.mean(highest >= parts.sum(axis=1).max() - 1e-12)
+    found = compare_best_of(labels, hits[1:], reference, speakers, n_permutations=2**14)
+    assert found.p_value == pytest.approx(expected)
+
+
+def test_a_comparison_survives_json_with_its_sentence():
+    labels, (a, b), speakers = hits_of([0.7, 0.6])
+    found = compare(labels, a, b, speakers)
+    record = found.to_json()
+    assert json.loads(json.dumps(record)) == record
+    assert record["sentence"] == found.sentence()
 
 
 def test_the_sentence_names_who_wins_by_how_much_and_whether_chance_may():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from study.decision import (
     fit_temperature,
     temper,
 )
+from study.honest_folds import fold_splits
 from study.metrics import uar_of_probabilities
 
 
@@ -76,6 +79,53 @@ def test_noise_gets_no_bias():
         labels, speakers = rng.integers(0, 2, 200), np.repeat(np.arange(10), 20)
         used += any(fit_decision(probabilities, labels, speakers).bias)
     assert used <= 6
+
+
+def test_a_decision_survives_json_and_says_what_it_gained():
+    decision = fit_decision(*shifted())
+    plain = json.loads(json.dumps(decision.to_json()))
+    assert Decision.from_json(plain) == decision
+    assert decision.changes
+    text = plain["sentence"]
+    assert text.startswith("A bias per class is added: it gains +")
+    assert "on speakers it was not fitted on" in text
+    assert f"expected calibration error {100 * decision.ece_before:.1f} % before" in text
+
+
+def test_temperature_is_fitted_where_it_lowers_the_log_loss_of_other_speakers():
+    probabilities, labels, speakers = shifted(shift=0.0)
+    sharp = probabilities**4 / (probabilities**4).sum(-1, keepdims=True)
+    decision = fit_decision(sharp, labels, speakers)
+    assert decision.temperature == pytest.approx(4 / 1.5, rel=0.25)  # the odds are 1.5 too soft
+    assert decision.ece_after < decision.ece_before
+    assert decision.ece_before == expected_calibration_error(sharp, labels)
+    assert fit_decision(sharp, labels, speakers, calibrate=False).temperature == 1
+    rng = np.random.default_rng(0)
+    used = [
+        fit_decision(rng.dirichlet([1, 1], 60), rng.integers(0, 2, 60), np.repeat(range(6), 10))
+        for _ in range(5)
+    ]
+    assert all(one.temperature > 1 for one in used)  # noise is worth less than it says
+
+
+def test_calibration_error_after_is_that_of_a_literal_cross_fit():
+    probabilities, labels, speakers = shifted(shift=0.0, n_speakers=6)
+    sharp = probabilities**4 / (probabilities**4).sum(-1, keepdims=True)
+    decision = fit_decision(sharp, labels, speakers, n_folds=3)
+    crossed = np.empty_like(sharp)
+    for inside, outside in fold_splits(labels, speakers, n_folds=3):
+        temperature = fit_temperature(sharp[inside], labels[inside])
+        crossed[outside] = temper(sharp[outside], temperature)
+        if any(decision.bias):
+            pytest.fail("this example was to have no bias")
+    assert decision.ece_after == pytest.approx(expected_calibration_error(crossed, labels))
+
+
+def test_one_speaker_changes_nothing():
+    decision = fit_decision(*shifted(1))
+    assert not decision.changes
+    assert decision.ece_after is None
+    assert "too few speakers to fit one honestly" in decision.sentence()
 
 
 @pytest.mark.parametrize("n_speakers", [1, 3])

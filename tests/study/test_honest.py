@@ -144,6 +144,21 @@ def test_the_sentence_tells_both_values_the_reference_and_the_gain():
     assert value.gain == pytest.approx(value.nested.uar - value.single.uar)
 
 
+def test_the_fusion_is_compared_with_the_nested_best_single_and_uniform_average():
+    trials, labels, speakers = study_of(signal=0.5)
+    value = honest.estimate(trials, labels, speakers, n_resamples=0)
+    single, uniform = value.comparisons
+    assert single.uars == pytest.approx((value.nested.uar, value.single.uar))
+    assert single.difference == pytest.approx(value.gain)
+    library = library_of(trials, labels, speakers)
+    folds = fold_splits(labels, speakers, n_folds=10)
+    hits = held_out_hits(library, {"uniform": METHODS["uniform"]}, folds)["uniform"]
+    recalls = [hits[labels == code].mean() for code in (0, 1)]
+    assert uniform.uars[1] == pytest.approx(np.mean(recalls))
+    assert uniform.p_value is not None
+    assert uniform.n_speakers == 8
+
+
 def test_the_value_survives_json_with_its_sentence():
     value = honest.estimate(*study_of(signal=0.5), n_resamples=2)
     record = value.to_json()

@@ -18,6 +18,27 @@ def test_a_repetition_is_the_same_again_and_survives_json():
     assert 0.5 < row["truth"] < 1
 
 
+def test_the_decision_rule_can_be_simulated_too_and_changes_the_fusion_alone():
+    plain, decided = (
+        simulation.repetition("adaptive", 10, 3, method=name)
+        for name in ("bagged_greedy", "decided")
+    )
+    assert decided["single_nested"] == plain["single_nested"]
+    assert decided["fixed_truth"] == plain["fixed_truth"]
+    assert 0.5 < decided["truth"] < 1
+
+
+def test_a_random_search_is_simulated_where_its_bias_is_told():
+    found = list(simulation.settings(1, [5, 10, 20], first=7))
+    assert found == [
+        ("adaptive", 5, 7),
+        ("random", 5, 7),
+        ("adaptive", 10, 7),
+        ("adaptive", 20, 7),
+        ("random", 20, 7),
+    ]
+
+
 def test_devel_and_new_speakers_are_different_people_of_one_world():
     world = World.draw(1)
     devel, new = (Population.draw(world, 6, 10, stream=stream) for stream in (0, 1))
@@ -41,13 +62,13 @@ def test_searches_prune_and_the_adaptive_one_crowds_together():
 
 def test_the_command_goes_on_where_it_was_killed(tmp_path, capsys):
     path = tmp_path / "rows.jsonl"
-    options = ["--out", str(path), "--speakers", "5", "--minutes", "5"]
+    options = ["--out", str(path), "--speakers", "10", "--minutes", "5"]
     simulation.main(["--repetitions", "1", *options])
     path.write_text(path.read_text() + '{"search": "adap')
     simulation.main(["--repetitions", "2", *options])
     rows = [json.loads(x) for x in path.read_text().splitlines() if x and x[-1] == "}"]
     assert [row["seed"] for row in rows] == [1000, 1001]
-    assert "| adaptive | 5 | 2 |" in capsys.readouterr().out
+    assert "| adaptive | 10 | 2 |" in capsys.readouterr().out
 
 
 def test_no_time_no_work(tmp_path):
