@@ -95,6 +95,27 @@ def test_the_best_of_many_equal_trials_is_corrected_for_their_number():
     assert rejected["corrected"] <= 6
 
 
+def test_trials_that_are_clearly_worse_do_not_hide_a_good_one():
+    labels, (good, reference), speakers = hits_of([0.8, 0.55], n_speakers=6)
+    awful = np.tile(labels != labels, (40, 1))  # epochs before anything was learned
+    alone = compare_best_of(labels, [good], reference, speakers)
+    among = compare_best_of(labels, [good, *awful], reference, speakers)
+    assert alone.p_value == among.p_value == 1 / 2**6
+    assert among.n_trials == 41
+    only = compare_best_of(labels, awful, reference, speakers)
+    assert only.p_value > 0.9
+
+
+def test_the_smallest_p_value_there_can_be_is_told_as_such():
+    labels, (a, b), speakers = hits_of([0.95, 0.5], n_speakers=5)
+    found = compare(labels, a, b, speakers)
+    assert found.p_value == 2 / 2**5
+    assert found.sentence().endswith(
+        "chance may explain it (p = 0.062, exchanging the 5 speakers; 5 speakers cannot give a "
+        "smaller one)."
+    )
+
+
 def test_blocks_of_exchanges_and_rows_give_what_one_block_gives(monkeypatch):
     labels, hits, speakers = hits_of([0.65] * 9, n_speakers=14)
     reference = hits[0].astype(float) / 2 + 0.25  # shares of recognitions count too
@@ -113,7 +134,9 @@ def test_blocks_of_exchanges_and_rows_give_what_one_block_gives(monkeypatch):
         ]
     )
     signs = 1 - 2 * ((np.arange(2**14)[:, None] >> np.arange(14)) & 1)
-    highest = (signs @ parts.T).max(axis=1)
+    errors = np.sqrt(14 * parts.var(axis=1, ddof=1))
+    rivals = parts[parts.sum(axis=1) > -3 * errors]
+    highest = (signs @ rivals.T).max(axis=1)
     expected = np.mean(highest >= parts.sum(axis=1).max() - 1e-12)
     found = compare_best_of(labels, hits[1:], reference, speakers, n_permutations=2**14)
     assert found.p_value == pytest.approx(expected)
@@ -133,7 +156,10 @@ def test_the_sentence_names_who_wins_by_how_much_and_whether_chance_may():
     text = found.sentence()
     assert text.startswith("The fusion (")
     assert "beats the uniform average" in text
-    assert "points; chance hardly explains it (p = 0.008, exchanging the 8 speakers)" in text
+    assert (
+        "points; chance hardly explains it (p = 0.008, exchanging the 8 speakers; 8 speakers"
+        in text
+    )
     text = compare_best_of(labels, [a, b], b, speakers).sentence()
     assert "corrected for 2 trials" in text
 
