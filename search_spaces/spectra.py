@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from search_spaces.scales import ConstantQ, Scale, centres_hz, filter_bank
-from search_spaces.scales.constant_q import WINDOW_AT_HZ, kernel_lengths
+from search_spaces.scales.constant_q import kernel_lengths, quality
 
 __all__ = [
     "MAX_N_FFT",
@@ -54,7 +54,7 @@ def transform_size(windows_ms: Sequence[float], n_fft: int | None, sampling_rate
 def longest_window(scale: Scale, window_ms: float, sampling_rate: int) -> float:
     """Return the length in samples of the longest window that a scale has, computing no band."""
     if isinstance(scale, ConstantQ):
-        return window_ms / 1000 * WINDOW_AT_HZ / scale.fmin * sampling_rate
+        return quality(window_ms) / scale.fmin * sampling_rate
     return max(2.0, window_ms * sampling_rate / 1000)
 
 

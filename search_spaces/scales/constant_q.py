@@ -8,7 +8,7 @@ import numpy as np
 
 from search_spaces.scales.common import Floats, band_edges, check_bands
 
-__all__ = ["WINDOW_AT_HZ", "ConstantQ", "kernel_lengths"]
+__all__ = ["WINDOW_AT_HZ", "ConstantQ", "kernel_lengths", "quality"]
 
 WINDOW_AT_HZ = 250.0  # where a window of constant Q is as long as the channel's window
 
@@ -18,7 +18,8 @@ class ConstantQ:
     """Bands equally wide in octaves, seen through windows of equally many periods.
 
     The window at frequency f lasts `window_ms` x 250 Hz / f, so that Q = `window_ms` / 4, and the
-    kinds of channels keep their meaning: 64 ms is a Q of 16, near the 16.8 of semitones.
+    kinds of channels keep their meaning: 64 ms is a Q of 16, near the 17 of semitones. No window
+    is shorter than two periods.
     """
 
     n_bands: int = 84
@@ -37,7 +38,16 @@ class ConstantQ:
         return np.exp2(position)
 
 
+def quality(window_ms: float) -> float:
+    """Return Q, the periods in a window: two at least, of which a Hann window hears no mean.
+
+    >>> quality(64.0)
+    16.0
+    """
+    return max(window_ms / 1000 * WINDOW_AT_HZ, 2.0)
+
+
 def kernel_lengths(scale: ConstantQ, window_ms: float, sampling_rate: int) -> Floats:
     """Return the length of each band's window in samples, not rounded, shape (n_bands,)."""
     centres = band_edges(scale, sampling_rate)[1:-1]
-    return np.maximum(window_ms / 1000 * WINDOW_AT_HZ / centres * sampling_rate, 2.0)
+    return quality(window_ms) / centres * sampling_rate
