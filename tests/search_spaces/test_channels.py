@@ -28,11 +28,8 @@ def bands(channels, scale, amplitude):
 
 @pytest.mark.parametrize("width", [3, 5, 9, 21])
 def test_delta_weights_are_those_of_savitzky_and_golay(width):
-    slope, bow = delta_kernels(width).numpy()
-    np.testing.assert_allclose(
-        slope, scipy.signal.savgol_coeffs(width, 1, 1, use="dot"), atol=1e-12
-    )
-    np.testing.assert_allclose(bow, scipy.signal.savgol_coeffs(width, 2, 2, use="dot"), atol=1e-12)
+    theirs = [scipy.signal.savgol_coeffs(width, order, order, use="dot") for order in (1, 2)]
+    np.testing.assert_allclose(delta_kernels(width).numpy(), theirs, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("frames", [1, 2, 9, 101, BLOCK, BLOCK + 1, 3 * BLOCK - 5])
@@ -45,9 +42,9 @@ def test_deltas_are_librosas(frames):
         np.testing.assert_allclose(found[:, order], theirs, rtol=0, atol=1e-12)
 
 
-def test_deltas_of_what_is_constant_are_exactly_nothing():
+def test_deltas_of_what_is_constant_are_nothing():
     found = with_deltas(torch.full((1, 1, 4, 300), -83.7), width=9)
-    assert float(found[:, 1:].abs().max()) == 0.0
+    assert float(found[:, 1:].abs().max()) < 1e-12
 
 
 def test_the_front_end_gives_static_delta_and_delta_delta_channels():
@@ -96,7 +93,7 @@ def test_every_row_knows_its_frequency():
     front = FrontEnd(Spectrogram(), Scales(), Mel(), Db(), Image(), sampling_rate=RATE)
     assert front.centres_hz.shape == (3, 64)
     np.testing.assert_array_equal(front.centres_hz[0], centres_hz(Mel(), RATE))
-    np.testing.assert_array_equal(front.centres_hz[1], centres_hz(Linear(64), RATE)[:64])
+    np.testing.assert_array_equal(front.centres_hz[1], centres_hz(Linear(64, fmin=20), RATE))
 
 
 @pytest.mark.parametrize("channels", sorted(CHANNELS.kinds))
