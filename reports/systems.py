@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from typing import NamedTuple
 
 from search_spaces.errors import InputError
+from study.csv_rows import read_rows
 from study.probabilities import load_devel
 from study.results import StudyResults, TrialRecord
+from study.text import spreadsheet_plain
 
 __all__ = ["System", "best_single_on_devel", "fusion_on_devel", "systems_on_devel"]
 
@@ -38,8 +39,11 @@ def fusion_on_devel(results: StudyResults) -> System | None:
     path = results.folder / "ensemble" / "predictions_devel.csv"
     if results.ensemble is None or not path.is_file():
         return None
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row.get("label")]
+    table = read_rows(path)
+    every = (
+        dict(zip(table.header, map(spreadsheet_plain, row), strict=True)) for row in table.rows
+    )
+    rows = [row for row in every if row.get("label")]
     try:
         return System(
             title=f"Fusion of {results.ensemble.n_members}",
@@ -47,7 +51,7 @@ def fusion_on_devel(results: StudyResults) -> System | None:
             file_names=tuple(row["file_name"] for row in rows),
             labels=tuple(row["label"] for row in rows),
             predictions=tuple(row["prediction"] for row in rows),
-            confidences=tuple(float(row[f"prob_{row['prediction']}"]) for row in rows),
+            confidences=tuple(float(row[f"prob_{row['prediction']}".strip()]) for row in rows),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

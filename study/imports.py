@@ -6,7 +6,6 @@ names, as nkululeko writes them; a file with a predicted class alone counts as c
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
+from study.csv_rows import read_rows
 from study.probabilities import ROW_SUM_TOLERANCE
+from study.text import spreadsheet_plain
 
 __all__ = ["ImportedSystem", "import_predictions"]
 
@@ -135,24 +136,14 @@ def _trained_on(path: Path, trained_on: str | Sequence[str] | None) -> tuple[str
 
 
 def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: must be UTF-8, byte {error.start} is not.") from error
-    lines = text.splitlines()
-    delimiter = ";" if lines and ";" in lines[0] and "," not in lines[0] else ","
-    rows = [row for row in csv.reader(lines, delimiter=delimiter) if row]
-    if len(rows) < 2:
-        raise InputError(f"{path}: needs a header and at least one row, got {len(rows)} lines.")
-    header = [cell.strip() for cell in rows[0]]
-    for number, row in enumerate(rows[1:], start=2):
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}:{number}: must have {len(header)} cells as the header, got {len(row)}."
-            )
-    return header, rows[1:]
+    header, rows, _ = read_rows(path)
+    if not rows:
+        raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
+    header = [spreadsheet_plain(name) for name in header]
+    return header, [[spreadsheet_plain(cell) for cell in row] for row in rows]
 
 
 def _values(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.errors import InputError
 from study.clip import AUDIO
+from study.csv_rows import read_rows
+from study.text import printable
 
 __all__ = ["Item", "collect"]
 
@@ -48,25 +48,35 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
     """
     items: list[Item] = []
     for text in paths:
-        path = Path(text)
-        if text == "-":
-            items += [Item(line, Path(line)) for line in map(str.strip, stdin) if line]
-        elif path.is_dir():
-            items += _folder(path, whole=_meets(path, paths))
-        elif path.suffix.lower() == ".csv":
-            items += _manifest(path)
-        elif path.exists():
-            items.append(Item(text, path))
-        else:
-            raise InputError(f"{text}: there is no such file or folder")
+        try:
+            items += _named(text, paths, stdin)
+        except OSError as error:
+            raise InputError(f"{text:.80}: cannot be read: {error.strerror}") from error
     if not items:
         raise InputError(f"{', '.join(paths)}: no audio files found")
     seen: set[str] = set()
     for item in items:
+        if printable(item.name) != item.name:
+            rule = "a name must be UTF-8 text without control characters"
+            raise InputError(f"{printable(item.name)}: {rule}")
         if item.name in seen:
             raise InputError(f"{item.name}: is given twice; a prediction needs a name of its own")
         seen.add(item.name)
     return items
+
+
+def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
+    path = Path(text)
+    if text == "-":
+        return [Item(line, Path(line)) for line in map(str.strip, stdin) if line]
+    if path.is_dir():
+        return _folder(path, whole=_meets(path, paths))
+    if path.suffix.lower() == ".csv":
+        return _manifest(path)
+    if not path.is_file():
+        reason = "it is no file" if path.exists() else "there is no such file or folder"
+        raise InputError(f"{text}: {reason}")
+    return [Item(text, path)]
 
 
 def _meets(folder: Path, paths: Sequence[str]) -> bool:
@@ -84,21 +94,16 @@ def _folder(folder: Path, *, whole: bool) -> list[Item]:
 
 
 def _manifest(path: Path) -> list[Item]:
+    table = read_rows(path)
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from error
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    column = next((header.index(name) for name in COLUMNS if name in header), None)
+        column, at = table.column(COLUMNS), table.column(["label"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     if column is None:
-        raise InputError(f"{path}: needs a column file_name, got {', '.join(header) or 'nothing'}")
-    at = header.index("label") if "label" in header else None
+        given = ", ".join(table.header) or "nothing"
+        raise InputError(f"{path}: needs a column file_name, got {given}")
     items = []
-    for line, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise InputError(f"{path}:{line}: must have {len(header)} cells, got {len(row)}")
+    for row in table.rows:
         label = "" if at is None or row[at] == "?" else row[at]
         items.append(Item(row[column], _find(path.parent, row[column]), label))
     return items

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from search_spaces.errors import InputError
+from study.csv_rows import read_rows
 from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
 from study.results import StudyResults
@@ -78,23 +77,19 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
     Raises:
         InputError: With everything that is wrong.
     """
+    table = read_rows(path)
     try:
-        rows = list(csv.reader(io.StringIO(path.read_text("utf-8-sig"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV: {error}") from error
-    header = [cell.strip() for cell in rows[0]] if rows else []
-    column = next((header.index(name) for name in NAMES if name in header), None)
-    if column is None or "label" not in header:
-        raise InputError(f"{path}: needs the columns file_name and label, got {', '.join(header)}")
-    at, wanted = header.index("label"), set(names)
+        column, at = table.column(NAMES), table.column(["label"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if column is None or at is None:
+        given = ", ".join(table.header) or "nothing"
+        raise InputError(f"{path}: needs the columns file_name and label, got {given}")
+    wanted = set(names)
     found: dict[str, str] = {}
     problems = []
-    for line, row in enumerate(rows[1:], start=2):
-        if not row:
-            continue
-        if len(row) != len(header):
-            problems.append(f"{path}:{line}: must have {len(header)} cells, got {len(row)}")
-        elif (name := row[column]) in wanted:
+    for line, row in zip(table.lines, table.rows, strict=True):
+        if (name := row[column]) in wanted:
             if name in found:
                 problems.append(f"{path}:{line}: {name} must occur once")
             if row[at] not in classes:
@@ -131,8 +126,21 @@ def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
     for entry in read_ledger(folder)["entries"]:
         path = folder / Path(entry["file"]).name
         if path.exists():
-            with path.open(newline="", encoding="utf-8") as file:
-                yield path.name, entry["protocol"], [r["prediction"] for r in csv.DictReader(file)]
+            names = [clip.file_name for clip in results.partitions["test"].clips]
+            yield path.name, str(entry.get("protocol", "")), _submitted(path, names, classes)
+
+
+def _submitted(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
+    """Return the predictions of a submission, in the order of the clips.
+
+    Raises:
+        InputError: If it was changed since.
+    """
+    table = read_rows(path)
+    found = {row[0]: row[1] for row in table.rows} if len(table.header) == 2 else {}
+    if list(found) != names or not set(found.values()) <= set(classes):
+        raise InputError(f"{path}: must be as it was submitted, but was changed since")
+    return list(found.values())
 
 
 def _metrics(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NOTHING", "duration", "percent", "printable", "spreadsheet_safe"]
+__all__ = ["NOTHING", "duration", "percent", "printable", "spreadsheet_plain", "spreadsheet_safe"]
 
 NOTHING = "-"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line end
@@ -46,9 +46,18 @@ def printable(text: str) -> str:
 
 
 def spreadsheet_safe(text: str) -> str:
-    """Text that a spreadsheet takes for text, not for a formula.
+    """Text that a spreadsheet takes for text, not for a formula; `spreadsheet_plain` undoes it.
 
     >>> spreadsheet_safe("=1+1"), spreadsheet_safe("mask")
     ("'=1+1", 'mask')
     """
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
+
+
+def spreadsheet_plain(cell: str) -> str:
+    """The text that `spreadsheet_safe` made a cell of; other tools' cells stay as they are.
+
+    >>> spreadsheet_plain("'-1"), spreadsheet_plain("-1"), spreadsheet_plain("'mask'")
+    ('-1', '-1', "'mask'")
+    """
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*FORMULA, "'")) else cell
