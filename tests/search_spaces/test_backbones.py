@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import timm
 import torch
 
+from search_spaces.augment import AUGMENTATIONS
 from search_spaces.backbones import (
     BACKBONES,
     BandSvm,
@@ -17,6 +20,7 @@ from search_spaces.backbones import (
 from search_spaces.errors import InputError
 from search_spaces.families import FAMILIES, family_of
 from search_spaces.image_fit import PaddedImages, fit_images
+from search_spaces.kinds import fields_of
 from search_spaces.space_yaml import parse_space
 
 
@@ -124,6 +128,26 @@ def test_the_head_is_what_the_number_of_classes_changes(name):
     assert sum(p.numel() for p in head_parameters(net)) < 0.2 * sum(
         p.numel() for p in net.parameters()
     )
+
+
+def test_the_documentation_lists_the_families():
+    text = (Path(__file__).parents[2] / "docs" / "search-space.md").read_text()
+    for row in FAMILIES:
+        examples = ", ".join(f"`{name}`" for name in row.examples)
+        assert f"| {row.name} | {examples} |" in text
+
+
+def test_the_documentation_lists_every_augmentation_with_its_parameters():
+    text = (Path(__file__).parents[2] / "docs" / "search-space.md").read_text()
+    table = text[text.index("### Augmentation") : text.index("### Backbones")]
+    for name, kind in AUGMENTATIONS.items():
+        line = next(
+            line
+            for line in table.splitlines()
+            if f"`{name}`" in line.partition("| ")[2].partition(" |")[0]
+        )
+        parameters = [key for key in fields_of(kind) if key != "p"]
+        assert all(f"`{key}`" in line for key in parameters), name
 
 
 def test_families_stratify_and_say_who_likes_channels_last():
