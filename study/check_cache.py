@@ -126,7 +126,7 @@ def _key(place: Place) -> str:
 def _read(path: Path) -> dict[str, tuple[tuple[int, int], np.void]]:
     """Stamps and facts by key; nothing where the file is missing, old or damaged."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             if int(stored["version"]) != FACTS_VERSION or stored["facts"].dtype != FACTS:
                 return {}
             keys = stored["keys"].tobytes().decode().split(_BETWEEN)

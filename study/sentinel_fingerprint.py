@@ -26,7 +26,9 @@ SAME = 0.65  # sameness from which two clips are the same recording
 
 _RANGE = 40.0  # dB below the loudest frame and band that count: low noise lies below
 _DIMENSIONS = 96
-_ALIKE = 0.5  # cosine from which a pair is worth a look at its waveforms
+_CLIPS_PER_DIMENSION = 4  # or whitening would make all clips of a small corpus alike unlike
+_ALIKE = 0.3  # cosine from which a pair is worth a look at its waveforms
+_NEAREST = 3
 _WHITENING = 0.8  # 1 is the phase transform (Knapp and Carter 1976), 0 plain correlation
 _ROWS = 2048  # of the similarity matrix at a time
 
@@ -67,12 +69,13 @@ def whiten(fingerprints: NDArray[Any]) -> NDArray[np.float32]:
         fingerprints: Shape ``(clips, SIZE)``.
 
     Returns:
-        Shape ``(clips, at most 96)``.
+        Shape ``(clips, dimensions)``, 96 of them or a quarter of the clips.
     """
     x = fingerprints.astype(np.float32)
     x -= x.mean(0)
     variances, axes = np.linalg.eigh((x.T @ x).astype(np.float64) / max(len(x), 1))
-    variances, axes = variances[-_DIMENSIONS:], axes[:, -_DIMENSIONS:]
+    kept = min(_DIMENSIONS, max(len(x) // _CLIPS_PER_DIMENSION, 1))
+    variances, axes = variances[-kept:], axes[:, -kept:]
     scale = 1 / np.sqrt(variances + 1e-3 * variances[-1] + 1e-12)
     z: NDArray[np.float32] = x @ (axes * scale).astype(np.float32)
     z /= np.linalg.norm(z, axis=1, keepdims=True) + 1e-12
@@ -90,7 +93,7 @@ def candidates(
         most: Pairs at most.
 
     Returns:
-        For each clip at most the one that is most like it in each other partition.
+        For each clip at most the three that are most like it in each other partition.
     """
     if len(fingerprints) < 2:
         return []
@@ -104,11 +107,13 @@ def candidates(
             for start in range(0, own.size, _ROWS):
                 rows = own[start : start + _ROWS]
                 products = z[rows] @ columns
-                best = products.argmax(1)
-                height = products[np.arange(rows.size), best]
-                for k in np.flatnonzero(height >= _ALIKE):
-                    a, b = int(rows[k]), int(other[best[k]])
-                    found[min(a, b), max(a, b)] = float(height[k])
+                for _ in range(min(_NEAREST, other.size)):
+                    best = products.argmax(1)
+                    height = products[np.arange(rows.size), best]
+                    products[np.arange(rows.size), best] = -1.0
+                    for k in np.flatnonzero(height >= _ALIKE):
+                        a, b = int(rows[k]), int(other[best[k]])
+                        found[min(a, b), max(a, b)] = float(height[k])
     return sorted(found, key=lambda pair: (-found[pair], pair))[:most]
 
 
@@ -129,8 +134,14 @@ def sameness(a: NDArray[Any], b: NDArray[Any]) -> float:
     n = 1 << (a.size + b.size).bit_length()
     first, second = _white_spectrum(a, n), _white_spectrum(b, n)
     correlation = np.fft.irfft(first * np.conj(second), n)
-    energy = np.sum(np.fft.irfft(first, n) ** 2) * np.sum(np.fft.irfft(second, n) ** 2)
+    energy = _energy(first, n) * _energy(second, n)
     return float(np.abs(correlation).max() / np.sqrt(energy)) if energy > 0 else 0.0
+
+
+def _energy(spectrum: NDArray[np.complex128], n: int) -> float:
+    """Of a real signal of ``n`` samples, from half of its spectrum (Parseval; ``n`` is even)."""
+    power = np.abs(spectrum) ** 2
+    return float(2 * power.sum() - power[0] - power[-1]) / n
 
 
 def _white_spectrum(wave: NDArray[Any], n: int) -> NDArray[np.complex128]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,9 @@ def replant(root: Path, table: Table, change: Callable[[int, Wave], Wave]) -> Ta
 
 def encoded(wave: Wave, rate: int, **options: Any) -> bytes:
     """A 16-bit WAV file in memory, or what the options of ``soundfile.write`` say."""
-    import io
-
+    options = {"format": "WAV", "subtype": "PCM_16", **options}
+    if options["subtype"] == "PCM_16":  # libsndfile's writers scale floats one way or another
+        wave = np.clip(np.rint(wave * 32768), -32768, 32767).astype(np.int16)
     file = io.BytesIO()
-    soundfile.write(file, wave, rate, **{"format": "WAV", "subtype": "PCM_16", **options})
+    soundfile.write(file, wave, rate, **options)
     return file.getvalue()
