@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reports.anchors import anchor_sections
 from reports.calibration import calibration, calibration_figure
 from reports.check import check_sections
+from reports.comparing import ablation_sections, seeds_sections
 from reports.confusion import confusion, confusion_figure
 from reports.curves import curves, curves_figure
 from reports.explain.sections import report_sections
@@ -25,7 +27,7 @@ from reports.scores import scores, scores_table
 from reports.section import Panel, Section
 from reports.speakers import speakers, speakers_figure
 from reports.systems import System, systems_on_devel
-from reports.worth import worth
+from reports.worth import worth_sections
 from study.results import StudyResults
 
 __all__ = ["Panel", "Section", "sections"]
@@ -40,8 +42,11 @@ def sections(results: StudyResults) -> list[Section]:
     return [
         _leaderboard(results),
         _fusion(path),
-        *_worth(results),
+        *worth_sections(results),
         *_scores(results),
+        *anchor_sections(results),
+        *seeds_sections(results),
+        *ablation_sections(results),
         _history(results),
         _curves(results),
         _importance(results, weights),
@@ -79,29 +84,6 @@ def _fusion(path: Fusion | None) -> Section:
         members_table(path),
         "" if path else "There is no fusion yet.",
     )
-
-
-def _worth(results: StudyResults) -> list[Section]:
-    """The section of the honest value, only where it is known."""
-    found = worth(results)
-    if found is None:
-        return []
-    sentence = (
-        "The UAR above is apparent. Here everything that devel chose (epochs, members, method,"
-        " decision) is chosen again without the clips that judge."
-    )
-    return [
-        Section(
-            "worth",
-            "What the fusion is worth",
-            sentence,
-            table=found.methods,
-            note="Gain over bagged greedy selection in points, with its standard error."
-            if found.methods
-            else "",
-            points=found.sentences,
-        )
-    ]
 
 
 def _scores(results: StudyResults) -> list[Section]:

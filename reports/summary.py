@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reports.text import duration, percent, points
+from study.protocols import protocol_sentence
 from study.results import Partition, StudyResults
 from study.search_bias import search_note
 
@@ -100,6 +101,8 @@ def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:
         shown = ", ".join(results.classes[:12])
         more = f", and {len(results.classes) - 12} more" if len(results.classes) > 12 else ""
         facts.append(("classes", f"{len(results.classes)}: {shown}{more}"))
+    if judged := protocol_sentence(results.protocol, results.folds):
+        facts.append(("judged", judged))
     facts += [(name, _size(part)) for name, part in results.partitions.items()]
     return tuple(facts)
 

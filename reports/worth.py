@@ -1,14 +1,29 @@
-"""What the fusion is worth on new speakers: the sentences, and the table of methods."""
+"""What the fusion is worth on new speakers: apparent beside honest, and the table of methods."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import plotly.graph_objects as go
+
 from reports.leaderboard import Table
+from reports.section import Panel, Section
 from reports.text import cell, percent, points
+from reports.theme import BLUE, VERMILION, figure, named
 from study.results import StudyResults
 
-__all__ = ["Worth", "methods_table", "worth"]
+__all__ = ["Valued", "Worth", "methods_table", "worth", "worth_figure", "worth_sections"]
+
+
+class Valued(NamedTuple):
+    """One system's UAR on the clips that chose it, and chosen again without those that judge."""
+
+    name: str
+    apparent: float
+    honest: float
+    low: float | None  # of the interval over speakers; None with too few of them
+    high: float | None
 
 
 class Worth(NamedTuple):
@@ -16,6 +31,28 @@ class Worth(NamedTuple):
 
     sentences: tuple[str, ...]
     methods: Table | None
+    systems: tuple[Valued, ...] = ()
+
+
+def worth_sections(results: StudyResults) -> list[Section]:
+    """The section of the honest value, only where it is known."""
+    found = worth(results)
+    if found is None:
+        return []
+    return [
+        Section(
+            "worth",
+            "What the fusion is worth",
+            "The UAR above is apparent. Here everything that devel chose (epochs, members, method,"
+            " decision) is chosen again without the clips that judge.",
+            (Panel("worth", worth_figure(found.systems)),) if found.systems else (),
+            table=found.methods,
+            note="Gain over bagged greedy selection in points, with its standard error."
+            if found.methods
+            else "",
+            points=found.sentences,
+        )
+    ]
 
 
 def worth(results: StudyResults) -> Worth | None:
@@ -24,7 +61,66 @@ def worth(results: StudyResults) -> Worth | None:
     if ensemble is None or not ensemble.honest.get("sentence"):
         return None
     sentences = (str(ensemble.honest["sentence"]), *ensemble.sentences)
-    return Worth(sentences, methods_table(results))
+    honest = ensemble.honest
+    systems = tuple(
+        Valued(
+            name,
+            float(honest[apparent]),
+            float(honest[key]["uar"]),
+            honest[key].get("low"),
+            honest[key].get("high"),
+        )
+        for name, apparent, key in (
+            ("fusion", "apparent", "nested"),
+            ("best single", "single_apparent", "single"),
+        )
+        if honest.get(apparent) is not None and honest.get(key)
+    )
+    return Worth(sentences, methods_table(results), systems)
+
+
+def worth_figure(systems: Sequence[Valued]) -> go.Figure:
+    """A row per system: apparent as a hollow diamond, honest as a point with its interval."""
+    rows = list(systems)[::-1]
+    places = list(range(len(rows)))
+    known = [row for row in rows if row.low is not None and row.high is not None]
+    honest = go.Scatter(
+        x=[100 * row.honest for row in rows],
+        y=places,
+        mode="markers",
+        name="chosen again without the clips that judge" + (", 95 % interval" if known else ""),
+        marker={"color": BLUE, "size": 12},
+        text=[f"{row.name}: {percent(row.honest)}{_bounds(row)}" for row in rows],
+        hoverinfo="text",
+        error_x={
+            "array": [100 * ((row.high or row.honest) - row.honest) for row in rows],
+            "arrayminus": [100 * (row.honest - (row.low or row.honest)) for row in rows],
+            "color": BLUE,
+            "thickness": 2,
+            "visible": bool(known),
+        },
+    )
+    apparent = go.Scatter(
+        x=[100 * row.apparent for row in rows],
+        y=places,
+        mode="markers",
+        name="apparent",
+        marker={"color": VERMILION, "size": 12, "symbol": "diamond-open", "line": {"width": 2}},
+        text=[f"{row.name}: apparent {percent(row.apparent)}" for row in rows],
+        hoverinfo="text",
+    )
+    return figure(
+        [honest, apparent],
+        height=140 + 44 * len(rows),
+        xaxis={"title": {"text": "devel UAR (%)"}, "zeroline": False},
+        yaxis=named([row.name for row in rows], longest=28),
+    )
+
+
+def _bounds(row: Valued) -> str:
+    if row.low is None or row.high is None:
+        return ""
+    return f", {percent(row.low)} to {percent(row.high)}"
 
 
 def methods_table(results: StudyResults) -> Table | None:

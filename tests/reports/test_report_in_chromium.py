@@ -30,10 +30,10 @@ pytestmark = [
 @pytest.mark.parametrize(
     ("options", "n_figures"),
     [
-        ({}, 11),
-        ({"classes": ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>")}, 11),
+        ({}, 12),
+        ({"classes": ("<script>alert(1)</script>", "</script><img src=x onerror=alert(2)>")}, 12),
         ({"n_trials": 0}, 0),
-        ({"n_trials": 1, "running": False}, 7),
+        ({"n_trials": 1, "running": False}, 8),
     ],
 )
 def test_the_page_draws_every_figure_without_a_word_on_the_console(

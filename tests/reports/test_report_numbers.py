@@ -96,7 +96,8 @@ def test_fusion_without_references_is_drawn(results):
     bare = dataclasses.replace(results.ensemble, references={}, trajectory=())
     numbers = fusion(dataclasses.replace(results, ensemble=bare))
     assert numbers.references == ()
-    assert members_table(numbers) is None
+    assert members_table(numbers).columns == ("trial", "name", "weight", "alone")
+    assert members_table(numbers._replace(parts=())) is None
     fusion_figure(numbers)
 
 

@@ -55,7 +55,7 @@ def test_the_page_holds_every_section_and_valid_figures(text):
     for name in ("heatmap", "confusion", "speakers", "calibration", "failures", "provenance"):
         assert f'<section id="{name}">' in text
     names = [json.loads(data)["name"] for data in reader.figures]
-    assert len(names) == len(set(names)) == 11
+    assert len(names) == len(set(names)) == 12
 
 
 def test_the_page_needs_no_network_and_is_small(text):
@@ -89,7 +89,7 @@ def test_every_name_is_inert(fake_study):
     reader = _read(text)
     assert reader.scripts == 2
     assert reader.handlers == []
-    assert len(reader.figures) == 11
+    assert len(reader.figures) == 12
     for data in reader.figures:
         assert not re.search("[<>&]", data)
         words = json.dumps(json.loads(data))

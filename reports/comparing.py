@@ -1,0 +1,94 @@
+"""What repeats and grids say: the means over seeds, and the points of a grid beside each other."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reports.leaderboard import Table
+from reports.section import Section
+from reports.text import cell, duration, percent, points
+from study.ablation import AblationRow, ablation_rows, judged_of
+from study.config import load_config
+from study.origins import GRID
+from study.results import StudyResults
+from study.seeds import seeds_table
+
+__all__ = ["ablation_sections", "ablation_table", "repeats_table", "seeds_sections"]
+
+
+def seeds_sections(results: StudyResults) -> list[Section]:
+    """The section of specs trained with several seeds; none where nothing was repeated."""
+    path = results.folder / "study.yaml"
+    rank = load_config(path).seeds.rank if path.is_file() else "mean"
+    table = repeats_table(results, rank=rank)
+    if table is None:
+        return []
+    by = "their mean" if rank == "mean" else "the lower end of the interval of their mean"
+    return [
+        Section(
+            "seeds",
+            "Over seeds",
+            "The same spec trained with several seeds: the best devel UAR of each training, ranked "
+            f"by {by}.",
+            table=table,
+            note="At least: lower end of the one-sided 95 % interval of the mean over seeds "
+            "(Student's t); it says how much training varies, not speakers.",
+        )
+    ]
+
+
+def repeats_table(results: StudyResults, *, rank: str = "mean") -> Table | None:
+    """A row per repeated spec; None where nothing was repeated."""
+    rows = tuple(
+        (
+            row.name,
+            str(len(row.uars)),
+            percent(row.mean),
+            "-" if row.sd is None else f"{100 * row.sd:.1f}",
+            percent(row.lower),
+            ", ".join(map(str, row.trials)),
+        )
+        for row in seeds_table(results.ranked, rank=rank)
+    )
+    columns = ("system", "seeds", "mean UAR", "SD", "at least", "trials")
+    return Table(columns, rows, (False, True, True, True, True, False)) if rows else None
+
+
+def ablation_sections(results: StudyResults) -> list[Section]:
+    """The section of a grid's points; none where the study is no grid."""
+    if not any(trial.origin.startswith(GRID) and trial.ranked for trial in results.trials):
+        return []
+    rows = ablation_rows(judged_of(results))
+    note = rows[0].interval.note
+    return [
+        Section(
+            "ablation",
+            "What each choice is worth",
+            "The points of the grid, each training's epoch chosen without the speakers that judge: "
+            "UAR over seeds, 95 % interval over speakers, and the paired difference from the best.",
+            table=ablation_table(rows),
+            note=f"{note[0].upper()}{note[1:]}." if note else "",
+        )
+    ]
+
+
+def ablation_table(rows: list[AblationRow]) -> Table:
+    """A row per point, best first."""
+    keys = list(rows[0].settings)
+    cells = tuple(
+        (
+            *(cell(row.settings[key]) or "-" for key in keys),
+            str(len(row.uars)),
+            percent(row.interval.uar),
+            f"{100 * np.std(row.uars, ddof=1):.1f}" if len(row.uars) > 1 else "-",
+            "-"
+            if row.interval.low is None
+            else f"{percent(row.interval.low)} to {percent(row.interval.high)}",
+            "the best" if row.comparison is None else points(row.comparison.difference),
+            "-" if row.p_corrected is None else f"{row.p_corrected:.3f}",
+            duration(row.seconds),
+        )
+        for row in rows
+    )
+    last = ("seeds", "UAR", "SD", "95 % interval", "difference", "p (Holm)", "time")
+    return Table((*keys, *last), cells, (*[False] * len(keys), *[True] * len(last)))
