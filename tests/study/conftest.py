@@ -24,3 +24,22 @@ def refitted(finished, synthetic, tmp_path_factory) -> Path:
     code = refit_study(config_of(synthetic), base=folder.parent.parent, echo=said.append)
     assert code == 0, said
     return folder
+
+
+@pytest.fixture(scope="session")
+def tracked(synthetic, tmp_path_factory) -> Path:
+    """The results folder of a study of three trials in MLflow; its store lies two folders up."""
+    base = tmp_path_factory.mktemp("tracked")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(base)
+        return make_study(synthetic, base, tracking=True, budget={"trials": 3})
+
+
+@pytest.fixture
+def tracked_copy(tracked, tmp_path, monkeypatch) -> Path:
+    """A copy of it with a store of its own, for a test that changes them."""
+    folder = copy_study(tracked, tmp_path)
+    state = folder / "state.json"
+    state.write_text(state.read_text().replace(str(tracked.parent.parent), str(tmp_path)))
+    monkeypatch.chdir(tmp_path)
+    return folder

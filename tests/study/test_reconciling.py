@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sqlite3
 from pathlib import Path
 
 import optuna
 import pytest
-from finished_study import config_of, copy_study, make_study
+from finished_study import config_of
 
 from study.progress import Progress
 from study.reconciling import reconcile_study
 from study.results import read_results
 from study.running import run_study
-
-
-@pytest.fixture(scope="module")
-def tracked(synthetic, tmp_path_factory) -> Path:
-    """The results folder of a study of three trials in MLflow."""
-    base = tmp_path_factory.mktemp("tracked")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(base)
-        return make_study(synthetic, base, tracking=True, budget={"trials": 3})
-
-
-@pytest.fixture
-def copy(tracked, tmp_path, monkeypatch) -> Path:
-    """A copy of it with its MLflow store."""
-    folder = copy_study(tracked, tmp_path)
-    state = json.loads((folder / "state.json").read_text())
-    old, new = str(tracked.parent.parent), str(tmp_path)
-    (folder / "state.json").write_text(json.dumps(state).replace(old, new))
-    monkeypatch.chdir(tmp_path)
-    return folder
 
 
 def reconcile(folder: Path, corpus: Path) -> tuple[int, str]:
@@ -71,59 +50,61 @@ def in_mlflow(base: Path) -> dict[str, tuple]:
     return found
 
 
-def test_a_whole_study_has_nothing_to_reconcile(copy, synthetic):
-    before = in_optuna(copy), in_mlflow(copy.parent.parent)
-    code, said = reconcile(copy, synthetic)
+def test_a_whole_study_has_nothing_to_reconcile(tracked_copy, synthetic):
+    before = in_optuna(tracked_copy), in_mlflow(tracked_copy.parent.parent)
+    code, said = reconcile(tracked_copy, synthetic)
     assert code == 0
     assert "0 of them put into the store again" in said
-    assert (in_optuna(copy), in_mlflow(copy.parent.parent)) == before
+    assert (in_optuna(tracked_copy), in_mlflow(tracked_copy.parent.parent)) == before
 
 
 @pytest.mark.parametrize("damage", ["delete", "tear"])
-def test_stores_that_are_gone_are_made_anew_with_equal_content(copy, synthetic, damage):
-    base = copy.parent.parent
-    optuna_before, mlflow_before = in_optuna(copy), in_mlflow(base)
+def test_stores_that_are_gone_are_made_anew_with_equal_content(tracked_copy, synthetic, damage):
+    base = tracked_copy.parent.parent
+    optuna_before, mlflow_before = in_optuna(tracked_copy), in_mlflow(base)
     (base / "mlflow.db").unlink()
     if damage == "delete":
-        (copy / "optuna.db").unlink()
+        (tracked_copy / "optuna.db").unlink()
     else:
-        content = (copy / "optuna.db").read_bytes()
-        (copy / "optuna.db").write_bytes(content[: len(content) // 3] + b"x" * 5000)
-    code, said = reconcile(copy, synthetic)
+        content = (tracked_copy / "optuna.db").read_bytes()
+        (tracked_copy / "optuna.db").write_bytes(content[: len(content) // 3] + b"x" * 5000)
+    code, said = reconcile(tracked_copy, synthetic)
     assert code == 0, said
-    assert in_optuna(copy) == optuna_before
+    assert in_optuna(tracked_copy) == optuna_before
     assert in_mlflow(base) == mlflow_before
-    assert (copy / "optuna.db.damaged").exists() == (damage == "tear")
+    assert (tracked_copy / "optuna.db.damaged").exists() == (damage == "tear")
 
 
 @pytest.mark.parametrize("name", ["attempt-1/devel.npy", "attempt-1/test.npy", "result.json"])
-def test_a_trial_with_a_torn_file_runs_again_and_gives_the_same(copy, synthetic, name):
-    before = read_results(copy).trial(1)
-    path = copy / "trials" / "00001" / name
+def test_a_trial_with_a_torn_file_runs_again_and_gives_the_same(tracked_copy, synthetic, name):
+    before = read_results(tracked_copy).trial(1)
+    path = tracked_copy / "trials" / "00001" / name
     path.write_bytes(path.read_bytes()[:-20])
-    code, said = reconcile(copy, synthetic)
+    code, said = reconcile(tracked_copy, synthetic)
     assert code == 1
     assert f"trial 1: damaged or missing: {Path(name).name}; it has to run again" in said
-    run(copy, synthetic)
-    after = read_results(copy).trial(1)
+    run(tracked_copy, synthetic)
+    after = read_results(tracked_copy).trial(1)
     assert (after.uar_per_epoch, after.files) == (before.uar_per_epoch, before.files)
-    assert reconcile(copy, synthetic)[0] == 0
-    assert [row[1] for row in in_optuna(copy)].count("RUNNING") == 0
+    assert reconcile(tracked_copy, synthetic)[0] == 0
+    assert [row[1] for row in in_optuna(tracked_copy)].count("RUNNING") == 0
 
 
-def test_torn_weights_are_dropped_alone(copy, synthetic):
-    path = copy / "trials" / "00001" / "attempt-1" / "model.safetensors"
+def test_torn_weights_are_dropped_alone(tracked_copy, synthetic):
+    path = tracked_copy / "trials" / "00001" / "attempt-1" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-20])
-    code, said = reconcile(copy, synthetic)
+    code, said = reconcile(tracked_copy, synthetic)
     assert code == 0
     assert "model.safetensors is damaged, and dropped" in said
     assert not path.exists()
 
 
-def test_a_result_torn_while_nobody_looked_is_run_again_by_the_same_command(copy, synthetic):
-    before = read_results(copy).trial(2)
-    (copy / "trials" / "00002" / "result.json").write_text('{"format": 1, "uar"')
-    run(copy, synthetic)
-    after = read_results(copy).trial(2)
+def test_a_result_torn_while_nobody_looked_is_run_again_by_the_same_command(
+    tracked_copy, synthetic
+):
+    before = read_results(tracked_copy).trial(2)
+    (tracked_copy / "trials" / "00002" / "result.json").write_text('{"format": 1, "uar"')
+    run(tracked_copy, synthetic)
+    after = read_results(tracked_copy).trial(2)
     assert (after.attempt, after.files) == (2, before.files)
-    shutil.rmtree(copy)
+    shutil.rmtree(tracked_copy)
