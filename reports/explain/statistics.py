@@ -127,8 +127,10 @@ def profile(
     drawn = _draw(counts, seed)
     flat = (drawn @ sums.reshape(units.n, -1)).reshape(len(drawn), *sums.shape[1:])
     replicates = _means(flat, drawn @ counts)
-    low, high = np.nanquantile(replicates, _tails(units.n), axis=0)
-    return Profile(mean, low, high)
+    known = np.isfinite(mean[:, 0])
+    bounds = np.full((2, *mean.shape), np.nan)
+    bounds[:, known] = np.nanquantile(replicates[:, known], _tails(units.n), axis=0)
+    return Profile(mean, bounds[0], bounds[1])
 
 
 def sign_flips(

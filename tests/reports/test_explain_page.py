@@ -1,0 +1,126 @@
+"""The page of an explanation and its section in the report."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from test_report_in_chromium import CHROMIUM, QUIET
+
+from reports.explain.figures import deletion_figure, example_figure, map_figure, occlusion_figure
+from reports.explain.page import explain_page, write_explain
+from reports.explain.sections import page_sections, read_explain, report_sections
+from reports.page import page
+from study.results import read_results
+
+
+@pytest.fixture
+def many_classes(planted_numbers):
+    """The same numbers as if there were six classes with names that are no HTML."""
+    numbers = copy.deepcopy(planted_numbers)
+    numbers["classes"] = ["<script>alert(1)</script>", *"bcdef"]
+    for part in numbers["systems"][0]["axes"].values():
+        for profile in part["profiles"].values():
+            for side in profile.values():
+                side[:] = [side[0], side[1], *[side[0]] * 4, side[-1]]
+    n = 16
+    numbers["examples"] = [
+        {"file_name": "<b>.wav", "class": "b", "speaker": None, "probability": 0.9, "trial": 0,
+         "kind": "layercam", "seconds": 1.0, "centres_hz": list(range(100, 3300, 100)),
+         "image": [[50] * 40] * 32, "map": [[k] * 10 for k in range(n)]}
+    ]  # fmt: skip
+    return numbers
+
+
+def test_figures_show_the_numbers(planted_numbers):
+    part = planted_numbers["systems"][0]["axes"]["third_octave"]
+    removed = part["profiles"]["removed"]
+    traces = {t.name: t for t in occlusion_figure(part).data if t.name}
+    assert list(traces["removed"].y[::2]) == removed["mean"][-1]
+    assert list(traces["removed"].x[2::2]) == part["edges_hz"][1:-1]
+    ribbon = next(t for t in occlusion_figure(part).data if t.fill == "toself")
+    n = len(ribbon.y) // 2
+    assert list(ribbon.y[:n:2]) == removed["low"][-1]
+    share = {t.name: t for t in map_figure(part).data if t.name}["LayerCAM, early stage"]
+    assert sum(share.y[::2]) == pytest.approx(
+        100 * sum(part["profiles"]["layercam"]["mean"][-1])
+    )  # fmt: skip
+    curves = {t.name: t for t in deletion_figure(part).data}
+    expected = part["deletion"]["orders"]["random"]["probability"]
+    assert list(curves["at random"].y) == pytest.approx([100 * p for p in expected])
+
+
+def test_the_lines_over_a_clip_lie_at_the_frequencies_of_its_map(many_classes):
+    picture, lines = example_figure(many_classes["examples"][0]).data
+    assert (lines.y[0], lines.y[-1]) == (1.0, 31.0)  # the middles of rows of two bands each
+    assert (lines.x[0], picture.x[0]) == (0.05, 0.0125)
+
+
+def test_beside_every_figure_stand_its_agreement_its_deletion_and_whether_to_trust_it(
+    planted_numbers,
+):
+    for section in page_sections(planted_numbers):
+        if section.id.startswith("winner"):
+            assert "rust this map" in section.note or "The map agrees" in section.note
+            titles = [row[0] for row in section.table.rows]
+            assert {"LayerCAM", "at random", "energy of the bands"} <= set(titles)
+            assert all(re.fullmatch(r"-?\d\.\d\d|-", row[1]) for row in section.table.rows)
+
+
+def test_the_page_is_one_file_below_six_megabytes_with_names_escaped(many_classes, tmp_path):
+    path = write_explain(many_classes, tmp_path / "explain")
+    text = path.read_text()
+    assert path.stat().st_size < 6e6
+    assert "<script>alert" not in text
+    assert "<b>.wav" not in text
+    assert "http-equiv" in text
+    assert read_explain(tmp_path) == json.loads(json.dumps(many_classes))
+
+
+def test_the_report_has_a_section_only_where_there_is_an_explanation(fake_study, planted_numbers):
+    folder = fake_study()
+    results = read_results(folder)
+    assert report_sections(results) == []
+    write_explain(planted_numbers, folder / "explain")
+    (section,) = report_sections(results)
+    assert len(section.panels) == 3
+    assert "1778 to 2239 Hz" in section.sentence
+    assert 'id="frequencies"' in page(results)
+    (folder / "explain" / "explain.json").write_text('{"format": 99}')
+    assert report_sections(results) == []
+
+
+def test_bands_without_a_value_are_gaps_and_not_errors(planted_numbers):
+    numbers = copy.deepcopy(planted_numbers)
+    for part in numbers["systems"][0]["axes"].values():
+        for profile in part["profiles"].values():
+            profile["low"] = profile["high"] = None
+            profile["mean"][0] = [None] * len(profile["mean"][0])
+    assert "winner-third_octave" in explain_page(numbers)
+
+
+def test_shares_of_a_map_are_those_of_its_clips(planted_numbers):
+    part = planted_numbers["systems"][0]["axes"]["linear"]
+    assert np.abs(part["profiles"]["layercam"]["mean"]).sum(1).max() <= 1 + 1e-3
+    assert sum(part["equal"]) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_the_page_draws_every_figure_without_a_word_on_the_console(many_classes, tmp_path):
+    path = write_explain(many_classes, tmp_path / "explain")
+    command = [
+        CHROMIUM, *QUIET, f"--user-data-dir={tmp_path / 'profile'}", "--window-size=500,900",
+        "--virtual-time-budget=20000", "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
+    assert [line for line in done.stderr.splitlines() if "CONSOLE" in line] == []
+    drawn = re.search(r'<html[^>]*data-drawn="(\d+)"', done.stdout)
+    assert drawn
+    assert int(drawn[1]) == 11  # five for each axis, and a clip
