@@ -97,7 +97,7 @@ def init_study(
     durations = look.durations if look.complete else None
     echo(found.summary(durations, _rates(look)))
     if division is not None:
-        echo(f"it has no devel partition: {told(division, listing)}; wrote {_PARTITIONS}")
+        echo(f"{told(division)}; written to {_PARTITIONS}")
     echo(f"wrote {path.name}; now: spectune run {path.name}")
     return path
 
@@ -108,10 +108,10 @@ def _has_no_devel(listing: Listing) -> bool:
     return not names & {"devel", "other"}
 
 
-def told(division: Division, listing: Listing) -> str:
+def told(division: Division) -> str:
     """How clips were shared out, with a warning where one voice may be on both sides."""
     counts = ", ".join(f"{n} in {name}" for name, n in division.n_groups.items() if n)
-    said = f"made by {division.by}, {counts}"
+    said = f"partitions made by {division.by}: {counts}"
     if division.n_kept:
         said += f"; {division.n_kept:,} clips without a label or in test already stay in test"
     if division.by != "speaker":

@@ -57,7 +57,8 @@ def make_partitions(
         by: What must not be in two partitions: ``speaker``, ``file``, ``clip`` or a column of the
             metadata. When None: the speaker where known; else the file, where clips are segments of
             files; else each clip by itself.
-        stratify: Columns of the metadata that are spread evenly, beside the label.
+        stratify: Columns of the metadata that are spread evenly, beside the label; clips without a
+            value are spread evenly, too.
         shares: Of train, devel and test, in any unit; test may be 0 or left out.
         seed: The same seed gives the same partitions.
 
@@ -82,7 +83,11 @@ def make_partitions(
             f"partitions: {key} {both[0]!r} has clips that stay in test and others, so that whole"
             f" {key}s cannot be kept together ({len(both)} such); `--by clip` shares out clips"
         )
-    strata = _codes(["\0".join([str(r.label), *(_value(r, c) for c in stratify)]) for r in free])
+    for column in stratify:
+        if all(_known_value(row, column) is None for row in free):
+            _value(free[0], column)
+    parts_of = [[str(r.label), *(_known_value(r, c) or "" for c in stratify)] for r in free]
+    strata = _codes(["\0".join(values) for values in parts_of])
     labels = _codes([str(row.label) for row in free])
     share = np.array(list(wanted.values())) / sum(wanted.values())
     rng = np.random.default_rng(seed)

@@ -84,5 +84,5 @@ def partition(
     found = divide(listing, division.partitions)
     write_partitions(output, listing.rows, division.partitions, columns=columns)
     echo(found.summary())
-    echo(told(division, listing))
+    echo(told(division))
     echo(f"wrote {output}; in study.yaml: `partitions: {output}`, relative to it")

@@ -98,6 +98,13 @@ def test_another_column_is_spread_evenly_too() -> None:
     }  # fmt: skip
 
 
+def test_clips_without_a_value_are_spread_evenly_too() -> None:
+    rows = [row(f"{i}.wav", "a", mood="glad") if i % 2 else row(f"{i}.wav", "a") for i in range(40)]
+    found = make_partitions(rows, stratify=["mood"])
+    glad = [r for r in rows if r.metadata]
+    assert sizes(glad, found.partitions) == {"train": 12, "devel": 4, "test": 4}
+
+
 def test_another_seed_gives_other_partitions() -> None:
     rows = voices(12, [5])
     assert make_partitions(rows, seed=0).partitions != make_partitions(rows, seed=1).partitions
@@ -201,7 +208,10 @@ def test_init_makes_partitions_for_class_folders_and_a_study_reads_them(tmp_path
     init_study(tmp_path / "clips", folder=tmp_path, echo=said.append)
     text = "\n".join(said)
     assert "(folders), 40 clips, 8,000 Hz" in text
-    assert "made by clip, 24 in train, 8 in devel, 8 in test; a voice may be in several" in text
+    assert (
+        "partitions made by clip: 24 in train, 8 in devel, 8 in test; a voice may be in several"
+        in text
+    )
     from study.config import load_config
     from study.opening import open_corpus
 
