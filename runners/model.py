@@ -20,6 +20,7 @@ __all__ = [
     "Classifier",
     "copy_fold",
     "fold_prefix",
+    "load_front_end",
     "load_weights",
     "make_backbone",
     "make_classifier",
@@ -134,6 +135,26 @@ def copy_fold(source: Path, target: Path, *, fold: int) -> None:
             if name.startswith(start)
         }
     save_weights(state, target, about=about | {"folds": 0, "fold": fold})
+
+
+def load_front_end(path: Path) -> dict[str, Tensor]:
+    """Return the state of the front end of a trained network; of a cross-validated trial's first.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            names = list(file.keys())
+            start = next(n for n in ("front_end.", f"{fold_prefix(0)}front_end.")
+                         if any(name.startswith(n) for name in names))  # fmt: skip
+            return {
+                name.removeprefix(start): file.get_tensor(name)
+                for name in names
+                if name.startswith(start)
+            }
+    except (OSError, SafetensorError, StopIteration) as error:
+        raise InputError(f"{path}: cannot be read as weights: {error}") from error
 
 
 def load_weights(model: nn.Module, path: Path, *, fold: int | None = None) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from runners.model import load_front_end
+from runners.waveforms import Waveforms
+from search_spaces.errors import InputError
 from search_spaces.scales import SCALES
 from search_spaces.spec import TrialSpec
 from study.metrics import confusion_matrix, recall_per_class
 from study.opening import Plan
+from study.origins import BASELINE
+from study.preview import preview_png
 from study.tables import predictions_csv
 from study.tracking import TrackedTrial
 from study.trial_folder import TrialFolder
@@ -42,7 +50,7 @@ def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
     """Return the metrics of a trial that has ended."""
     values = {
         "devel/uar_best": result["uar"],
-        "best_epoch": result["best_epoch"],
+        "devel/epoch_best": result["best_epoch"],
         "time/trial_s": result["seconds"],
         "model/parameters": result["n_parameters"],
     }
@@ -51,17 +59,16 @@ def final_metrics(result: Mapping[str, Any]) -> dict[str, float]:
 
 def trial_tags(spec: TrialSpec, *, origin: str) -> dict[str, str]:
     """Return what runs can be filtered by from their start."""
-    baseline = origin.removeprefix("baseline:") if origin.startswith("baseline:") else ""
+    baseline = origin.removeprefix(BASELINE) if origin.startswith(BASELINE) else None
     return {
         "scale": SCALES.name_of(spec.scale),
-        "channels": f"{spec.channels.n_channels}",
+        "channels": spec.channels.label,
         "backbone": spec.label.split()[-1],
         "family": spec.family,
         "origin": origin,
-        "baseline": baseline,
         "spec_digest": spec.digest,
         "seed": str(spec.seed),
-    }
+    } | ({"baseline": baseline} if baseline else {})
 
 
 def result_tags(result: Mapping[str, Any]) -> dict[str, str]:
@@ -71,12 +78,17 @@ def result_tags(result: Mapping[str, Any]) -> dict[str, str]:
 
 
 def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return spec, confusion matrix and the best epoch's probabilities as files of a run."""
+    """Return spec, picture, confusion matrix and best probabilities as files of a run."""
     artifacts: dict[str, Any] = {
         "spec.json": folder.path / "spec.json",
         "result.json": folder.path / "result.json",
         "log.txt": folder.attempt(result["attempt"]) / "log.txt",
     }
+    weights = folder.attempt(result["attempt"]) / "model.safetensors"
+    picture = artifacts["input_images.png"] = folder.path / "input_images.png"
+    if weights.exists() and not picture.exists():
+        with contextlib.suppress(InputError):  # damaged weights have no picture
+            picture.write_bytes(_picture(plan, folder.spec(), weights))
     devel = folder.attempt(result["attempt"]) / "devel.npy"
     if result["uar"] is not None and devel.exists():
         probabilities = np.load(devel, allow_pickle=False)[result["best_epoch"] - 1]
@@ -101,6 +113,19 @@ def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) 
             probabilities.astype(np.float64),
         )
     return {name: content for name, content in artifacts.items() if _there(content)}
+
+
+def _picture(plan: Plan, spec: TrialSpec, weights: Path) -> bytes:
+    """Return the images of the first devel clip, as the trained front end makes them."""
+    waveforms = Waveforms(
+        plan.cached.clips,
+        device=torch.device("cpu"),
+        clip_seconds=plan.task.clip_seconds,
+        pad=plan.task.pad,
+    )
+    views = waveforms.cover(plan.task.partitions["devel"][:1])
+    heard = next(waveforms.batches(views, 1))[0].numpy()
+    return preview_png(spec, heard, waveforms.sampling_rate, learnt=load_front_end(weights))
 
 
 def _there(content: Any) -> bool:
