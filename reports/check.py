@@ -43,7 +43,6 @@ def check_sections(results: StudyResults) -> list[Section]:
         return []
     numbers = probes(check)
     warnings = [probe.sentence() for probe in check.probes if probe.matters]
-    leakage = ". ".join(f"{text[0].upper()}{text[1:]}" for text in warnings)
     return [
         Section(
             "check",
@@ -54,7 +53,8 @@ def check_sections(results: StudyResults) -> list[Section]:
             "rare among permuted labels, and large.",
             (Panel("check", probes_figure(numbers)),) if numbers else (),
             findings_table(check),
-            f"{leakage}." if leakage else f"{headline(check)}.".capitalize(),
+            f"{headline(check)}.".capitalize(),
+            tuple(f"{text[0].upper()}{text[1:]}." for text in warnings),
         )
     ]
 
@@ -118,6 +118,7 @@ def probes_figure(numbers: Sequence[Probes]) -> go.Figure:
                 mode="markers",
                 marker={
                     "color": colour,
+                    "opacity": 1,
                     "size": [15 if matters else 8 for matters in one.matters],
                     "symbol": ["star" if matters else "circle" for matters in one.matters],
                 },

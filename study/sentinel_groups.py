@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from study.check_table import Table, codes_of
 
-__all__ = ["GROUPS", "Group", "natural_order"]
+__all__ = ["GROUPS", "Group", "file_numbers"]
 
 Floats = NDArray[np.float64]
 
@@ -51,27 +51,25 @@ def _file(table: Table) -> Floats:
 
 
 def _order(table: Table) -> Floats:
-    """Place in the order of names and of times, in the partition and among the speaker's clips."""
-    name, time = natural_order(table.names), codes_of(table.stamps[:, 1].tolist())
+    """Place in the order of file numbers, in the partition and per speaker, and their parity."""
+    numbers = file_numbers(table.names)
     speakers = codes_of(table.speakers) + 1
     inside = table.partition * (speakers.max() + 1) + speakers
-    places = [_place(key, group) for key in (name, time) for group in (table.partition, inside)]
-    return np.stack([*places, *(place**2 for place in places), name % 2.0], 1)
+    places = [_place(numbers, group) for group in (table.partition, inside)]
+    return np.stack([*places, *(place**2 for place in places), numbers % 2.0], 1)
 
 
-def natural_order(names: tuple[str, ...]) -> NDArray[np.int64]:
-    """Place of each name when numbers in names count as numbers.
+def file_numbers(names: Sequence[str]) -> NDArray[np.int64]:
+    """The last number in each file's own name, 0 without one; folders and the rest may say labels.
 
-    >>> natural_order(("b10.wav", "b9.wav", "a11.wav")).tolist()
-    [2, 1, 0]
+    Times of files are not looked at: they tell how a corpus was copied.
+
+    >>> file_numbers(["yes/b_10.wav", "3_anna_9.wav#t=0,5", "a.mp3"]).tolist()
+    [10, 9, 0]
     """
-    parts = [
-        [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", n)]
-        for n in names
-    ]
-    places = np.empty(len(names), np.int64)
-    places[sorted(range(len(names)), key=parts.__getitem__)] = np.arange(len(names))
-    return places
+    own = (name.partition("#t=")[0].rpartition("/")[2].rpartition(".")[0] for name in names)
+    found = (re.findall(r"[0-9]+", stem) for stem in own)
+    return np.array([int(digits[-1][-18:]) if digits else 0 for digits in found], np.int64)
 
 
 def _place(key: NDArray[np.int64], group: NDArray[np.int64]) -> Floats:
@@ -93,5 +91,5 @@ GROUPS: tuple[Group, ...] = (
     Group("spectral tilt", _measured("tilt", "highs"), 0.5, 0.2),
     Group("duration", _duration, 0.1, 0.2),
     Group("file format and size", _file, 0.1, 0.2),
-    Group("order of file numbers and times", _order, 0.1, None),
+    Group("order of file numbers", _order, 0.1, None),
 )
