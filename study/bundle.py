@@ -111,7 +111,7 @@ def read_bundle(folder: Path) -> Bundle:
         bundle = _parse(folder, plain)
     except InputError as error:
         raise InputError(f"{path}: {error.problems[0]}") from error
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: is no description of a bundle: {what}") from error
     _check(bundle, path)
@@ -189,7 +189,8 @@ def _check(bundle: Bundle, path: Path) -> None:
     rules = {
         f"classes must be 2 to {MAX_CLASSES:,} different names": (
             2 <= len(bundle.classes) <= MAX_CLASSES
-            and all(isinstance(name, str) for name in bundle.classes)
+            and isinstance(bundle.plain["classes"], list)
+            and all(isinstance(name, str) and name.isprintable() for name in bundle.classes)
             and len(set(bundle.classes)) == len(bundle.classes)
         ),
         "sampling_rate must be a whole number in [1000, 192000] Hz": (

@@ -218,7 +218,7 @@ def read_results(folder: Path | str) -> StudyResults:
         folder=folder,
         name=str(state.get("name") or folder.resolve().name),
         state=state,
-        classes=tuple(str(label) for label in clips.get("classes", ())),
+        classes=_classes(folder / "clips.json", clips),
         corpus=_mapping(clips.get("corpus")),
         partitions=_partitions(folder / "clips.json", clips),
         trials=_read_trials(folder / "trials"),
@@ -326,6 +326,11 @@ def _read_trial(folder: Path) -> TrialRecord | None:
     if not result:
         uar, best_epoch = _best(curve)
     params = _mapping(spec.get("params"))
+    attempts = [e.get("attempt", 1) for e in events]
+    attempt = result.get("attempt") or max(filter(_is_count, attempts), default=1)
+    if not _is_count(attempt):
+        path = folder / "result.json"
+        raise InputError(f"{path}: attempt must be a whole number above 0, got {attempt!r}")
     return TrialRecord(
         number=int(folder.name),
         folder=folder,
@@ -335,7 +340,7 @@ def _read_trial(folder: Path) -> TrialRecord | None:
         reason=result.get("reason"),
         params=params,
         spec=_mapping(spec.get("spec")),
-        attempt=int(result.get("attempt") or max((e.get("attempt", 1) for e in events), default=1)),
+        attempt=attempt,
         uar=uar,
         best_epoch=best_epoch,
         epochs=result.get("epochs", epochs[-1].get("epochs") if epochs else None),
@@ -366,7 +371,7 @@ def _epochs(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The epoch events in order; an attempt that went back takes its later epochs with it."""
     epochs: list[Mapping[str, Any]] = []
     for event in events:
-        if event["event"] == "epoch" and "epoch" in event:
+        if event["event"] == "epoch" and _is_count(event.get("epoch")):
             epochs = [e for e in epochs if e["epoch"] < event["epoch"]]
             epochs.append(event)
     return epochs
@@ -395,6 +400,17 @@ def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
         if isinstance(event, dict) and isinstance(event.get("event"), str):
             events.append(event)
     return tuple(events)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _classes(path: Path, clips: Mapping[str, Any]) -> tuple[str, ...]:
+    classes = clips.get("classes", [])
+    if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
+        raise InputError(f"{path}: classes must be a list of texts, got {classes!r:.80}")
+    return tuple(classes)
 
 
 def _partitions(path: Path, clips: Mapping[str, Any]) -> dict[str, Partition]:
@@ -445,14 +461,14 @@ def _read_ensemble(path: Path) -> Ensemble | None:
             methods=tuple(values.get("methods") or ()),
             sentences=tuple(map(str, values.get("sentences", ()))),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not an ensemble as spectune writes it ({error!r})") from error
 
 
 def _read_object(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a JSON object, got {type(values).__name__}")
