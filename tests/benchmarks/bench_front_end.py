@@ -62,16 +62,11 @@ def main() -> None:
 
 def front_ends() -> dict[str, Callable[[torch.device], Callable[[torch.Tensor], torch.Tensor]]]:
     """Return every scale on one channel, every kind of channels on mel, every amplitude scale."""
-    made = {
-        f"scale {n}": (kind(), CHANNELS.kinds["mono"](), Db()) for n, kind in SCALES.kinds.items()
-    }
+    made = {f"scale {n}": (kind(), Mono(), Db()) for n, kind in SCALES.kinds.items()}
     made |= {f"channels {n}": (Mel(), kind(), Db()) for n, kind in CHANNELS.kinds.items()}
     made["channels windows 25/50/100"] = (Linear(), Windows(LONG), Db())
     made["constant_q windows 16/32/64"] = (ConstantQ(), Windows((16.0, 32.0, 64.0)), Db())
-    made |= {
-        f"amplitude {n}": (Mel(), CHANNELS.kinds["mono"](), k())
-        for n, k in AMPLITUDES.kinds.items()
-    }
+    made |= {f"amplitude {n}": (Mel(), Mono(), k()) for n, k in AMPLITUDES.kinds.items()}
 
     def maker(parts):
         scale, channels, amplitude = parts
