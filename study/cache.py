@@ -26,7 +26,7 @@ from search_spaces.errors import InputError
 from study.corpus import Clip, Corpus
 from study.decode import DECODER, decode_files
 from study.decoded_store import DecodedStore
-from study.file_digests import AUDIO_RULE, FileDigest, digest_files, digest_lines
+from study.file_digests import AUDIO_RULE, FileDigest, audio_digest, digest_files, digest_lines
 from study.layouts import Problems
 
 __all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
@@ -103,7 +103,9 @@ def cache_corpus(
         index = cache_root / "files" / f"{digest_lines([os.fspath(corpus.root)])[:32]}.json"
         paths = list(dict.fromkeys(clip.path for clip in corpus.clips))
         files = digest_files(paths, corpus.root, index, workers=workers)
-        digests = tuple(_audio_digest(clip, files[clip.path].sha256) for clip in corpus.clips)
+        digests = tuple(
+            audio_digest(files[clip.path].sha256, clip.start, clip.end) for clip in corpus.clips
+        )
         folder = cache_root / "clips" / _name(sampling_rate, *digests)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -131,13 +133,6 @@ def cache_corpus(
         raise InputError(f"{cache_root}: the cache folder must be writable, got {error}") from error
     rows = [_row(clip, digest) for clip, digest in zip(corpus.clips, digests, strict=True)]
     return CachedCorpus(corpus, clips, digests, digest_lines(rows), folder)
-
-
-def _audio_digest(clip: Clip, sha256: str) -> str:
-    """What a clip's audio is: the digest of its file, and of its place in it where it has one."""
-    if clip.start is None and clip.end is None:
-        return sha256
-    return digest_lines([sha256, repr(clip.start), repr(clip.end)])
 
 
 def _row(clip: Clip, digest: str) -> str:

@@ -120,7 +120,7 @@ def _judge(
     probes = (*probe_labels(table), *probe_partitions(table))
     findings = [
         *listed.findings,
-        *audio_findings(table, changed, expected),
+        *audio_findings(table, changed, expected, [segment for _, segment in places]),
         *copy_findings(table, places),
         *count_findings(table, counts),
         *found("leakage", [probe.sentence() for probe in probes if probe.matters]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from study.check_finding import Finding, found
 from study.check_table import Table
+from study.decode import Segment
+from study.file_digests import audio_digest
 
 __all__ = ["audio_findings"]
 
@@ -20,14 +22,18 @@ DC_SHARE = 0.05
 
 
 def audio_findings(
-    table: Table, changed: NDArray[np.bool_], expected: Mapping[str, str] | None = None
+    table: Table,
+    changed: NDArray[np.bool_],
+    expected: Mapping[str, str] | None = None,
+    segments: Sequence[Segment] = (),
 ) -> list[Finding]:
     """Judge every file that is there.
 
     Args:
         table: The clips.
         changed: Files that are others than before although size and time are the same.
-        expected: SHA-256 by file name when the study began, where there is a study.
+        expected: Digest of the audio by file name when the study began, where there is a study.
+        segments: The part of its file that each clip is, needed with ``expected``.
     """
     facts, names = table.facts, np.array(table.names, object)
     there = ~table.outside
@@ -63,7 +69,10 @@ def audio_findings(
         )
     findings += of("changed", changed)
     if expected is not None:
-        shas = facts["sha256"].astype(str)
+        shas = [
+            audio_digest(str(sha), *segment)
+            for sha, segment in zip(facts["sha256"].astype(str), segments, strict=True)
+        ]
         other = [
             name
             for name, sha, ok in zip(table.names, shas, there & ~faulty, strict=True)

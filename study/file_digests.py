@@ -17,7 +17,7 @@ from search_spaces.errors import InputError
 from study.decode import n_cores
 from study.layouts import Problems
 
-__all__ = ["AUDIO_RULE", "FileDigest", "digest_files", "digest_lines"]
+__all__ = ["AUDIO_RULE", "FileDigest", "audio_digest", "digest_files", "digest_lines"]
 
 AUDIO_RULE = "must be an audio file with finite samples"
 _SAVE_SECONDS = 20.0  # a killed run loses no more than that
@@ -41,6 +41,13 @@ class FileDigest:
 def digest_lines(lines: Sequence[str]) -> str:
     """SHA-256 of texts, one a line."""
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def audio_digest(sha256: str, start: float | None, end: float | None) -> str:
+    """What a clip's audio is: the digest of its file, and of its place in it where it has one."""
+    return (
+        sha256 if start is None and end is None else digest_lines([sha256, repr(start), repr(end)])
+    )
 
 
 def digest_files(
