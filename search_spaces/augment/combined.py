@@ -20,6 +20,8 @@ from search_spaces.augment.timing import Shift, Speed
 
 __all__ = ["Combined"]
 
+Choice = Callable[[Tensor], Tensor]
+
 
 @dataclass(frozen=True)
 class Combined:
@@ -75,9 +77,7 @@ def _image_augmentations(p: float, s: float) -> Sequence[ImageAugmentation]:
     )
 
 
-def _each_one_of(
-    choices: Sequence[Callable[[Tensor], Tensor]], x: Tensor, n: int, generator: Generator
-) -> Tensor:
+def _each_one_of(choices: Sequence[Choice], x: Tensor, n: int, generator: Generator) -> Tensor:
     """Return `x` after `n` rounds in each of which every clip is changed by one of `choices`.
 
     On a GPU every choice is made for the whole batch, since asking which clips want it would wait
@@ -85,15 +85,22 @@ def _each_one_of(
     """
     for _ in range(n):
         drawn = draws.uniform(x, 0, len(choices), generator=generator).long()
-        changed = x.clone()
-        for k, choice in enumerate(choices):
-            wanted = drawn == k
-            if x.is_cuda:
-                where = wanted.view(-1, *[1] * (x.dim() - 1))
-                changed = torch.where(where, choice(x), changed)
-            else:
-                rows = wanted.nonzero().squeeze(1)
-                if len(rows):
-                    changed.index_copy_(0, rows, choice(x.index_select(0, rows)))
-        x = changed
+        x = _whole_batch(choices, x, drawn) if x.is_cuda else _by_rows(choices, x, drawn)
     return x
+
+
+def _whole_batch(choices: Sequence[Choice], x: Tensor, drawn: Tensor) -> Tensor:
+    changed = x
+    for k, choice in enumerate(choices):
+        wanted = (drawn == k).view(-1, *[1] * (x.dim() - 1))
+        changed = torch.where(wanted, choice(x), changed)
+    return changed
+
+
+def _by_rows(choices: Sequence[Choice], x: Tensor, drawn: Tensor) -> Tensor:
+    changed = torch.empty_like(x)
+    for k, choice in enumerate(choices):
+        rows = (drawn == k).nonzero().squeeze(1)
+        if len(rows):
+            changed.index_copy_(0, rows, choice(x.index_select(0, rows)))
+    return changed
