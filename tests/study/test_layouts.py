@@ -449,3 +449,26 @@ def test_the_corpus_description_counts_for_every_layout(truth: Corpus, tmp_path:
     (tmp_path / "c/corpus.json").write_text(json.dumps({"simulated": True, "name": "Toy"}))
     corpus = read_corpus(tmp_path / "c")
     assert (corpus.name, corpus.simulated) == ("Toy", True)
+
+
+def test_a_check_finds_segments_unchanged_until_their_file_changes(
+    truth: Corpus, tmp_path: Path
+) -> None:
+    from study.check import check_corpus
+    from study.check_listing import Reading
+
+    reading = Reading(corpus=joined(truth, tmp_path / "c"))
+    corpus = read_corpus(reading.corpus)
+    cached = cache_corpus(corpus, RATE, tmp_path / "cache", workers=1)
+    names = [clip.file_name for clip in corpus.clips]
+    expected = dict(zip(names, cached.digests, strict=True))
+
+    def kinds() -> set[str]:
+        found = check_corpus(reading, cache_root=tmp_path / "cache", expected=expected)
+        return {finding.kind for finding in found.findings}
+
+    assert "changed since" not in kinds()
+    path = corpus.clips[0].path
+    wave, rate = soundfile.read(path, dtype="int16")
+    soundfile.write(path, wave[::-1], rate)
+    assert "changed since" in kinds()
