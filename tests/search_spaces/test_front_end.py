@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 import torch
 import torchaudio
+from PIL import Image as Pil
+from torch import nn
 
-from search_spaces.amplitude import Db, Log1p, Root
+from runners.model import make_classifier
+from search_spaces import TrialSpec, flat_parameters
+from search_spaces.amplitude import Db, Pcen, Root
+from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
 from search_spaces.front_end import FrontEnd, Image, Spectrogram
-from search_spaces.scales import SCALES, Linear, Log, Mel, band_edges, triangular_bank
+from search_spaces.image import RESAMPLINGS
+from search_spaces.scales import SCALES, ConstantQ, Linear, Log, Mel, band_edges, triangular_bank
+from search_spaces.turning import FLIPS
 
 RATE = 16_000
 RAW = Image(normalize="none")
@@ -49,15 +56,6 @@ def test_a_full_scale_sine_has_power_one_in_every_window_length():
     torch.testing.assert_close(power[0, :, :, 50].amax(1), torch.ones(3), rtol=1e-3, atol=0)
 
 
-def test_mel_bank_follows_torchaudio_where_its_triangles_are_wider_than_a_bin():
-    ours = triangular_bank(Mel(n_bands=40, fmin=0), sampling_rate=RATE, n_fft=2048)
-    theirs = torchaudio.functional.melscale_fbanks(
-        n_freqs=1025, f_min=0, f_max=RATE / 2, n_mels=40, sample_rate=RATE, mel_scale="htk"
-    ).T
-    theirs = theirs / theirs.sum(1, keepdim=True)
-    torch.testing.assert_close(ours, theirs, rtol=0, atol=2e-3)
-
-
 def test_linear_bank_bands_are_equally_wide():
     edges = band_edges(Linear(n_bands=100, fmin=0), RATE)
     np.testing.assert_allclose(np.diff(edges), RATE / 2 / 101)
@@ -89,17 +87,6 @@ def test_a_sine_lands_in_the_band_whose_centre_it_is(scale):
 def test_warping_there_and_back_is_the_identity(scale):
     hz = np.array([60.0, 440.0, 7900.0])
     np.testing.assert_allclose(scale.unwarp(scale.warp(hz)), hz)
-
-
-def test_decibels_are_re_a_full_scale_sine_and_cut_at_the_floor():
-    bands = Db(floor_db=-60).apply(torch.tensor([1.0, 0.01, 1e-9, 0.0]))
-    torch.testing.assert_close(bands, torch.tensor([0.0, -20.0, -60.0, -60.0]))
-
-
-def test_log1p_and_root_are_their_formulas():
-    power = torch.tensor([0.0, 0.5, 2.0])
-    torch.testing.assert_close(Log1p(gain=10.0).apply(power), torch.log(1 + 10 * power))
-    torch.testing.assert_close(Root(exponent=0.5).apply(power), power.sqrt())
 
 
 def test_three_windows_give_three_channels_on_one_grid():
@@ -149,3 +136,97 @@ def test_a_window_that_does_not_fit_the_transform_is_refused_with_its_length():
 def test_a_lowest_frequency_above_half_the_rate_is_refused():
     with pytest.raises(ValueError, match="fmin must be below 4000 Hz"):
         front_end(scale=Mel(fmin=5000), rate=8000)
+
+
+@pytest.mark.parametrize("resample", RESAMPLINGS)
+@pytest.mark.parametrize("size", [(12, 200), (90, 30)])
+def test_every_resampling_keeps_what_is_constant_and_where_things_are(resample, size):
+    image = Image(height=size[0], width=size[1], resample=resample)
+    ramp = torch.linspace(0, 1, 48)[None, None, :, None].expand(1, 2, 48, 60)
+    constant = torch.full((1, 2, 48, 60), 3.0)
+    torch.testing.assert_close(image.resized(constant), torch.full((1, 2, *size), 3.0))
+    rows = image.resized(ramp)[0, 0, :, 0]
+    expected = (torch.arange(size[0]) + 0.5) / size[0]
+    torch.testing.assert_close(rows, expected, rtol=0, atol=0.04)
+
+
+def test_bilinear_and_bicubic_are_pillows():
+    pixels = torch.rand(1, 1, 48, 60, generator=torch.Generator().manual_seed(0))
+    modes = {"bilinear": Pil.Resampling.BILINEAR, "bicubic": Pil.Resampling.BICUBIC}
+    for resample, mode in modes.items():
+        ours = Image(height=30, width=100, resample=resample).resized(pixels)[0, 0]
+        theirs = np.asarray(Pil.fromarray(pixels[0, 0].numpy()).resize((100, 30), mode))
+        np.testing.assert_allclose(ours.numpy(), theirs, rtol=0, atol=2e-3)
+
+
+class _Seen(nn.Module):
+    """A network that answers what it sees."""
+
+    def forward(self, images):
+        return images
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+@pytest.mark.parametrize("flip", sorted(FLIPS))
+def test_a_network_sees_images_turned_as_numpy_turns_them(flip, transpose):
+    image = Image(flip=flip, transpose=transpose)
+    images = torch.randn(2, 3, 5, 7)
+    expected = images.numpy()
+    if flip in ("frequency", "both"):
+        expected = np.flip(expected, 2)
+    if flip in ("time", "both"):
+        expected = np.flip(expected, 3)
+    if transpose:
+        expected = expected.swapaxes(2, 3)
+    np.testing.assert_array_equal(image.seen(_Seen())(images).numpy(), expected)
+    assert image.seen_size((5, 7)) == expected.shape[2:]
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_backbones_take_turned_images_of_any_size(name):
+    spec = TrialSpec(
+        scale=Mel(n_bands=20),
+        spectrogram=Spectrogram(hop_ms=40),
+        image=Image(transpose=True, flip="both"),
+        backbone=Timm(name),
+    )
+    model = make_classifier(spec, sampling_rate=RATE, n_samples=RATE, n_classes=3).eval()
+    assert model(torch.randn(2, RATE)).shape == (2, 3)
+
+
+def test_parameters_are_asked_for_only_where_they_mean_something():
+    sized = flat_parameters(TrialSpec(image=Image(height=64)))
+    plain = flat_parameters(TrialSpec())
+    assert "image.resample" in sized
+    assert "image.resample" not in plain
+    svm = flat_parameters(TrialSpec(backbone=BandSvm()))
+    assert "image.flip" in plain
+    assert "image.flip" not in svm
+    constant_q = flat_parameters(TrialSpec(scale=ConstantQ()))
+    assert "spectrogram.n_fft" in plain
+    assert "spectrogram.n_fft" not in constant_q
+
+
+def test_what_came_later_leaves_older_digests_as_they_were():
+    # As stored by the first release.
+    assert TrialSpec().digest == "97e7fa479e789fa0"
+    assert TrialSpec(scale=Mel(), channels=Windows()).digest == "1eed14a36b6dfecb"
+
+
+def test_a_trained_pcen_is_in_the_weights_and_moves_with_training():
+    spec = TrialSpec(amplitude=Pcen(trainable=True), scale=Mel(), backbone=Timm("test_resnet"))
+    model = make_classifier(spec, sampling_rate=RATE, n_samples=RATE, n_classes=2)
+    names = {name for name, _ in model.named_parameters() if name.startswith("front_end")}
+    assert names == {f"front_end.amplitudes.0.log_{what}" for what in ("gains", "smoothing")}
+    assert names <= model.state_dict().keys()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss = model(torch.randn(4, RATE))[:, 0].square().mean()
+    loss.backward()
+    optimizer.step()
+    assert all(float(p.detach().abs().max()) > 0 for p in model.front_end.parameters())
+
+
+def test_a_few_clips_at_a_time_are_what_all_at_once_are():
+    filters = front_end(Windows((25.0, 50.0, 100.0))).filters[0]
+    waves = torch.randn(20, RATE)
+    torch.testing.assert_close(filters(waves), filters.bank @ filters.power(waves))
