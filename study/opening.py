@@ -215,10 +215,20 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
                 f" choose another `name`"
             ) from None
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     if not isinstance(state, dict) or state.get("format") != 1:
         raise InputError(f"{path}: is not a state of this version")
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "id": str,
+        "created": (int, float),
+        "elapsed_s": (int, float),
+        "fixed": dict,
+        "mlflow": (dict, type(None)),
+    }
+    for key, kind in kinds.items():
+        if not isinstance(state.get(key), kind):
+            raise InputError(f"{path}: {key} has another type than it was written with")
     return state
 
 

@@ -205,7 +205,7 @@ def _load(path: Path, *, axes: tuple[str, ...], sizes: Mapping[str, int]) -> NDA
         values = np.load(path, allow_pickle=False)
     except FileNotFoundError as error:
         raise InputError(f"{path}: the file does not exist.") from error
-    except (ValueError, EOFError, OSError) as error:
+    except (ValueError, EOFError, OSError, MemoryError) as error:
         raise InputError(f"{path}: not a complete NumPy array file ({error}).") from error
     if not isinstance(values, np.ndarray):
         raise InputError(f"{path}: must hold one NumPy array, got an archive.")

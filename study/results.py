@@ -395,7 +395,7 @@ def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
     for line in lines:
         try:
             event = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(event, dict) and isinstance(event.get("event"), str):
             events.append(event)

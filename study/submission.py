@@ -160,10 +160,12 @@ def read_ledger(folder: Path) -> dict[str, Any]:
         if plain["format"] != 1 or not isinstance(plain["entries"], list):
             raise ValueError("another format")
         for entry in plain["entries"]:
-            _ = int(entry["n"]), str(entry["file"]), str(entry["sha256"])
+            if not isinstance(entry["n"], int) or not isinstance(entry["file"], str):
+                raise ValueError("n must be a whole number and file a text")
+            _ = entry["sha256"]
     except FileNotFoundError:
         return {"format": 1, "entries": []}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: the ledger of tries cannot be read ({error}); put it right by hand"
         ) from error
@@ -217,7 +219,7 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
             raise ValueError("another format")
     except FileNotFoundError as error:
         raise InputError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
     if found != {(m.trial, m.weight) for m in members} or found_others != others:
