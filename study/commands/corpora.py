@@ -13,7 +13,7 @@ __all__ = ["init", "partition"]
 
 Layout = Annotated[
     str | None,
-    typer.Option(help="How the corpus is read, or FILE.py:FUNCTION (runs it); else it is looked."),
+    typer.Option(help="How the corpus is read, or FILE.py:FUNCTION (runs it); else by its looks."),
 ]
 LabelColumn = Annotated[
     str | None, typer.Option(help="The column that is the label, where it is not `label`.")
