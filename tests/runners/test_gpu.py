@@ -15,6 +15,7 @@ from runners.training import Training
 from runners.trial import run_trial
 from runners.waveforms import Waveforms
 from search_spaces import TrialSpec
+from search_spaces.augment import AUGMENTATIONS
 from search_spaces.spec import build_augment
 
 pytestmark = [
@@ -22,7 +23,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device"),
 ]
 
-EVERYTHING = ("speed", "shift", "gain", "noise", "time_mask", "frequency_mask", "mixup")
+EVERYTHING = tuple(AUGMENTATIONS)
 
 
 @pytest.fixture(scope="module")

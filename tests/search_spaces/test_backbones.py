@@ -22,6 +22,7 @@ from search_spaces.families import FAMILIES, family_of
 from search_spaces.image_fit import PaddedImages, fit_images
 from search_spaces.kinds import fields_of
 from search_spaces.space_yaml import parse_space
+from search_spaces.turning import Turned
 
 
 def make(name: str, size: tuple[int, int] = (64, 96), *, in_chans: int = 1, **options):
@@ -128,6 +129,14 @@ def test_the_head_is_what_the_number_of_classes_changes(name):
     assert sum(p.numel() for p in head_parameters(net)) < 0.2 * sum(
         p.numel() for p in net.parameters()
     )
+
+
+def test_the_head_is_found_behind_padding_and_turning():
+    net = Turned(make("test_vit", (33, 47)), flip="frequency", transpose=False)
+    assert isinstance(net.model, PaddedImages)
+    found = {id(p) for p in head_parameters(net)}
+    assert found == {id(p) for p in net.model.model.get_classifier().parameters()}
+    assert len(found) == 2
 
 
 def test_the_documentation_lists_the_families():
