@@ -40,12 +40,20 @@ class Progress:
         """Say where the study stands: the results of earlier sessions, and the budget."""
         self.before, self.total = len(finished), total
         for result in finished:
+            self.states[result["state"]] += 1
             self._rank(result)
 
     @property
     def done(self) -> int:
         """Trials that have ended, earlier sessions included."""
-        return self.before + sum(self.states.values())
+        return sum(self.states.values())
+
+    @property
+    def rate(self) -> float | None:
+        """Trials an hour in this session; None before the first has ended."""
+        ended = self.done - self.before
+        seconds = time.monotonic() - self.started
+        return 3600 * ended / seconds if ended and seconds > 0 else None
 
     def trial_started(self, number: int, name: str, slot: int) -> None:
         """A trial has begun, or begun again."""
@@ -81,10 +89,8 @@ class Progress:
     def left(self) -> str:
         """Return the time left, from the rate of this session."""
         bounds = []
-        ended = self.done - self.before
-        if self.total is not None and ended:
-            rate = (time.monotonic() - self.started) / ended
-            bounds.append(rate * max(0, self.total - self.done))
+        if self.total is not None and self.rate is not None:
+            bounds.append(3600 * max(0, self.total - self.done) / self.rate)
         if self.hours is not None:
             bounds.append(max(0.0, self.hours * 3600 - self.elapsed))
         return f"about {duration(min(bounds))} left" if bounds else ""
@@ -93,9 +99,11 @@ class Progress:
         """Return the whole state as one line."""
         of = f"/{self.total}" if self.total is not None else ""
         parts = [f"{self.done}{of} trials"]
-        parts += [f"{n} {state}" for state, n in self.states.items() if n and state != "complete"]
+        parts += [f"{n} {state}" for state, n in self.states.items() if n]
         if self.best:
             parts.append(f"best {percent(self.best[0])} ({self.best[1]:03d} {self.best[2]})")
+        if self.rate is not None:
+            parts.append(f"{self.rate:.3g} trials/h")
         if left := self.left():
             parts.append(left)
         return ", ".join(parts)

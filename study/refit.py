@@ -196,7 +196,10 @@ def _tracked(training: Training) -> ChildRun:
         key=f"{about['trial']}/seed-{about['n']}",
         name=training.title,
         params=flat_parameters(training.spec) | {"refit": dict(about)},
-        metrics={"time/trial_s": result.get("seconds"), "best_epoch": result.get("last_epoch")},
+        metrics={
+            "time/trial_s": result.get("seconds"),
+            "devel/epoch_best": result.get("last_epoch"),
+        },
         epochs=epochs,
         tags=trial_tags(training.spec, origin="refit") | {"spectune.state": result.get("state")},
         artifacts={

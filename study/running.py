@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from runners.device import default_slots
-from runners.local import LocalEngine
 from study.check_study import write_check
 from study.check_text import headline
 from study.config import StudyConfig
@@ -24,8 +22,9 @@ from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
 from study.text import duration, percent
-from study.tracked_study import open_tracker, select_fusion, tracking_store
+from study.tracked_study import note_run, open_tracker, select_fusion, tracking_store
 from study.tracking import Tracker, escape_markdown
+from study.trainings import open_engine
 from study.trial_folder import trial_folders
 
 __all__ = ["describe_study", "open_sampling", "run_study"]
@@ -77,16 +76,17 @@ def run_study(
             ended = outcome.state != "interrupted"
             found = select_fusion(config, results, tracker) if ended else None
             fusion = found[0] if found else None
+            if report is not None and ended:
+                report(plan.folder)
             describe_study(tracker, plan, results, fusion)
         except BaseException:
             tracker.close("failed", drain_s=5.0)
             raise
         ends = {"finished": "finished", "interrupted": "killed", "faulty": "failed"}
         left = tracker.close(ends[outcome.state])  # type: ignore[arg-type]
+        note_run(plan, tracker)  # a store that was away at the beginning may have answered since
         if left:
             echo(f"MLflow: {left}; `spectune reconcile` writes it from the trial folders")
-        if report is not None and outcome.state != "interrupted":
-            report(plan.folder)
     _closing(plan, results, fusion, outcome, echo)
     return {"finished": EXIT_DONE, "interrupted": EXIT_INTERRUPTED}.get(outcome.state, EXIT_FAULTY)
 
@@ -94,10 +94,7 @@ def run_study(
 def _run(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:
     config = plan.config
     sampling = open_sampling(plan)
-    devices = default_slots()
-    if config.slots is not None:
-        devices = [devices[i % len(devices)] for i in range(config.slots)]
-    engine = LocalEngine(devices, hang_s=config.hang_minutes * 60)
+    engine = open_engine(config)
     coordinator = Coordinator(plan, sampling, engine, tracker, progress)
     with _interruptible(coordinator):
         try:
@@ -176,8 +173,8 @@ def describe_study(
         f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"
         for t in results.ranked[:20]
     ]
-    lines += ["", f"Report: {escape_markdown(str(plan.folder / 'report.html'))}"]
-    tracker.describe("\n".join(lines))
+    report = plan.folder / "report.html"
+    tracker.describe("\n".join(lines), report=report if report.is_file() else None)
 
 
 def _closing(

@@ -21,7 +21,14 @@ from study.results import StudyResults, read_results
 from study.tracking import NullTracker, Tracker, TrackingStore, resolve_tracking
 from study.trial_folder import trial_folders, write_json
 
-__all__ = ["continue_tracker", "open_tracker", "select_again", "select_fusion", "tracking_store"]
+__all__ = [
+    "continue_tracker",
+    "note_run",
+    "open_tracker",
+    "select_again",
+    "select_fusion",
+    "tracking_store",
+]
 
 PASSWORD = ":***@"  # as `TrackingStore.label` writes it
 
@@ -70,14 +77,24 @@ def open_tracker(plan: Plan) -> Tracker:
         "tracking_uri": store.label,
         "experiment": plan.config.experiment or plan.config.name,
         "artifact_root": store.artifact_root,
-        "experiment_id": tracker.experiment_id or noted.get("experiment_id"),
-        "run_id": tracker.run_id or noted.get("run_id"),
+        "experiment_id": noted.get("experiment_id"),
+        "run_id": noted.get("run_id"),
     }
-    write_json(plan.folder / "state.json", plan.state)
+    note_run(plan, tracker)
     folders = trial_folders(plan.trials)
     if folders:
         tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
     return tracker
+
+
+def note_run(plan: Plan, tracker: Tracker) -> None:
+    """Note the study's run in `state.json`, as far as the store has answered by now."""
+    noted = plan.state.get("mlflow")
+    if noted is None:
+        return
+    noted["experiment_id"] = tracker.experiment_id or noted["experiment_id"]
+    noted["run_id"] = tracker.run_id or noted["run_id"]
+    write_json(plan.folder / "state.json", plan.state)
 
 
 def select_fusion(

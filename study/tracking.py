@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 from study.tracking_children import ChildRun, write_child
 from study.tracking_points import Logged, now_ms, points_at
 from study.tracking_reconcile import Reconciliation, TrackedTrial, run_name
-from study.tracking_runs import NOTE, NOTE_LENGTH, Fusion, end_trial, start_trial, write_fusion
+from study.tracking_runs import (
+    Fusion,
+    end_trial,
+    start_trial,
+    write_description,
+    write_fusion,
+)
 from study.tracking_session import Plan, Session
 from study.tracking_store import TrackingStore, resolve_tracking, store_at
 from study.tracking_thread import STUDY, NullThread, StoreThread
 from study.tracking_values import (
     Artifacts,
     clean_tags,
-    cut,
     escape_markdown,
     flatten_params,
     split_metrics,
@@ -196,16 +202,20 @@ class Tracker:
             _size(run.artifacts) + 100 * len(run.epochs),
         )
 
-    def describe(self, text: str) -> None:
+    def describe(self, text: str, *, report: Path | None = None) -> None:
         """Set the parent run's description, in Markdown without HTML.
 
         Names in it must have gone through `escape_markdown`.
+
+        Args:
+            text: The description.
+            report: A page that becomes an artifact of the run, and is linked first.
         """
-        note = {NOTE: cut(text.replace("<", "&lt;"), NOTE_LENGTH)}
+        plain = text.replace("<", "&lt;")
         self._thread.put(
             STUDY,
             "the description",
-            lambda session, _again: session.log(session.run_id, tags=note),
+            lambda session, _again: write_description(session, plain, report),
             len(text),
         )
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from study.tracking_points import Point, points_at
@@ -24,7 +25,15 @@ from study.tracking_values import (
     split_metrics,
 )
 
-__all__ = ["STATUS", "Fusion", "end_trial", "logged_tag", "start_trial", "write_fusion"]
+__all__ = [
+    "STATUS",
+    "Fusion",
+    "end_trial",
+    "logged_tag",
+    "start_trial",
+    "write_description",
+    "write_fusion",
+]
 
 STATUS = {
     "complete": "FINISHED",
@@ -112,6 +121,19 @@ def end_trial(
     session.terminate(run_id, STATUS[state], time_ms)
 
 
+def write_description(session: Session, text: str, report: Path | None) -> None:
+    """Describe the study on its parent run, with a link to its report as an artifact."""
+    link = ""
+    if report is not None and session.log_artifacts(session.run_id, {report.name: report}):
+        where = f"{_run_link(session, session.run_id)}/artifacts/{report.name}"
+        link = f"[Report]({where})\n\n"
+    session.log(session.run_id, tags={NOTE: cut(f"{link}{text}", NOTE_LENGTH)})
+
+
+def _run_link(session: Session, run_id: str) -> str:
+    return f"#/experiments/{session.experiment_id}/runs/{run_id}"
+
+
 def write_fusion(session: Session, fusion: Fusion, time_ms: int) -> None:
     """Write a fusion as a child run; the same one again changes nothing.
 
@@ -182,7 +204,7 @@ def _member_links(session: Session, fusion: Fusion) -> str:
     for number in fusion.members:
         text = escape_markdown(f"{number:03d} {names.get(number, '')}".strip())
         run_id = session.runs.get(number)
-        link = f"[{text}](#/experiments/{session.experiment_id}/runs/{run_id})" if run_id else text
+        link = f"[{text}]({_run_link(session, run_id)})" if run_id else text
         lines.append(f"- {link}")
     return cut("\n".join(lines), NOTE_LENGTH)
 

@@ -71,8 +71,8 @@ class _Active:
     accumulate: int
 
 
-def open_engine(config: StudyConfig) -> LocalEngine:
-    """Return the engine of a study: the same slots, hence the same threads for each training."""
+def open_engine(config: StudyConfig) -> Engine:
+    """Return the engine of a study, for its search and whatever trains after it."""
     devices = default_slots()
     if config.slots is not None:
         devices = [devices[i % len(devices)] for i in range(config.slots)]

@@ -22,7 +22,7 @@ from study.tracking_store import TrackingStore, initialise, prepare_environment
 __all__ = ["free_port", "page", "serve"]
 
 HOST = "127.0.0.1"
-_PATIENCE = 120.0  # seconds until the server must answer; it imports for ten on a slow machine
+_PATIENCE = 600.0  # seconds until the server must answer; minutes on a machine that is busy
 _TAIL = 2000  # characters of the server's output that are shown when it does not start
 
 

@@ -116,6 +116,17 @@ def test_a_study_is_a_parent_run_with_parameters_dataset_and_revision(store, cli
     assert client.get_experiment(tracker.experiment_id).name == "digits"
 
 
+def test_the_description_links_the_report_which_is_an_artifact(store, client, tmp_path):
+    (tmp_path / "report.html").write_text("<p>what was found</p>")
+    tracker = Tracker.open(store, **OPEN)
+    tracker.describe("best", report=tmp_path / "report.html")
+    tracker.close("finished")
+    note = client.get_run(tracker.run_id).data.tags["mlflow.note.content"]
+    where = f"#/experiments/{tracker.experiment_id}/runs/{tracker.run_id}/artifacts/report.html"
+    assert note == f"[Report]({where})\n\nbest"
+    assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["report.html"]
+
+
 def test_a_trial_is_a_child_run_with_curves_state_and_artifacts(store, client, tmp_path):
     probabilities = tmp_path / "devel.npy"
     probabilities.write_bytes(b"npy")
