@@ -7,7 +7,7 @@ re full scale. A frame is centred on its time; beyond the clip there is silence.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -102,10 +102,14 @@ class StftBands(nn.Module):
 
     def power(self, waveforms: Tensor) -> Tensor:
         """Return the power spectrogram (clips, windows, bins, frames) of (clips, samples)."""
+        return torch.stack(list(self._powers(waveforms)), dim=1).transpose(2, 3)
+
+    def _powers(self, waveforms: Tensor) -> Iterator[Tensor]:
+        """Yield the power spectrogram (clips, frames, bins) of each window."""
         frames = _framed(waveforms, self.n_fft, self.hop, self.n_fft // 2)
-        spectra = [torch.fft.rfft(frames * window) for window in self.windows]
-        powers = [s.real.square().addcmul_(s.imag, s.imag) for s in spectra]
-        return torch.stack(powers, dim=1).transpose(2, 3)
+        for window in self.windows:
+            spectrum = torch.fft.rfft(frames * window)
+            yield spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return powers per band.
@@ -113,10 +117,19 @@ class StftBands(nn.Module):
         On a CPU a few clips at a time: what does not leave the cache is three times as fast.
         """
         if waveforms.device.type != "cpu" or torch.compiler.is_compiling():
-            return self.bank @ self.power(waveforms)
-        frames = waveforms.shape[-1] // self.hop + 1
-        clips = max(1, CHUNK // (frames * self.n_fft))
-        return torch.cat([self.bank @ self.power(part) for part in torch.split(waveforms, clips)])
+            bands = self._bands(waveforms)
+        else:
+            frames = waveforms.shape[-1] // self.hop + 1
+            clips = max(1, CHUNK // (frames * self.n_fft))
+            bands = torch.cat([self._bands(part) for part in torch.split(waveforms, clips)])
+        return bands.transpose(2, 3).contiguous()
+
+    def _bands(self, waveforms: Tensor) -> Tensor:
+        """Return powers per band (clips, channels, frames, bands)."""
+        powers = self._powers(waveforms)
+        if self.bank.ndim == 3:  # several scales of one window
+            return next(powers)[:, None] @ self.bank.mT
+        return torch.stack([power @ self.bank.mT for power in powers], dim=1)
 
 
 class ConstantQBands(nn.Module):
