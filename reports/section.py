@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from reports.leaderboard import Table
 
-__all__ = ["Panel", "Section"]
+__all__ = ["Panel", "Picture", "Section"]
 
 
 class Panel(NamedTuple):
@@ -17,6 +18,18 @@ class Panel(NamedTuple):
     name: str
     figure: go.Figure
     heading: str = ""
+
+
+class Picture(NamedTuple):
+    """A PNG and its heading."""
+
+    heading: str
+    png: bytes
+
+    @property
+    def address(self) -> str:
+        """The picture as an address that holds it."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
 
 
 class Section(NamedTuple):
@@ -29,3 +42,4 @@ class Section(NamedTuple):
     table: Table | None = None
     note: str = ""
     points: tuple[str, ...] = ()  # sentences, one a line
+    pictures: tuple[Picture, ...] = ()

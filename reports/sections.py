@@ -21,6 +21,7 @@ from reports.importance import (
     importance_figure,
     usable_trials,
 )
+from reports.inputs import input_sections
 from reports.leaderboard import failures_table, leaderboard_table, members_table
 from reports.parallel import Parallel, parallel, parallel_figure
 from reports.scores import scores, scores_table
@@ -55,6 +56,7 @@ def sections(results: StudyResults) -> list[Section]:
         _confusion(systems),
         _speakers(results, systems),
         _calibration(systems),
+        *input_sections(results),
         *report_sections(results),
         *check_sections(results),
         _failures(results),

@@ -1,3 +1,4 @@
+import base64
 import html.parser
 import json
 import re
@@ -60,7 +61,8 @@ def test_the_page_holds_every_section_and_valid_figures(text):
 
 def test_the_page_needs_no_network_and_is_small(text):
     assert len(text.encode()) < 6_000_000
-    assert all(target.startswith("#") for target in _read(text).loaded)
+    inside = ("#", "data:image/png;base64,")
+    assert all(target.startswith(inside) for target in _read(text).loaded)
     assert "default-src &#39;none&#39;" in text
 
 
@@ -68,6 +70,21 @@ def test_every_figure_has_a_sentence(thirty_trials):
     for section in sections(read_results(thirty_trials)):
         assert section.sentence.endswith(".")
         assert section.panels or section.table or section.note
+
+
+def test_what_the_winner_sees_is_on_the_page_as_it_was_kept(fake_study):
+    folder = fake_study(n_trials=12)
+    assert 'id="inputs"' not in page(read_results(folder))
+    results = read_results(folder)
+    order = [results.best.number, *(member.trial for member in results.ensemble.members)]
+    kept = list(dict.fromkeys(order))[1:]  # the best one's picture is missing
+    pngs = {}
+    for number in kept:
+        pngs[number] = b"\x89PNG" + bytes([number])
+        (folder / "trials" / f"{number:05d}" / "input_images.png").write_bytes(pngs[number])
+    shown = [target for target in _read(page(results)).loaded if target.startswith("data:")]
+    expected = [base64.b64encode(pngs[number]).decode() for number in kept[:3]]
+    assert [target.partition(",")[2] for target in shown] == expected
 
 
 def test_every_name_is_inert(fake_study):

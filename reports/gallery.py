@@ -1,0 +1,59 @@
+"""The figures of a report as images, for a README: `python -m reports.gallery RESULTS FOLDER`.
+
+Drawn by Chromium, which must be installed, from the report's own page.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from reports.chromium import Chromium
+from reports.page import write_report
+
+__all__ = ["HEAD_HEIGHT", "write_gallery"]
+
+HEAD_HEIGHT = 900  # CSS pixels of the page's head
+DRAWN = "document.documentElement.dataset.drawn !== undefined"
+WITH_FIGURES = "[...document.querySelectorAll('main > section:has(figure)')].map(s => s.id)"
+TABLES_AND_BUTTONS = "document.querySelectorAll('.save, section .scroll:has(table)')"
+
+
+def write_gallery(study_folder: Path, folder: Path, *, width: int = 1000) -> list[Path]:
+    """Write `report.png`, the head of the page, and a PNG for every section that has figures.
+
+    Args:
+        study_folder: The study's results.
+        folder: Where the images go; made where it is not there.
+        width: Of the page, in CSS pixels.
+
+    Raises:
+        InputError: If Chromium is not installed, or the folder is no results folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    with Chromium(width=width, height=HEAD_HEIGHT, scale=1.25) as browser:
+        browser.open(write_report(study_folder).resolve().as_uri(), until=DRAWN)
+        browser.ask(f"{TABLES_AND_BUTTONS}.forEach(element => element.remove())")
+        names = browser.ask(WITH_FIGURES)
+        pictures = {f"report-{name}": f"section#{name}" for name in names}
+        for name, selector in {"report": "header", **pictures}.items():
+            picture = browser.picture([selector], margin=12, height=HEAD_HEIGHT)
+            path = folder / f"{name}.png"
+            path.write_bytes(picture)
+            written.append(path)
+    return written
+
+
+def main() -> None:
+    """Write a gallery and list its files."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("results", type=Path, help="a results folder")
+    parser.add_argument("folder", type=Path, help="where the images go")
+    chosen = parser.parse_args()
+    for path in write_gallery(chosen.results, chosen.folder):
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
