@@ -23,7 +23,7 @@ def delta_kernels(width: int) -> Tensor:
     Returns:
         Shape (2, width), float64, per frame and per frame squared.
 
-    >>> delta_kernels(3).tolist()
+    >>> delta_kernels(3).round(decimals=9).tolist()
     [[-0.5, 0.0, 0.5], [1.0, -2.0, 1.0]]
     """
     m = torch.arange(width, dtype=torch.float64) - width // 2
