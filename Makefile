@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: demo test test-all faults soak check format lint types doctest constraints clean help
+.PHONY: demo test test-all faults soak check format lint types doctest constraints audit clean help
 help:
 	@echo "make demo      set up, then a whole study on a synthetic corpus (minutes on two CPU cores)"
 	@echo "make test      set up, then the tests;   make test-all   with the slow ones"
@@ -53,6 +53,12 @@ constraints:
 	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev \
 	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate --upgrade pyproject.toml -o constraints.txt
+
+# Known vulnerabilities of the pinned set, from PyPI's advisories; needs a network that reaches pypi.org.
+audit: $(SETUP)
+	test -x .audit/bin/python || $(PYTHON) -m venv .audit
+	$(BIN)/uv pip install --quiet --python .audit/bin/python pip-audit
+	.audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 clean:
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
