@@ -26,7 +26,7 @@ def deletion_curves(
     explained: Explained,
     axis: int,
     system: System,
-    by_class: Mapping[str, Floats],
+    by: Mapping[str, Floats],
     intact: Floats,
     labels: NDArray[np.intp],
     *,
@@ -35,21 +35,22 @@ def deletion_curves(
 ) -> dict[str, Any]:
     """Return the curves of a system, plain JSON values.
 
-    A clip loses the bands in the order of its class; the random order is another one for each clip.
-    A curve's heights are the means over classes of the mean probability of the true class.
+    All clips lose the bands in one order: an order for each class would tell the network the class
+    by what is missing. The random order is another one for each clip. A curve's heights are the
+    means over classes of the mean probability of the true class.
 
     Args:
         explained: Networks and clips.
         axis: Number of the axis.
         system: Which networks count, and how much.
-        by_class: What bands are ordered by, the highest first: name to (classes, bands).
+        by: What bands are ordered by, the highest first: name to (bands,).
         intact: The system's probabilities with all bands, (clips, classes).
         labels: Codes, (clips,).
         seed: Of the random order.
         tick: Called after each step.
     """
     n_bands = explained.axes[axis].n_bands
-    orders = {name: np.argsort(-values, axis=1)[labels] for name, values in by_class.items()}
+    orders = {name: np.tile(np.argsort(-values), (len(labels), 1)) for name, values in by.items()}
     orders["random"] = np.random.default_rng(seed).random((len(labels), n_bands)).argsort(1)
     networks = [n for n, weight in enumerate(system.weights) if weight]
     found = delete(explained, axis, list(orders.values()), STEPS, networks=networks, tick=tick)

@@ -16,13 +16,14 @@ __all__ = [
     "Named",
     "Trust",
     "area",
+    "common_share",
     "judge",
     "name_bands",
     "rank_correlation",
     "tell_bands",
 ]
 
-LEAST_AGREEMENT = 0.5  # rank correlation of a map with band occlusion
+LEAST_AGREEMENT = 0.5  # rank correlation of a map with band occlusion, or share in common
 LEVEL = 0.05
 LEVEL_ONLY = 0.25  # part of an effect that noise must leave for the band's changes to count
 
@@ -68,6 +69,19 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float | None:
     return round(float(np.corrcoef(*ranks)[0, 1]), 12)
 
 
+def common_share(first: ArrayLike, second: ArrayLike) -> float:
+    """Return what two profiles have in common, 0 to 1: the overlap of their shares above zero.
+
+    >>> common_share([3, 1, 0], [1, 1, -5])
+    0.75
+    """
+    shares = []
+    for values in (first, second):
+        above = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), 0, None)
+        shares.append(above / max(float(above.sum()), 1e-20))
+    return round(float(np.minimum(*shares).sum()), 12)
+
+
 def area(fractions: Sequence[float], values: Sequence[float]) -> float:
     """Return the mean height of a curve, by trapezoids.
 
@@ -80,8 +94,9 @@ def area(fractions: Sequence[float], values: Sequence[float]) -> float:
 def judge(
     agreement: float | None,
     *,
+    common: float,
     ceiling: float | None,
-    beside: Mapping[str, float | None],
+    beside: Mapping[str, tuple[float | None, float]],
     areas: Mapping[str, float],
     above_chance: bool,
 ) -> Trust:
@@ -89,10 +104,12 @@ def judge(
 
     Args:
         agreement: Its rank correlation with the effect of removing bands.
+        common: What its shares have in common with that effect. Where few bands matter, the order
+            of the others is chance, and a map that gives these bands its relevance is right.
         ceiling: The rank correlation of that effect between two halves of the clips: where few
             bands matter or clips are few, occlusion does not order the others the same way twice.
-        beside: The rank correlation of what knows nothing of the network: a map that is `equal`
-            everywhere, and the `energy` of the bands.
+        beside: Rank correlation and common share of what knows nothing of the network: a map that
+            is `equal` everywhere, and the `energy` of the bands.
         areas: Under the deletion curves in the orders `map`, `random` and `energy`; the faster a
             curve falls the better.
         above_chance: Whether the system recognises anything on these clips.
@@ -105,18 +122,18 @@ def judge(
         )
     told = "none" if agreement is None else f"{agreement:.2f}"
     reasons = []
-    if agreement is None or agreement < LEAST_AGREEMENT:
+    if (agreement is None or agreement < LEAST_AGREEMENT) and common < LEAST_AGREEMENT:
         only = ""
         if ceiling is not None and ceiling < LEAST_AGREEMENT:
             only = f"; between two halves of the clips occlusion itself has only {ceiling:.2f}"
         reasons.append(
             f"its order of bands agrees too little with band occlusion (rank correlation {told},"
-            f" at least {LEAST_AGREEMENT:g} is asked{only})"
+            f" share in common {common:.2f}, {LEAST_AGREEMENT:g} of either is asked{only})"
         )
     for name, text in (("equal", "a map that is equal everywhere"), ("energy", "energy alone")):
-        other = beside.get(name)
-        if agreement is not None and other is not None and other >= agreement:
-            reasons.append(f"{text} agrees as well ({other:.2f})")
+        rank, shared = beside[name]
+        if rank is not None and rank >= (agreement or 0.0) and shared >= common:
+            reasons.append(f"{text} agrees as well ({rank:.2f}, {shared:.2f} in common)")
     for name, text in (("random", "at random"), ("energy", "by energy")):
         if areas["map"] >= areas[name]:
             reasons.append(f"removing bands in its order hurts no more than {text}")
@@ -124,8 +141,8 @@ def judge(
         return Trust(False, f"Do not trust this map: {'; '.join(reasons)}.")
     return Trust(
         True,
-        f"The map agrees with band occlusion (rank correlation {told}), and removing bands in its"
-        " order hurts more than at random or by energy.",
+        f"The map agrees with band occlusion (rank correlation {told}, share in common"
+        f" {common:.2f}), and removing bands in its order hurts more than at random or by energy.",
     )
 
 

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from reports.explain.axes import FrequencyAxis
 from reports.explain.deletion import deletion_curves
-from reports.explain.judgement import judge, name_bands, rank_correlation, tell_bands
+from reports.explain.judgement import (
+    common_share,
+    judge,
+    name_bands,
+    rank_correlation,
+    tell_bands,
+)
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Explained, Mapped, Occluded
 from reports.explain.statistics import Profile, evidence, rounded
@@ -63,7 +69,7 @@ def judged(
         explained,
         number,
         system,
-        {name: profiles[by].mean for name, by in orders.items() if by is not None},
+        {name: profiles[by].mean[-1] for name, by in orders.items() if by is not None},
         intact,
         labels,
         seed=subject.seed,
@@ -71,9 +77,9 @@ def judged(
     )
     equal = _equal(axis, system, mappers)
     agreement = _agreement(profiles, equal)
-    agreement["occlusion"] = {
-        name: rank_correlation(*subject.halves(values[name])) for name in ("removed", "noise")
-    }
+    halves = {name: subject.halves(values[name]) for name in ("removed", "noise")}
+    agreement["occlusion"] = {name: rank_correlation(*pair) for name, pair in halves.items()}
+    agreement["occlusion"]["common"] = common_share(*halves["removed"])
     p_values = subject.sign_flips(removed)
     uar, uar_intact = uar_of_probabilities(without, labels), uar_of_probabilities(intact, labels)
     named = name_bands(
@@ -86,8 +92,12 @@ def judged(
     if primary is not None:
         trust = judge(
             agreement[primary]["removed"],
+            common=agreement[primary]["common"],
             ceiling=agreement["occlusion"]["removed"],
-            beside={name: agreement[name]["removed"] for name in ("equal", "energy")},
+            beside={
+                name: (agreement[name]["removed"], agreement[name]["common"])
+                for name in ("equal", "energy")
+            },
             areas={name: curve["area"] for name, curve in curves["orders"].items()},
             above_chance=above_chance,
         )
@@ -133,6 +143,7 @@ def _agreement(profiles: dict[str, Profile], equal: Floats) -> dict[str, dict[st
     orders = {name: means[name][-1] for name in (*KINDS, "energy") if name in means}
     found: dict[str, dict[str, Any]] = {
         name: {by: rank_correlation(order, means[by][-1]) for by in ("removed", "noise")}
+        | {"common": common_share(order, means["removed"][-1])}
         for name, order in {**orders, "equal": equal}.items()
     }
     for kind in found.keys() & set(KINDS):

@@ -129,19 +129,21 @@ def _agreement_table(part: Mapping[str, Any]) -> Table:
             title,
             _correlation(part["rank_correlation"][name]["removed"]),
             _correlation(part["rank_correlation"][name]["noise"]),
+            _correlation(part["rank_correlation"][name]["common"]),
             percent(by_order.get(name)),
         )
         for name, title in names.items()
         if name in part["rank_correlation"]
     ]
-    rows.append(("at random", "-", "-", percent(areas["random"])))
+    rows.append(("at random", "-", "-", "-", percent(areas["random"])))
     columns = (
         "order of bands",
         "rank correlation with removal",
         "with noise",
+        "share in common with removal",
         "mean height of the deletion curve",
     )
-    return Table(columns, tuple(rows), (False, True, True, True))
+    return Table(columns, tuple(rows), (False, True, True, True, True))
 
 
 def _examples(numbers: Mapping[str, Any]) -> list[Section]:

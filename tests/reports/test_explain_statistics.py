@@ -14,6 +14,7 @@ from reports.explain.judgement import judge, name_bands, rank_correlation, tell_
 from reports.explain.statistics import class_means, evidence, profile, sign_flips, units
 from reports.explain.subset import stratified
 
+NOTHING = {"equal": (0.0, 0.0), "energy": (0.0, 0.0)}
 GOOD = {"map": 0.2, "energy": 0.4, "random": 0.5}
 
 
@@ -107,27 +108,60 @@ def test_rank_correlation_is_scipys_also_with_ties_and_without_what_is_missing()
 @pytest.mark.parametrize(
     ("agreement", "beside", "areas", "above", "words"),
     [
-        (0.9, {"equal": 0.2, "energy": 0.1}, GOOD, True, ""),
-        (0.3, {"equal": 0.2, "energy": 0.1}, GOOD, True, "rank correlation 0.30"),
-        (None, {"equal": 0.2, "energy": None}, GOOD, True, "rank correlation none"),
-        (0.8, {"equal": 0.85, "energy": 0.1}, GOOD, True, "equal everywhere agrees as well (0.85)"),
-        (0.8, {"equal": 0.2, "energy": 0.8}, GOOD, True, "energy alone agrees as well (0.80)"),
-        (0.9, {"equal": 0.2, "energy": 0.1}, GOOD | {"map": 0.6}, True, "no more than at random"),
-        (0.9, {"equal": 0.2, "energy": 0.1}, GOOD | {"map": 0.45}, True, "no more than by energy"),
-        (0.9, {"equal": 0.2, "energy": 0.1}, GOOD, False, "not above chance"),
+        (0.9, {"equal": (0.2, 0.3), "energy": (0.1, 0.3)}, GOOD, True, ""),
+        (0.3, {"equal": (0.2, 0.3), "energy": (0.1, 0.3)}, GOOD, True, "rank correlation 0.30"),
+        (None, {"equal": (0.2, 0.3), "energy": (None, 0.3)}, GOOD, True, "rank correlation none"),
+        (
+            0.8,
+            {"equal": (0.85, 0.45), "energy": (0.1, 0.3)},
+            GOOD,
+            True,
+            "equal everywhere agrees as well (0.85",
+        ),
+        (
+            0.8,
+            {"equal": (0.2, 0.3), "energy": (0.8, 0.45)},
+            GOOD,
+            True,
+            "energy alone agrees as well (0.80",
+        ),
+        (
+            0.9,
+            {"equal": (0.2, 0.3), "energy": (0.1, 0.3)},
+            GOOD | {"map": 0.6},
+            True,
+            "no more than at random",
+        ),
+        (
+            0.9,
+            {"equal": (0.2, 0.3), "energy": (0.1, 0.3)},
+            GOOD | {"map": 0.45},
+            True,
+            "no more than by energy",
+        ),
+        (0.9, {"equal": (0.2, 0.3), "energy": (0.1, 0.3)}, GOOD, False, "not above chance"),
     ],
 )
 def test_a_map_is_trusted_only_if_it_beats_what_knows_nothing(
     agreement, beside, areas, above, words
 ):
-    found = judge(agreement, ceiling=0.8, beside=beside, areas=areas, above_chance=above)
+    found = judge(
+        agreement, common=0.4, ceiling=0.8, beside=beside, areas=areas, above_chance=above
+    )
     assert found.trusted == (not words)
     assert words in found.sentence
     assert found.sentence.startswith("The map agrees" if found.trusted else "Do not trust this map")
 
 
+def test_a_map_of_the_one_band_that_matters_is_trusted_whatever_the_order_of_the_others():
+    beside = {"equal": (0.8, 0.3), "energy": (0.3, 0.2)}
+    found = judge(0.2, common=0.7, ceiling=0.5, beside=beside, areas=GOOD, above_chance=True)
+    assert found.trusted
+    assert "share in common 0.70" in found.sentence
+
+
 def test_the_judgement_says_where_occlusion_itself_is_unsure():
-    found = judge(0.3, ceiling=0.1, beside={}, areas=GOOD, above_chance=True)
+    found = judge(0.3, common=0.2, ceiling=0.1, beside=NOTHING, areas=GOOD, above_chance=True)
     assert "occlusion itself has only 0.10" in found.sentence
 
 
