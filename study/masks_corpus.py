@@ -41,7 +41,7 @@ from study.masks import (
 )
 from study.masks_plan import CLASSES, Piece, partitions_by_speaker, plan_pieces
 from study.microphones import octaves_above_60_hz, random_eq, record
-from study.opening import _common_rate
+from study.opening import common_rate
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
 
@@ -90,7 +90,7 @@ def simulate_masks(
     """
     judge_masks(masks)
     corpus = read_corpus(source)
-    rate = sampling_rate or min(_common_rate(corpus), 16_000)
+    rate = sampling_rate or min(common_rate(corpus), 16_000)
     _judge(seed, seconds, rate)
     if corpus.info.get("generator") == GENERATOR:
         raise InputError(f"{source}: is a simulated mask corpus already; give it clear speech")

@@ -29,7 +29,7 @@ from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
 from study.trial_folder import write_json
 
-__all__ = ["Plan", "open_corpus", "plan_study", "write_study"]
+__all__ = ["Plan", "common_rate", "open_corpus", "plan_study", "write_study"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def plan_study(
         folder, before, {"name": config.name, "space_digest": space.digest, **_fixed(config)}
     )
     corpus = open_corpus(config, base=base)
-    rate = config.sampling_rate or _common_rate(corpus)
+    rate = config.sampling_rate or common_rate(corpus)
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights(space.backbones(), folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
@@ -255,7 +255,7 @@ def _check_same(folder: Path, before: dict[str, Any] | None, now: dict[str, Any]
         )
 
 
-def _common_rate(corpus: Corpus) -> int:
+def common_rate(corpus: Corpus) -> int:
     """Return the most frequent sampling rate of the first hundred clips."""
     from collections import Counter
 
