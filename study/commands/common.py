@@ -36,8 +36,16 @@ def config_and_base(study: Path, overrides: list[str]) -> tuple[Any, Path]:
     from study.config import load_config
 
     if study.is_dir():
-        config = load_config(study / "study.yaml", overrides)
-        return config, _base_of(study.resolve())
+        folder = study.resolve()
+        config, base = load_config(folder / "study.yaml", overrides), _base_of(folder)
+        if config.name != folder.name:
+            raise InputError(
+                f"{study}: is the results folder of {config.name!r} under another name; call it"
+                f" {config.name}"
+            )
+        if (base / config.results).resolve() != folder.parent:  # it was moved, or copied
+            config = config.model_copy(update={"results": str(folder.parent)})
+        return config, base
     return load_config(study, overrides), study.resolve().parent
 
 

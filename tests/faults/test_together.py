@@ -41,7 +41,7 @@ def test_readers_of_a_study_that_is_written_and_a_second_coordinator(synthetic, 
     assert read >= 4
     assert refused >= 1
     found = json.loads(spectune("status", "study.yaml", "--json", study=study).stdout)
-    assert sum(found["states"].values()) == 4
+    assert sum(found["trials"].values()) == 4
 
 
 def test_eight_slots_on_one_machine_give_each_trial_its_own_numbers(synthetic, tmp_path):

@@ -173,6 +173,14 @@ def test_a_study_is_run_reported_and_looked_at(folder, spectune):
     assert status["trials"]["complete"] == 1
     assert "mel-mono band_svm" in spectune("leaderboard", "results/s")[1]
     assert spectune("leaderboard", "study.yaml", "--csv", "all.csv")[0] == 0
+    before = {p: p.read_bytes() for p in (folder / "results").rglob("*") if p.is_file()}
+    shutil.copytree(folder / "results" / "s", folder / "elsewhere" / "s")
+    code, said, errors = spectune("ensemble", "elsewhere/s")  # and nothing else is written to
+    assert code == 0, errors
+    assert {p: p.read_bytes() for p in before} == before
+    shutil.copytree(folder / "results" / "s", folder / "renamed")
+    code, _, errors = spectune("ensemble", "renamed")
+    assert (code, "is the results folder of 's' under another name" in errors) == (2, True)
     assert "mel.n_bands" in (folder / "all.csv").read_text()
     assert "best single" in spectune("ensemble", "study.yaml")[1]
     write(folder, tracking=False, space={**TINY_SPACE, "scale": "log"})
