@@ -147,5 +147,6 @@ def test_one_class_6_db_louder_is_found_in_a_corpus_of_the_default_size(tmp_path
     table = read_table(root)
     louder = np.array([label == "mask" for label in table.labels])
     planted = plant(root, table, louder, lambda wave: 0.5 * wave)
-    assert warnings(planted, "label") == {"level"}
-    assert warnings(anonymous(planted), "label") == {"level"}
+    # A gain moves the noise floor too; nothing else may be told.
+    for table in (planted, anonymous(planted)):
+        assert {"level"} <= warnings(table, "label") <= {"level", "noise floor"}
