@@ -440,9 +440,9 @@ def _read_ensemble(path: Path) -> Ensemble | None:
                     str(m["name"]),
                     float(m["weight"]),
                     _number(m.get("uar")),
-                    m.get("candidate"),
+                    m.get("candidate", place),
                 )
-                for m in values["members"]
+                for place, m in enumerate(values["members"])
             ),
             trajectory=tuple(values.get("trajectory", ())),
             references=_mapping(values.get("references")),

@@ -328,6 +328,20 @@ def test_a_header_of_weights_tells_the_shapes(bundles):
     )
 
 
+def test_a_fusion_written_before_there_were_rules_still_becomes_a_bundle(refitted, tmp_path):
+    folder = copy_study(refitted, tmp_path)
+    path = folder / "ensemble" / "ensemble.json"
+    plain = json.loads(path.read_text())
+    for member in plain["members"]:
+        del member["candidate"]
+    path.write_text(json.dumps(plain | {"rule": None}))
+    for protocol in ("train", "train+devel"):
+        bundle = export_bundle(
+            read_results(folder), tmp_path / protocol, protocol=protocol, plan=None, echo=str
+        )
+        assert load(bundle, device="cpu").predict(np.zeros(8000, np.float32), 8000).shape == (1, 2)
+
+
 def test_an_export_does_not_write_over_something_else(refitted, bundles, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "thesis.tex").write_text("x")
