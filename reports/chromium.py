@@ -7,13 +7,13 @@ nothing is needed beside the browser itself.
 from __future__ import annotations
 
 import base64
+import fcntl
 import itertools
 import json
 import os
 import select
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -84,18 +84,19 @@ class Chromium:
         if program is None:
             raise InputError(f"Chromium must be installed: none of {', '.join(NAMES)} is in PATH")
         self._profile = tempfile.TemporaryDirectory(prefix="spectune-", ignore_cleanup_errors=True)
-        theirs_in, self._to = os.pipe()
-        self._from, theirs_out = os.pipe()
         flags = [*FLAGS, f"--user-data-dir={self._profile.name}", "about:blank"]
-        # The browser reads commands at descriptor 3 and answers at 4, to which a shell moves them.
-        script = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out}'
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", script, "sh", program, *flags],
-            pass_fds=(theirs_in, theirs_out),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
+        theirs_in, self._to = _pipe()
+        self._from, theirs_out = _pipe()
+        self._process = os.posix_spawn(
+            program,
+            [program, *flags],
+            os.environ,
+            file_actions=[
+                *((os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in (0, 1, 2)),
+                (os.POSIX_SPAWN_DUP2, theirs_in, 3),  # where the browser reads commands
+                (os.POSIX_SPAWN_DUP2, theirs_out, 4),  # and where it answers
+            ],
+            setpgroup=0,  # it has many processes, which end together
         )
         os.close(theirs_in)
         os.close(theirs_out)
@@ -115,8 +116,8 @@ class Chromium:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
+        os.killpg(self._process, signal.SIGKILL)
+        os.waitpid(self._process, 0)
         os.close(self._to)
         os.close(self._from)
         self._profile.cleanup()
@@ -254,6 +255,15 @@ _BOX = """(selectors => {
   return [least("left") + scrollX, least("top") + scrollY,
           most("right") + scrollX, most("bottom") + scrollY];
 })(%s)"""
+
+
+def _pipe() -> tuple[int, int]:
+    """A pipe (read, write) of descriptors above those that a process begins with."""
+    ends = os.pipe()
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in ends]
+    for end in ends:
+        os.close(end)
+    return high[0], high[1]
 
 
 def _thrown(details: Mapping[str, Any]) -> str:

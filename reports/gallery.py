@@ -32,7 +32,7 @@ def write_gallery(study_folder: Path, folder: Path, *, width: int = 1000) -> lis
     """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    with Chromium(width=width, height=HEAD_HEIGHT, scale=1.25) as browser:
+    with Chromium(width=width, height=HEAD_HEIGHT) as browser:
         browser.open(write_report(study_folder).resolve().as_uri(), until=DRAWN)
         browser.ask(f"{TABLES_AND_BUTTONS}.forEach(element => element.remove())")
         names = browser.ask(WITH_FIGURES)
