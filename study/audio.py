@@ -128,10 +128,17 @@ def _half_width(up: int, down: int) -> float:
 def _go_to(file: soundfile.SoundFile, frame: int) -> None:
     """Make ``frame`` the next that is read.
 
-    libsndfile (1.2.2) seeks in Ogg files to a place near the one that is asked for; there, and
-    where it cannot seek at all, everything before is read.
+    libsndfile (1.2.2) seeks in Ogg files to a place near the one that is asked for; there,
+    everything before is read.
+
+    Raises:
+        ValueError: The codec (GSM 6.10) cannot tell or change where it is, and begins at 0.
     """
-    if file.seekable() and file.tell() != frame:
+    if not file.seekable():
+        if frame:
+            raise ValueError("one whose codec cannot seek, so that no segment of it can be read")
+        return
+    if file.tell() != frame:
         if file.format != "OGG":
             file.seek(frame)
         elif file.tell() > frame:

@@ -66,6 +66,8 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
 
 
 def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
+    if not text:
+        raise InputError("a path must not be empty")
     path = Path(text)
     if text == "-":
         return [Item(line, Path(line)) for line in map(str.strip, stdin) if line]
