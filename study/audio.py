@@ -153,9 +153,13 @@ def _read_mono(file: soundfile.SoundFile, start: int, n: int, dtype: str) -> NDA
     _go_to(file, start)
     parts: list[NDArray[Any]] = []
     size = 1 + min(_BLOCK // file.channels, file.frames)
-    for block in file.blocks(size, frames=n, dtype=dtype, always_2d=True):
-        if not len(block):  # shorter than its header says
+    while (
+        n > 0
+    ):  # `file.blocks` gives whatever is in memory where a file ends before its header says
+        block = file.read(min(size, n), dtype=dtype, always_2d=True)
+        if not len(block):
             break
+        n -= len(block)
         if dtype != "int16":
             if not np.isfinite(block).all():
                 raise ValueError("one with NaN or infinite samples")

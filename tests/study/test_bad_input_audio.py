@@ -163,6 +163,18 @@ def test_other_formats_cut_short_are_refused_or_shorter_never_longer(form: str, 
     assert found is None or 0 < found < wave.size
 
 
+def test_what_a_cut_mp3_lacks_is_not_made_up_of_whatever_is_in_memory():
+    data = encoded(tone(1.0), form="MP3", subtype="MPEG_LAYER_III")
+    cut = data[: len(data) // 2]
+    found = []
+    for i in range(20):
+        np.full(8001, float(i), np.float32)  # memory that the next array is likely to take
+        found.append(decode(cut, RATE)[0])
+    assert 0 < found[0].size < 4000
+    for one in found:
+        np.testing.assert_array_equal(one, found[0])
+
+
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
