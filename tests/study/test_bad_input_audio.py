@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from wav_bytes import RATE, TONE, encoded, riff, tone
 
 from study.audio import decode
 from study.decode import decode_files
+from wav_bytes import RATE, TONE, encoded, riff, tone
 
 GOOD = riff()
 pytestmark = pytest.mark.timeout(30)
