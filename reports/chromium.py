@@ -125,7 +125,7 @@ class Chromium:
     def open(self, address: str, *, until: str = "true", seconds: float = _PATIENCE) -> None:
         """Open a page and wait until a JavaScript expression is true on it."""
         self._ask("Page.navigate", url=address)
-        self.wait(f"document.readyState === 'complete' && ({until})", seconds=seconds)
+        self.wait(f"document.readyState === 'complete' && !!({until})", seconds=seconds)
 
     def ask(self, script: str) -> Any:
         """The value of a JavaScript expression on the page.

@@ -11,7 +11,7 @@ from pathlib import Path
 from reports.chromium import Chromium
 from reports.page import write_report
 
-__all__ = ["HEAD_HEIGHT", "write_gallery"]
+__all__ = ["picture_mlflow", "write_gallery"]
 
 HEAD_HEIGHT = 900  # CSS pixels of the page's head
 DRAWN = "document.documentElement.dataset.drawn !== undefined"
@@ -45,14 +45,27 @@ def write_gallery(study_folder: Path, folder: Path, *, width: int = 1000) -> lis
     return written
 
 
+def picture_mlflow(address: str, path: Path) -> Path:
+    """Write a PNG of a page of MLflow's interface, once it lists runs."""
+    with Chromium(width=1200, height=700) as browser:
+        browser.open(address, until="document.querySelector('[row-id] a')")
+        path.write_bytes(browser.picture())
+    return path
+
+
 def main() -> None:
     """Write a gallery and list its files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("results", type=Path, help="a results folder")
     parser.add_argument("folder", type=Path, help="where the images go")
+    parser.add_argument(
+        "--mlflow", metavar="ADDRESS", help="also mlflow.png: what `spectune ui` prints"
+    )
     chosen = parser.parse_args()
     for path in write_gallery(chosen.results, chosen.folder):
         print(path)
+    if chosen.mlflow:
+        print(picture_mlflow(chosen.mlflow, chosen.folder / "mlflow.png"))
 
 
 if __name__ == "__main__":

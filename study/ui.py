@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import IO
+from urllib.parse import quote
 
 from search_spaces.errors import InputError
 from study.tracking_store import TrackingStore, initialise, prepare_environment
@@ -68,13 +69,16 @@ def serve(
 
 
 def page(address: str, experiment_id: str | None) -> str:
-    """The address of an experiment's runs.
+    """The address of an experiment's runs, the best trial first.
 
-    >>> page("http://127.0.0.1:5000/", "3")
+    Sorted so, MLflow lists trials; by default it folds them into the study's run.
+
+    >>> page("http://127.0.0.1:5000/", "3").partition("?")[0]
     'http://127.0.0.1:5000/#/experiments/3/runs'
     """
     base = address.rstrip("/")
-    return base if experiment_id is None else f"{base}/#/experiments/{experiment_id}/runs"
+    order = f"orderByKey={quote('metrics.`devel/uar_best`', safe='')}&orderByAsc=false"
+    return base if experiment_id is None else f"{base}/#/experiments/{experiment_id}/runs?{order}"
 
 
 def free_port() -> int:

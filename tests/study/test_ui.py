@@ -19,7 +19,9 @@ def test_a_study_on_a_server_has_that_servers_interface():
     said = []
     store = TrackingStore("http://me:secret@mlflow.example:5000", None)
     assert ui.serve(store, experiment_id="3", echo=said.append) == 0
-    assert said == ["MLflow: http://me:***@mlflow.example:5000/#/experiments/3/runs"]
+    shown = "metrics.%60devel%2Fuar_best%60&orderByAsc=false"
+    where = "http://me:***@mlflow.example:5000/#/experiments/3/runs"
+    assert said == [f"MLflow: {where}?orderByKey={shown}"]
 
 
 def test_a_port_in_use_is_refused_with_its_number(tmp_path):
