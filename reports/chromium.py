@@ -54,7 +54,6 @@ class Chromium:
         height: Of the page, in CSS pixels.
         scale: Pixels of a picture for each CSS pixel.
         dark: Whether the reader prefers dark pages.
-        media: `screen` or `print`.
 
     Raises:
         InputError: If Chromium is not installed.
@@ -67,13 +66,11 @@ class Chromium:
         height: int = 800,
         scale: float = 1.0,
         dark: bool = False,
-        media: str = "screen",
     ) -> None:
         self.size = {"width": width, "height": height, "deviceScaleFactor": scale, "mobile": False}
-        self.look = {
-            "media": media,
-            "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}],
-        }
+        self.features = [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+        ]
         self.complaints: list[str] = []  # errors and warnings of the page
         self._numbers = itertools.count(1)
         self._rest = b""
@@ -107,7 +104,7 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log"):
             self._ask(f"{domain}.enable")
         self._ask("Emulation.setDeviceMetricsOverride", **self.size)
-        self._ask("Emulation.setEmulatedMedia", **self.look)
+        self._ask("Emulation.setEmulatedMedia", features=self.features)
         return self
 
     def __exit__(

@@ -88,7 +88,7 @@ def worth_figure(systems: Sequence[Valued]) -> go.Figure:
         x=[100 * row.honest for row in rows],
         y=places,
         mode="markers",
-        name="chosen again without the clips that judge" + (", 95 % interval" if known else ""),
+        name="honest" + (", 95 % interval" if known else ""),
         marker={"color": BLUE, "size": 12},
         text=[f"{row.name}: {percent(row.honest)}{_bounds(row)}" for row in rows],
         hoverinfo="text",

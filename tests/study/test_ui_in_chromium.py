@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed"),
 ]
-PATIENCE = 600.0  # seconds; MLflow's pages take long on a busy machine
+PATIENCE = 300.0  # seconds; MLflow's pages take long on a busy machine
 
 
 @pytest.fixture
@@ -71,9 +71,12 @@ def test_a_person_opens_the_experiment_compares_runs_and_opens_an_artifact(addre
         browser.open(f"{experiment}/runs/{two.info.run_id}/artifacts/confusion_matrix.json")
         browser.wait("""document.body.innerText.includes('"recall"')""", seconds=PATIENCE)
 
-        # The fusion's run leads to its members by a click.
-        browser.open(f"{experiment}/runs/{runs['fusion'].info.run_id}")
-        member = runs["fusion"].data.tags["spectune.members"].split(",")[0]
-        target = runs[f"{int(member):03d}"].info.run_id
-        browser.click(f"document.querySelector('a[href*=\"{target}\"]')")
-        browser.wait(f"location.href.includes('{target}')", seconds=PATIENCE)
+        # The fusion's run leads to its members.
+        fusion = runs["fusion"]
+        browser.open(f"{experiment}/runs/{fusion.info.run_id}")
+        member = runs[f"{int(fusion.data.tags['spectune.members'].split(',')[0]):03d}"]
+        link = f"document.querySelector('a[href*=\"{member.info.run_id}\"]')"
+        assert browser.wait(f"{link} && {link}.innerText", seconds=PATIENCE) == member.info.run_name
+        browser.open(browser.ask(f"{link}.href"))
+        heading = f"document.querySelector('h1, h2')?.innerText === '{member.info.run_name}'"
+        browser.wait(heading, seconds=PATIENCE)
