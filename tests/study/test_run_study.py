@@ -20,6 +20,7 @@ import yaml
 from sklearn.metrics import balanced_accuracy_score
 
 from search_spaces import InputError
+from study.cache import default_cache_root
 from study.config import parse_config
 from study.lock import StudyLock
 from study.progress import Progress
@@ -261,12 +262,21 @@ def test_a_loss_that_is_not_finite_fails_its_trial_and_not_the_study(synthetic, 
     assert "loss is" in str(results.trials[0].reason)
 
 
-def test_trials_that_fail_alike_stop_the_study_with_the_reason(synthetic, tmp_path):
-    # 8 x 8 pixels are too few for a network that halves its image six times.
-    space = {**TINY_SPACE, "baselines": {}, "image": {"height": 8, "width": 8}, "backbone": "vgg11"}
-    code, said = run(synthetic, tmp_path, space=space, budget={"trials": 9})
+class LosesTheCache(Progress):
+    """Deletes the decoded corpus when the study has begun: no trial can read it."""
+
+    def begin(self, *arguments) -> None:
+        super().begin(*arguments)
+        shutil.rmtree(default_cache_root())
+
+
+def test_trials_that_fail_alike_stop_the_study_with_the_reason(synthetic, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPECTUNE_CACHE", str(tmp_path / "cache"))
+    said: list[str] = []
+    config = parse_config(plain(synthetic, budget={"trials": 9}), where="test")
+    code = run_study(config, base=tmp_path, echo=said.append, progress=LosesTheCache())
     assert code == 3
-    assert "stopped: trials 0, 1, 2 failed alike" in said
+    assert "stopped: trials 0, 1, 2 failed alike: InputError" in "\n".join(said)
     assert set(states(tmp_path / "results" / "tiny")) == {"FAIL"}
 
 
