@@ -21,7 +21,7 @@ demo: $(SETUP)
 	$(BIN)/spectune demo
 
 test: $(SETUP)
-	$(BIN)/python -m pytest -m "not slow and not gpu and not faults and not soak" --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not gpu and not faults and not soak" --cov --cov-report=term:skip-covered
 
 test-all: $(SETUP)
 	$(BIN)/python -m pytest -m "not faults and not soak"
