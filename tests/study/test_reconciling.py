@@ -75,7 +75,14 @@ def test_stores_that_are_gone_are_made_anew_with_equal_content(tracked_copy, syn
     assert (tracked_copy / "optuna.db.damaged").exists() == (damage == "tear")
 
 
-@pytest.mark.parametrize("name", ["attempt-1/devel.npy", "attempt-1/test.npy", "result.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "attempt-1/devel.npy",
+        pytest.param("attempt-1/test.npy", marks=pytest.mark.slow),
+        pytest.param("result.json", marks=pytest.mark.slow),
+    ],
+)
 def test_a_trial_with_a_torn_file_runs_again_and_gives_the_same(tracked_copy, synthetic, name):
     before = read_results(tracked_copy).trial(1)
     path = tracked_copy / "trials" / "00001" / name

@@ -160,7 +160,7 @@ def workers() -> list[str]:
             "trials/00002/attempt-1/checkpoint.safetensors",
             marks=pytest.mark.slow,
         ),
-        (signal.SIGINT, "trials/00003/attempt-1/log.txt"),
+        pytest.param(signal.SIGINT, "trials/00003/attempt-1/log.txt", marks=pytest.mark.slow),
     ],
 )
 def test_a_study_killed_in_the_middle_ends_as_an_undisturbed_one(
