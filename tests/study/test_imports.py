@@ -113,5 +113,5 @@ def test_missing_and_undecodable_files_are_refused(path):
     with pytest.raises(InputError, match="cannot be read"):
         import_predictions(path, **options)
     path.write_bytes(b"file,clear\xff\n")
-    with pytest.raises(InputError, match="svm.csv:1: must be UTF-8 text, got byte 0xff"):
+    with pytest.raises(InputError, match=r"svm\.csv:1: must be UTF-8 text, got byte 0xff"):
         import_predictions(path, **options)
