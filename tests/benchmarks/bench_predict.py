@@ -23,10 +23,11 @@ import soundfile
 import torch
 
 from runners.evaluation import autocast
+from runners.waveforms import Waveforms
 from study import load
 from study.predict_files import predict_items
-from study.predict_inputs import collect
-from study.predicting import Predictor
+from study.predict_inputs import Item, collect
+from study.predicting import Predictor, as_clips
 
 
 def main() -> None:
@@ -49,7 +50,10 @@ def main() -> None:
     on_device = torch.from_numpy(waves).float().to(predictor.compute.device) / 32768
     if options.files:
         items = collect([str(options.files)], stdin=[])[:n]
-        ways["files"] = (len(items), lambda: predict_items(predictor, items))
+        # A clip longer than a window is several windows' work, which the bare members count too.
+        ways["files, per window"] = (
+            windows(predictor, items), lambda: predict_items(predictor, items)
+        )  # fmt: skip
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for round_ in range(options.rounds + 1):
         for name, (clips, way) in ways.items():
@@ -64,7 +68,7 @@ def main() -> None:
     for name, found in rates.items():
         share = statistics.median(a / b for a, b in zip(found, rates["bare members"], strict=True))
         print(
-            f"{name:18} {statistics.median(found):8.1f} clips/s, {share:5.2f} of the bare members"
+            f"{name:20} {statistics.median(found):8.1f} clips/s, {share:5.2f} of the bare members"
         )
     print(f"start-up to one prediction: {start_up(options, rate):.1f} s")
 
@@ -78,6 +82,22 @@ def bare(predictor: Predictor, waves: torch.Tensor) -> None:
             with autocast(predictor.compute):
                 logits = network(batch)
             logits.float().softmax(1).cpu()
+
+
+def windows(predictor: Predictor, items: list[Item]) -> int:
+    """Return how many windows the files' clips are covered by."""
+    files = [soundfile.SoundFile(item.path) for item in items]
+    clips = [
+        np.zeros(max(1, round(file.frames * predictor.sampling_rate / file.samplerate)), np.int16)
+        for file in files
+    ]
+    held = Waveforms(
+        as_clips(clips, predictor.sampling_rate, predictor.sampling_rate),
+        device=torch.device("cpu"),
+        clip_seconds=predictor.bundle.clip_seconds,
+        pad=predictor.bundle.pad,
+    )
+    return len(held.cover(range(len(clips))).rows)
 
 
 def seconds(way: Callable[[], object]) -> float:
