@@ -7,50 +7,27 @@ its successor goes on with the next.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
 import sys
 import threading
-from collections import deque
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from study.decoder_process import Decoded, DecoderProcess, Segment
 
 __all__ = [
     "DECODER",
     "Decoded",
+    "Decoding",
     "Segment",
     "decode_files",
     "n_cores",
 ]
 
 DECODER = (sys.executable, "-P", "-m", "study.decoder")
-_AHEAD = 32  # files decoded ahead of the one that is waited for
+_TOGETHER = 8  # small files that a decoder is asked for at once, so that it need not wait
+_TOGETHER_BYTES = 1 << 20
 _MOST_BYTES = 1 << 27  # of decoded audio held ahead; with the above this bounds the memory
-
-
-Segment = tuple[float | None, float | None]  # start and end in seconds; None: of the file
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """One decoded file, or a part of it.
-
-    Attributes:
-        samples: int16 of shape ``(samples,)``; ``waveform = samples * scale``.
-        scale: See :class:`runners.clips.Clips`.
-        stamp: Size in bytes and modification time in ns of the file that was read.
-    """
-
-    samples: NDArray[np.int16]
-    scale: float
-    stamp: tuple[int, int]
 
 
 def n_cores() -> int:
@@ -67,148 +44,163 @@ def decode_files(
     *,
     segments: Sequence[Segment] | None = None,
     workers: int | None = None,
+    ahead: int = 64,
     seconds_per_file: float = 60.0,
     command: Sequence[str] = DECODER,
-) -> Generator[Decoded | str, None, None]:
-    """Decode files in parallel subprocesses; yields in the order of ``paths``.
+) -> Decoding:
+    """Begin to decode files in parallel subprocesses; read on in the order of ``paths``.
 
     Args:
         paths: Audio files; a file with several segments is given once for each. A decoder keeps its
             last file open and reads a segment alone, so that a long file is not decoded anew.
-        sampling_rate: Hz, of what is yielded.
+        sampling_rate: Hz, of what is decoded.
         segments: The part of each file; whole files when None.
         workers: Decoders at a time; all cores when None.
+        ahead: Files at most that are decoded before the one that is waited for is taken.
         seconds_per_file: A decoder that needs longer is killed (POSIX only).
         command: The decoder's command line, for tests.
-
-    Yields:
-        A :class:`Decoded`, or what is wrong with the file as the end of a sentence.
-
-    Raises:
-        RuntimeError: A decoder does not start at all.
     """
+    items = list(zip(paths, segments or [(None, None)] * len(paths), strict=True))
     arguments = [*command, str(sampling_rate), repr(seconds_per_file)]
-    own = threading.local()
-    started: list[_Decoder] = []
-    ahead = _Ahead()
+    return Decoding(
+        items,
+        arguments,
+        workers=min(workers or n_cores(), max(len(paths), 1)),
+        ahead=ahead,
+        limit=seconds_per_file,
+    )
 
-    def one(position: int, path: Path, segment: Segment) -> Decoded | str:
-        ahead.wait(position)
-        decoder: _Decoder | None = getattr(own, "decoder", None)
-        if decoder is None or not decoder.alive:
-            decoder = own.decoder = _Decoder(arguments)
-            started.append(decoder)
-        decoded = decoder.decode(path, segment, seconds_per_file)
-        ahead.put(_size(decoded))
-        return decoded
 
-    def take() -> Decoded | str:
-        decoded = waiting.popleft().result()
-        ahead.take(_size(decoded))
-        return decoded
+class Decoding:
+    """Files that are being decoded: an iterator over what becomes of each, to be read or closed.
 
-    workers = min(workers or n_cores(), max(len(paths), 1))
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
-    waiting: deque[Future[Decoded | str]] = deque()
-    items = zip(paths, segments or [(None, None)] * len(paths), strict=True)
-    try:
-        for position, (path, segment) in enumerate(items):
-            waiting.append(pool.submit(one, position, path, segment))
-            if len(waiting) > workers + _AHEAD:
-                yield take()
-        while waiting:
-            yield take()
-    finally:
-        for future in waiting:
-            future.cancel()
-        ahead.stop()
-        for decoder in started:
-            decoder.stop()
-        pool.shutdown()
-        for decoder in started:  # one may have started while the others were stopped
-            decoder.stop()
+    It gives a :class:`Decoded`, or what is wrong with the file as the end of a sentence; where a
+    decoder does not start at all it raises RuntimeError.
+
+    Threads with a decoder each take a few small files or one large one at a time, in order. They
+    wait while too much is decoded and not taken yet; the file that is taken next never waits, or
+    nothing would go on. Arguments as of :func:`decode_files`.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[tuple[Path, Segment]],
+        arguments: Sequence[str],
+        *,
+        workers: int,
+        ahead: int,
+        limit: float,
+    ) -> None:
+        self._items = items
+        self._arguments = arguments
+        self._ahead = ahead
+        self._limit = limit
+        self._changed = threading.Condition()
+        self._given = 0  # files that some thread has taken on
+        self._taken = 0
+        self._held = 0  # bytes
+        self._done: dict[int, Decoded | str] = {}
+        self._decoders: list[DecoderProcess] = []
+        self._stopped = False
+        self._error: Exception | None = None
+        self._threads = [
+            threading.Thread(target=self._decode, name="decode", daemon=True)
+            for _ in range(workers)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __iter__(self) -> Decoding:
+        return self
+
+    def __next__(self) -> Decoded | str:
+        position = self._taken
+        if position == len(self._items):
+            self.close()
+            raise StopIteration
+        with self._changed:
+            self._changed.wait_for(lambda: position in self._done or self._error is not None)
+            if position in self._done:
+                decoded = self._done.pop(position)
+                self._held -= _size(decoded)
+                self._taken += 1
+                self._changed.notify_all()
+                return decoded
+        self.close()
+        assert self._error is not None
+        raise self._error
+
+    def __enter__(self) -> Decoding:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the decoders, whatever they are at."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+            for decoder in self._decoders:
+                decoder.kill()
+        for thread in self._threads:
+            thread.join()
+
+    def _decode(self) -> None:
+        """Decode files until there are no more: what a thread does."""
+        decoder: DecoderProcess | None = None
+        try:
+            while files := self._next_files():
+                while files and not self._stopped:
+                    if decoder is None or not decoder.alive:
+                        decoder = self._start()
+                    decoder.ask([self._items[i] for i in files])
+                    while files and decoder.alive:
+                        self._wait(files[0])
+                        self._put(files.pop(0), decoder.answer(self._limit))
+        except Exception as error:  # raised where the files are asked for
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+        finally:
+            if decoder is not None:
+                decoder.stop()
+
+    def _start(self) -> DecoderProcess:
+        decoder = DecoderProcess(self._arguments)
+        with self._changed:
+            self._decoders.append(decoder)
+            if self._stopped:
+                decoder.kill()
+        return decoder
+
+    def _next_files(self) -> list[int]:
+        """Wait for room and return the positions of the next files; none at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._given < self._taken + self._ahead or self._stopped)
+            first = last = self._given
+            size = 0
+            while not self._stopped and last < len(self._items) and last - first < _TOGETHER:
+                with contextlib.suppress(OSError):  # which the decoder will tell
+                    size += self._items[last][0].stat().st_size
+                if last > first and size > _TOGETHER_BYTES:
+                    break
+                last += 1
+            self._given = last
+            return list(range(first, last))
+
+    def _wait(self, position: int) -> None:
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._held < _MOST_BYTES or position <= self._taken or self._stopped
+            )
+
+    def _put(self, position: int, decoded: Decoded | str) -> None:
+        with self._changed:
+            self._done[position] = decoded
+            self._held += _size(decoded)
+            self._changed.notify_all()
 
 
 def _size(decoded: Decoded | str) -> int:
     return 0 if isinstance(decoded, str) else decoded.samples.nbytes
-
-
-class _Ahead:
-    """How much is decoded and not taken yet: decoders wait while it is too much.
-
-    The one that is taken next never waits, or nothing would go on.
-    """
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._held = 0
-        self._next = 0
-        self._stopped = False
-
-    def wait(self, position: int) -> None:
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._held < _MOST_BYTES or position <= self._next or self._stopped
-            )
-
-    def put(self, size: int) -> None:
-        with self._changed:
-            self._held += size
-
-    def take(self, size: int) -> None:
-        with self._changed:
-            self._held -= size
-            self._next += 1
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-
-class _Decoder:
-    """One decoder process, used by one thread."""
-
-    def __init__(self, arguments: Sequence[str]) -> None:
-        pipe = subprocess.PIPE
-        self._process = subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._in, self._out = self._process.stdin, self._process.stdout
-        self.alive = self._out.readline() == b"ready\n"
-        if not self.alive:
-            said = self._process.stderr.read().decode(errors="replace").strip()
-            self.stop()
-            raise RuntimeError(f"the decoder {' '.join(arguments)} does not start: {said[-500:]}")
-
-    def decode(self, path: Path, segment: Segment, limit: float) -> Decoded | str:
-        try:
-            self._in.write(json.dumps([os.fspath(path), *segment]).encode() + b"\n")
-            self._in.flush()
-            head = json.loads(self._out.readline())
-            if "fault" in head:
-                return str(head["fault"])
-            data = self._out.read(2 * head["n"])
-            if len(data) == 2 * head["n"]:
-                samples = np.frombuffer(data, np.int16)
-                return Decoded(samples, head["scale"], (head["size"], head["mtime_ns"]))
-        except (OSError, json.JSONDecodeError):
-            pass  # it died; what it died of is said below
-        self.alive = False
-        code = self._process.wait()
-        if hasattr(signal, "SIGALRM") and code == -signal.SIGALRM:
-            return f"one that takes longer than {limit:g} s to decode"
-        with contextlib.suppress(ValueError):
-            return f"one that crashes the decoder ({signal.Signals(-code).name})"
-        return f"one that crashes the decoder (exit code {code})"
-
-    def stop(self) -> None:
-        self.alive = False
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._in, self._out, self._process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()

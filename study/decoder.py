@@ -1,7 +1,7 @@
 """A program that decodes audio files and may crash or hang: `python -m study.decoder RATE SECONDS`.
 
-It reads one JSON array (path, start, end) per line and answers with one JSON line, followed by the
-samples' bytes. What starts it is ``study.decode``.
+It reads lines, each a JSON array of arrays (path, start, end), and answers every one of these with
+one JSON line, followed by the samples' bytes. What starts it is ``study.decode``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from study.audio import decode_segment
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 NICE = 10
+_BUFFER = 1 << 16  # bytes
 
 
 class _Watched(io.FileIO):
@@ -52,7 +53,8 @@ class _Files:
         if path != self._path or self._file is None:
             self.close()
             self._raw = _Watched(path, "rb")
-            self._file = soundfile.SoundFile(self._raw)
+            # libsndfile reads in pieces of a few bytes.
+            self._file = soundfile.SoundFile(io.BufferedReader(self._raw, _BUFFER))
             self._path = path
         raw = self._raw
         assert raw is not None
@@ -75,7 +77,8 @@ class _Files:
         self._path, self._file, self._raw = "", None, None
 
 
-def _answer(request: Sequence[Any], sampling_rate: int, files: _Files, out: BinaryIO) -> None:
+def _answer(request: Sequence[Any], sampling_rate: int, files: _Files) -> tuple[bytes, Any]:
+    """Return an answer's line and its samples."""
     import soundfile
 
     try:
@@ -90,11 +93,9 @@ def _answer(request: Sequence[Any], sampling_rate: int, files: _Files, out: Bina
         fault = "one that does not fit in memory"
     else:
         samples = head.pop("samples")
-        out.write(json.dumps(head).encode() + b"\n")
-        out.write(samples.data)
-        return
+        return json.dumps(head).encode() + b"\n", samples.data
     files.close()
-    out.write(json.dumps({"fault": fault}).encode() + b"\n")
+    return json.dumps({"fault": fault}).encode() + b"\n", b""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -115,12 +116,15 @@ def main(arguments: Sequence[str]) -> None:
     alarm = getattr(signal, "setitimer", None)
     files = _Files()
     for line in sys.stdin.buffer:
-        if alarm is not None:  # SIGALRM's default action ends even a hung C library
-            alarm(signal.ITIMER_REAL, limit)
-        _answer(json.loads(line), sampling_rate, files, out)
-        if alarm is not None:
-            alarm(signal.ITIMER_REAL, 0)
-        out.flush()
+        for request in json.loads(line):
+            if alarm is not None:  # SIGALRM's default action ends even a hung C library
+                alarm(signal.ITIMER_REAL, limit)
+            head, samples = _answer(request, sampling_rate, files)
+            if alarm is not None:  # while it writes, the reader may let it wait
+                alarm(signal.ITIMER_REAL, 0)
+            out.write(head)
+            out.write(samples)
+            out.flush()
 
 
 if __name__ == "__main__":

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from queue import Empty, Full, Queue
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runners.clips import Clips
 from study.bundle import read_bundle
-from study.decode import Decoded, decode_files
+from study.decode import Decoded, Decoding, decode_files, n_cores
 from study.predict_inputs import Item
 from study.predicting import Predictor
 from study.results import replace_text
@@ -24,7 +22,7 @@ from study.tables import predictions_csv
 __all__ = ["predict_files", "predict_items"]
 
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
-CHUNK = 128  # clips that are handed over at once, and about as many seconds
+AHEAD = 512  # files that are decoded meanwhile: two batches
 MAX_SECONDS = 600.0  # of audio held at once, so that long files need no more memory
 
 
@@ -46,7 +44,7 @@ def predict_files(
         InputError: If the bundle is wrong.
     """
     opened = read_bundle(bundle)
-    with ReadAhead(items, opened.sampling_rate) as decoded:  # while the networks are built
+    with _decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
         predictor = Predictor(opened, device=device)
         started = time.monotonic()
         with _progress(len(items)) as advance:
@@ -72,69 +70,18 @@ def predict_items(
     predictor: Predictor, items: Sequence[Item]
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Return probabilities (clips read, classes), and what is wrong with the others by position."""
-    with ReadAhead(items, predictor.sampling_rate) as decoded:
+    with _decoding(items, predictor.sampling_rate) as decoded:
         return _predict(predictor, decoded, lambda n: None)
 
 
-class ReadAhead:
-    """Decoded files in order, decoded meanwhile: decoders start at once and run during a batch.
-
-    What is held ahead is bounded in clips and, but for single long files, in seconds.
-
-    Args:
-        items: What to decode.
-        sampling_rate: Hz.
-    """
-
-    def __init__(self, items: Sequence[Item], sampling_rate: int) -> None:
-        self._chunks: Queue[list[Decoded | str] | BaseException | None] = Queue(maxsize=4)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(items, sampling_rate), daemon=True)
-
-    def __enter__(self) -> ReadAhead:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stop.set()
-        with contextlib.suppress(Empty):
-            while True:
-                self._chunks.get_nowait()
-        self._thread.join()
-
-    def __iter__(self) -> Iterator[Decoded | str]:
-        while (chunk := self._chunks.get()) is not None:
-            if isinstance(chunk, BaseException):
-                raise chunk
-            yield from chunk
-
-    def _read(self, items: Sequence[Item], sampling_rate: int) -> None:
-        end: BaseException | None = None
-        chunk: list[Decoded | str] = []
-        held = 0
-        try:
-            with contextlib.closing(
-                decode_files([item.path for item in items], sampling_rate)
-            ) as decoded:
-                for one in decoded:
-                    chunk.append(one)
-                    held += 0 if isinstance(one, str) else one.samples.size
-                    if len(chunk) >= CHUNK or held > CHUNK * sampling_rate:
-                        if not self._put(chunk):
-                            return
-                        chunk, held = [], 0
-        except Exception as error:  # raised where the files are asked for
-            end = error
-        if self._put(chunk):
-            self._put(end)
-
-    def _put(self, chunk: list[Decoded | str] | BaseException | None) -> bool:
-        """Wait for room; return False where nobody wants more."""
-        while not self._stop.is_set():
-            with contextlib.suppress(Full):
-                self._chunks.put(chunk, timeout=0.1)
-                return True
-        return False
+def _decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
+    """Begin to decode, on half of the cores: the networks need them more."""
+    return decode_files(
+        [item.path for item in items],
+        sampling_rate,
+        workers=max(1, n_cores() // 2),
+        ahead=AHEAD,
+    )
 
 
 def _predict(

@@ -230,5 +230,5 @@ def test_a_few_clips_at_a_time_are_what_all_at_once_are():
     filters = front_end(Windows((25.0, 50.0, 100.0))).filters[0]
     waves = torch.randn(20, RATE)
     torch.testing.assert_close(
-        filters(waves), filters.bank @ filters.power(waves), rtol=1e-4, atol=1e-7
+        filters(waves), filters.banks @ filters.power(waves), rtol=1e-4, atol=1e-7
     )

@@ -33,7 +33,7 @@ def fragile(request, *more):
         os.abort()
     if path.endswith("hang.wav"):
         time.sleep(60)
-    answer(request, *more)
+    return answer(request, *more)
 study.decoder._answer = fragile
 study.decoder.main(sys.argv[1:])
 """
@@ -212,7 +212,7 @@ answer = study.decoder._answer
 def logged(request, *more):
     with open(os.environ["DECODE_LOG"], "a") as log:
         log.write(os.path.basename(request[0]) + "\\n")
-    answer(request, *more)
+    return answer(request, *more)
 study.decoder._answer = logged
 study.decoder.main(sys.argv[1:])
 """
@@ -303,7 +303,7 @@ def test_a_file_that_changes_while_it_is_read_is_named(tmp_path: Path) -> None:
         "import os, sys\nimport study.decoder\nanswer = study.decoder._answer\n"
         "def touch(request, *more):\n"
         "    if request[0].endswith('train_1.wav'): os.utime(request[0], (1, 1))\n"
-        "    answer(request, *more)\n"
+        "    return answer(request, *more)\n"
         "study.decoder._answer = touch\nstudy.decoder.main(sys.argv[1:])"
     )
     with pytest.raises(InputError, match=r"train_1\.wav: .* one that changed while it was read"):
