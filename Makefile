@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.installed
 
-.PHONY: demo test test-all faults soak check format lint types doctest constraints audit clean help
+.PHONY: demo test test-all faults soak fuzz check format lint types doctest constraints audit clean help
 help:
 	@echo "make demo      set up, then a whole study on a synthetic corpus (minutes on two CPU cores)"
 	@echo "make test      set up, then the tests;   make test-all   with the slow ones"
@@ -28,11 +28,19 @@ test-all: $(SETUP)
 
 # 40 kills at random moments, full disks and lost stores, in under 20 minutes on two cores.
 faults: $(SETUP)
-	$(BIN)/python -m pytest -m faults -s tests/faults
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m faults tests/faults
 
 # 200 kills, 500 trials in one run, 50 sessions of one study: about two hours.
 soak: $(SETUP)
 	SPECTUNE_KILLS=200 $(BIN)/python -m pytest -m "faults or soak" -s tests/faults
+
+# Coverage-guided fuzzing of every reader, FUZZ_SECONDS each; a finding ends it.
+FUZZ_SECONDS ?= 120
+fuzz: $(SETUP)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt atheris==3.0.0
+	for reader in audio study_yaml table weights probabilities bundle; do mkdir -p .fuzz/$$reader; \
+	  $(BIN)/python tests/fuzz/fuzz_readers.py $$reader -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4000 \
+	    -timeout=30 -print_final_stats=1 -verbosity=0 -artifact_prefix=.fuzz/$$reader- .fuzz/$$reader || exit 1; done
 
 format: $(SETUP)
 	$(BIN)/ruff format --check .
@@ -61,4 +69,4 @@ audit: $(SETUP)
 	.audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv .fuzz .audit build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from runners.arrays import load_array
 from search_spaces.errors import InputError
 
 __all__ = ["Clips", "ClipsWriter", "quantise"]
@@ -254,13 +255,8 @@ def _read_about(path: Path) -> dict[str, Any]:
 
 
 def _load(path: Path, dtype: type[np.generic], *, mapped: bool = False) -> NDArray[Any]:
-    try:
-        # An empty file cannot be mapped; its header alone says so when it is read.
-        map_it = mapped and path.stat().st_size > 128
-        array = np.load(path, mmap_mode="r" if map_it else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path}: must be a whole .npy file, got {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
-        what = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array)
+    array = load_array(path, mapped=mapped)
+    if array.dtype != dtype or array.ndim != 1:
+        what = f"{array.dtype} {array.shape}"
         raise InputError(f"{path}: must be one {np.dtype(dtype).name} axis, got {what}")
     return array

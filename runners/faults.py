@@ -20,6 +20,10 @@ SAID = (
     "File too large",
     "Read-only file system",
 )
+# Said by the CPU's allocator and by C++, whose errors have no class of their own.
+NO_MEMORY = ("can't allocate memory", "std::bad_alloc")
+# All that oneDNN says where it gets no buffer; of what it cannot compute it says more.
+ONEDNN_NO_MEMORY = "could not create a primitive"
 
 
 def storage_fault(error: BaseException) -> str | None:
@@ -51,8 +55,11 @@ def fault_kind(error: BaseException) -> str:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return "memory"
-    if isinstance(error, RuntimeError) and "can't allocate memory" in str(error):
-        return "memory"  # the CPU's allocator has no error of its own
+    said = str(error)
+    if isinstance(error, RuntimeError) and (
+        said == ONEDNN_NO_MEMORY or any(text in said for text in NO_MEMORY)
+    ):
+        return "memory"
     if isinstance(error, NonFiniteLossError):
         return "loss"
     if storage_fault(error) is not None:

@@ -204,13 +204,18 @@ class Training:
     def _evaluate(self) -> None:
         """Take the devel probabilities of this epoch, and the weights if it is the best so far."""
         network = self.evaluated
-        probabilities = predict(network, self.waveforms, self.views["devel"], self.compute)
+        probabilities = self._predict(network, "devel")
         # Rounded first: the UAR told is the UAR of what is stored.
         stored = probabilities.cpu().numpy().astype(np.float16)
         self.curves.devel.append(stored)
         self.curves.devel_uar.append(uar(stored, self.devel_labels))
         if self.chooses and self.curves.is_best():
             self.keep()
+
+    def _predict(self, network: Classifier, partition: str) -> Tensor:
+        """Return probabilities (clips, classes), in as much memory as training was left with."""
+        batch = max(1, EVAL_BATCH // self.job.accumulate)
+        return predict(network, self.waveforms, self.views[partition], self.compute, batch=batch)
 
     def keep(self) -> None:
         """Take the weights of this epoch: they are what the training will have given."""
@@ -224,7 +229,7 @@ class Training:
         self.model.load_state_dict(self.best)
         if "test" not in self.views:
             return None
-        found = predict(self.model, self.waveforms, self.views["test"], self.compute)
+        found = self._predict(self.model, "test")
         return found.cpu().numpy().astype(np.float32)
 
     def state(self) -> dict[str, Any]:

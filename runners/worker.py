@@ -8,6 +8,7 @@ replacement. Started by `runners.local` as `python -m runners.worker`.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import queue
@@ -139,12 +140,16 @@ class Worker:
 
     @staticmethod
     def _free() -> None:
-        """Give back what the last trial held on the GPU, and count its peak anew."""
+        """Give back what the last trial held, and count the GPU's peak anew."""
         import gc
 
         import torch
 
         gc.collect()
+        # Within a trial what is freed is kept (`MALLOC_TRIM_THRESHOLD_`); only glibc knows of it.
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
+        if trim is not None:
+            trim(0)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

@@ -29,7 +29,7 @@ __all__ = [
 
 MAX_N_FFT = 2**16
 CHUNK = 2**19  # samples of windowed frames held at once on a CPU: what its caches hold
-BANDS = 32  # that a CPU sums at once: of long transforms they need a small part of the bins
+BANDS = 16  # that a CPU sums at once: of long transforms they need a small part of the bins
 
 
 def window_samples(window_ms: float, sampling_rate: int) -> int:
@@ -110,8 +110,8 @@ class StftBands(nn.Module):
         """Yield the power spectrogram (clips, frames, bins) of each window."""
         frames = _framed(waveforms, self.n_fft, self.hop, self.n_fft // 2)
         for window in self.windows:
-            spectrum = torch.fft.rfft(frames * window)
-            yield spectrum.real.square().addcmul_(spectrum.imag, spectrum.imag)
+            squares = torch.view_as_real(torch.fft.rfft(frames * window)).square_()
+            yield squares[..., 0] + squares[..., 1]
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return powers per band.

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runners.arrays import load_array
 from search_spaces.errors import InputError
 
 __all__ = [
@@ -201,14 +202,7 @@ def check_probabilities(values: NDArray[Any], *, source: str) -> None:
 
 
 def _load(path: Path, *, axes: tuple[str, ...], sizes: Mapping[str, int]) -> NDArray[Any]:
-    try:
-        values = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: the file does not exist.") from error
-    except (ValueError, EOFError, OSError, MemoryError) as error:
-        raise InputError(f"{path}: not a complete NumPy array file ({error}).") from error
-    if not isinstance(values, np.ndarray):
-        raise InputError(f"{path}: must hold one NumPy array, got an archive.")
+    values = load_array(path)
     if values.ndim != len(axes):
         raise InputError(
             f"{path}: must have the axes ({', '.join(axes)}), got shape {values.shape}."

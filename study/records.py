@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from runners.arrays import load_array
 from runners.model import load_front_end
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
@@ -91,7 +92,7 @@ def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) 
             picture.write_bytes(_picture(plan, folder.spec(), weights))
     devel = folder.attempt(result["attempt"]) / "devel.npy"
     if result["uar"] is not None and devel.exists():
-        probabilities = np.load(devel, allow_pickle=False)[result["best_epoch"] - 1]
+        probabilities = load_array(devel)[result["best_epoch"] - 1]
         labels = np.array(plan.task.labels["devel"])
         classes = plan.task.classes
         guesses = probabilities.argmax(1)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from runners.arrays import load_array
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.opening import Plan
@@ -130,9 +131,7 @@ def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
     fresh = attempt / "devel.npy", result["last_epoch"] - 1
     difference = _difference(_epoch(*stored), _epoch(*fresh))
     if (attempt / "test.npy").exists() and trial.file("test.npy").exists():
-        tests = [
-            np.load(p, allow_pickle=False) for p in (trial.file("test.npy"), attempt / "test.npy")
-        ]
+        tests = [load_array(p) for p in (trial.file("test.npy"), attempt / "test.npy")]
         difference = max(difference, _difference(*tests))
     weights = attempt / WEIGHTS
     same = _sha256(weights) == trial.files.get(WEIGHTS)
@@ -146,7 +145,7 @@ def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
 
 
 def _epoch(path: Path, index: int) -> Any:
-    return np.load(path, allow_pickle=False)[index]
+    return load_array(path)[index]
 
 
 def _difference(first: Any, second: Any) -> float:

@@ -94,6 +94,8 @@ class Sampling:
                 load_if_exists=True,
             )
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            if "disk is full" in str(error):
+                raise  # no fault of the input
             reason = str(error).splitlines()[0]
             raise InputError(
                 f"storage: the Optuna store cannot be used: {reason}; where it is a damaged"

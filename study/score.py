@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from runners.arrays import load_array
 from search_spaces.errors import InputError
 from study.csv_rows import read_rows
 from study.intervals import interval
@@ -119,7 +120,7 @@ def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
         yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
     best = results.best
     if best is not None and best.file("test.npy").exists():
-        codes = np.load(best.file("test.npy"), allow_pickle=False).argmax(1)
+        codes = load_array(best.file("test.npy")).argmax(1)
         name = f"best single: {best.number:03d} {best.name}"
         yield name, "train", [classes[code] for code in codes]
     folder = results.folder / "submission"

@@ -16,9 +16,10 @@ def synthetic(tmp_path_factory) -> Path:
     return make_synthetic(folder, n_speakers=8, clips_per_speaker=12, sampling_rate=8000)
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    """Keep the corpus cache and MLflow's store of a test out of the person's folders."""
-    root = tmp_path_factory.getbasetemp() / "cache"
-    monkeypatch.setenv("SPECTUNE_CACHE", str(root))
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep the corpus cache and MLflow's store of tests out of the person's folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPECTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield

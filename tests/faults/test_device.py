@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 HUNGRY = {
     "spectrogram": {"hop_ms": 16},
     "scale": {"linear": {"n_bands": 96}},
-    "image": {"height": 192, "width": 192},
+    "image": {"height": 384, "width": 384},
     "backbone": "test_resnet",
     "optimizer": "adamw",
     "recipe": {"epochs": 1, "batch": 64},
@@ -64,9 +64,10 @@ def test_out_of_memory_halves_the_micro_batch_once_and_is_noted(synthetic, tmp_p
     eighth = Attacked(tmp_path / "small", synthetic, space=small, **options)
     least = watch(eighth, None)
     assert most > least + 100, (most, least)
-    # The activations of half a batch fit, those of a whole one do not.
+    # The activations of half a batch fit, those of a whole one do not. Address space is what can be
+    # limited here, and a heap with holes takes more of it than is in use: hence not much less.
     limited = Attacked(tmp_path / "limited", synthetic, space=HUNGRY, **options)
-    watch(limited, least + 0.75 * (most - least))
+    watch(limited, least + 0.9 * (most - least))
     assert limited.finish() == 0, limited.log()
     found = events(limited)
     retries = [event for event in found if event["event"] == "retry"]
@@ -82,7 +83,7 @@ def test_memory_that_is_never_enough_prunes_the_trial_and_the_study_goes_on(synt
     options = {"budget": {"trials": 1}, "tracking": False, "pruning": {"enabled": False}}
     tiny = HUNGRY | {"recipe": {"epochs": 1, "batch": 8}}
     least = watch(Attacked(tmp_path / "small", synthetic, space=tiny, **options), None)
-    large = HUNGRY | {"image": {"height": 640, "width": 640}}
+    large = HUNGRY | {"image": {"height": 1024, "width": 1024}}
     study = Attacked(tmp_path / "s", synthetic, space=large, **options)
     watch(study, least + 200)
     study.finish()

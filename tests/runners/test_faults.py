@@ -31,6 +31,8 @@ def from_(cause: BaseException) -> Exception:
         (torch.OutOfMemoryError("CUDA out of memory"), "memory"),
         (MemoryError(), "memory"),
         (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"), "memory"),
+        (RuntimeError("could not create a primitive"), "memory"),
+        (RuntimeError("could not create a primitive descriptor for a convolution"), "error"),
         (NonFiniteLossError("loss is nan"), "loss"),
         (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x"), "storage"),
         (OSError(errno.EROFS, os.strerror(errno.EROFS)), "storage"),

@@ -165,6 +165,9 @@ def test_missing_truncated_pickled_and_foreign_files_are_refused(tmp_path):
         path.write_bytes(whole[:length])
         with pytest.raises(InputError, match="not a complete NumPy array file"):
             load_devel(path, clips=5, classes=3)
+    path.write_bytes(whole.replace(b"}", b" ", 1))  # found by fuzzing: a header without an end
+    with pytest.raises(InputError, match="not a complete NumPy array file"):
+        load_devel(path, clips=5, classes=3)
     np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
     with pytest.raises(InputError, match="not a complete NumPy array file"):
         load_devel(path, clips=5, classes=3)

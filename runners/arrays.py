@@ -1,0 +1,36 @@
+"""NumPy files that may be damaged, or come from anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.errors import InputError
+
+__all__ = ["load_array"]
+
+
+def load_array(path: Path, *, mapped: bool = False) -> NDArray[Any]:
+    """Return the array of a `.npy` file; nothing is unpickled.
+
+    Args:
+        path: The file.
+        mapped: Whether to map it into memory rather than to read it.
+
+    Raises:
+        InputError: If it is missing, damaged, pickled or an archive.
+    """
+    try:
+        # An empty array cannot be mapped; its header alone says so when it is read.
+        map_it = mapped and path.stat().st_size > 128
+        values = np.load(path, mmap_mode="r" if map_it else None, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: the file does not exist.") from error
+    except Exception as error:  # NumPy reads headers as Python's text, and raises what that does
+        raise InputError(f"{path}: not a complete NumPy array file ({error}).") from error
+    if not isinstance(values, np.ndarray):
+        raise InputError(f"{path}: must hold one NumPy array, got an archive.")
+    return values
