@@ -63,10 +63,15 @@ constraints:
 	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate --upgrade pyproject.toml -o constraints.txt
 
 # Known vulnerabilities of the pinned set, from PyPI's advisories; needs a network that reaches pypi.org.
+# Elsewhere: make audit ADVISORIES=insecure.json, of the Safety database or another list like it.
 audit: $(SETUP)
+ifdef ADVISORIES
+	$(BIN)/python .ci/audit.py $(ADVISORIES)
+else
 	test -x .audit/bin/python || $(PYTHON) -m venv .audit
 	$(BIN)/uv pip install --quiet --python .audit/bin/python pip-audit
 	.audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
+endif
 
 clean:
 	rm -rf .venv .fuzz .audit build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

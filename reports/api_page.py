@@ -16,9 +16,9 @@ API = {
     "Read a study": (
         "study.results.read_results",
         "study.results.StudyResults",
-        "study.results.TrialRecord",
-        "study.results.Ensemble",
-        "study.results.leaderboard",
+        "study.trial_record.TrialRecord",
+        "study.ensemble_file.Ensemble",
+        "study.leaderboard.leaderboard",
         "study.probabilities.load_devel",
         "reports.write_report",
     ),

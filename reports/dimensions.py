@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from reports.text import cell
-from study.results import TrialRecord
+from study.trial_record import TrialRecord
 
 __all__ = ["DIMENSIONS", "Parameter", "branches", "dimension", "varied"]
 

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from reports.dimensions import DIMENSIONS, Parameter, varied
 from reports.text import cell, inert
 from reports.theme import BLUE, GREY, figure, named
-from study.results import StudyResults, TrialRecord
+from study.results import StudyResults
+from study.trial_record import TrialRecord
 
 __all__ = ["ENOUGH_TRIALS", "Bar", "Importance", "encode", "importance", "importance_figure"]
 

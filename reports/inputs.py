@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reports.section import Picture, Section
 from reports.text import percent
-from study.results import StudyResults, TrialRecord
+from study.results import StudyResults
+from study.trial_record import TrialRecord
 
 __all__ = ["input_pictures", "input_sections"]
 

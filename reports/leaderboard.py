@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from reports.dimensions import DIMENSIONS, varied
 from reports.fusion import Fusion, Step
 from reports.text import cell, duration, percent, points
-from study.results import StudyResults, leaderboard
+from study.leaderboard import leaderboard
+from study.results import StudyResults
 
 __all__ = ["Table", "failures_table", "leaderboard_table", "members_table"]
 

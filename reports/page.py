@@ -16,7 +16,8 @@ from plotly.offline import get_plotlyjs
 from reports.section import Panel, Section
 from reports.sections import sections
 from reports.summary import Summary, summary
-from study.results import StudyResults, read_results, replace_text
+from study.results import StudyResults, read_results
+from study.whole_files import replace_text
 
 __all__ = ["page", "render", "write_report"]
 

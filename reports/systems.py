@@ -7,8 +7,9 @@ from typing import NamedTuple
 from search_spaces.errors import InputError
 from study.csv_rows import read_rows
 from study.probabilities import load_devel
-from study.results import StudyResults, TrialRecord
+from study.results import StudyResults
 from study.text import spreadsheet_plain
+from study.trial_record import TrialRecord
 
 __all__ = ["System", "best_single_on_devel", "fusion_on_devel", "systems_on_devel"]
 

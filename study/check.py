@@ -27,8 +27,8 @@ from study.check_facts import FACTS_VERSION
 from study.check_finding import KINDS, MOST_NAMES, Finding, found
 from study.check_listing import Listed, Reading, read_listing
 from study.check_table import Table
-from study.results import replace_text
 from study.sentinel import Probe, probe_labels, probe_partitions
+from study.whole_files import replace_text
 
 __all__ = ["Check", "check_corpus", "check_of", "check_to_json"]
 

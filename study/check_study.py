@@ -9,7 +9,7 @@ from pathlib import Path
 from study.check import Check, check_corpus, check_of, check_to_json
 from study.check_listing import Reading
 from study.config import StudyConfig
-from study.results import replace_text
+from study.whole_files import replace_text
 
 __all__ = ["expected_digests", "read_check", "reading_of", "write_check"]
 

@@ -9,31 +9,31 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
-from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 from runners.engine import MAX_LOSSES, Engine, Event
 from runners.job import Job
-from runners.trial import CHECKPOINT, FILES
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
+from study.attempt_files import bring_files, delete_leftovers, delete_weights, newest_checkpoint
+from study.failing_alike import FailingAlike
+from study.leaderboard import write_leaderboard
 from study.opening import Plan
 from study.origins import GRID, REPEAT
-from study.pretrained import weights_key
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
 from study.recovery import of_memory, recover
-from study.results import read_results, write_leaderboard
+from study.results import read_results
 from study.sampling import Asked, Sampling, rungs
 from study.seeds import next_repeat
 from study.tracking import Tracker
-from study.trial_folder import TrialFolder, write_json
+from study.trainings import weights_of
+from study.trial_folder import TrialFolder
+from study.whole_files import write_json
 
 __all__ = ["Coordinator", "Outcome"]
-
-ALIKE = 3  # trials failing with one reason and none completing between them stop the study
 
 
 @dataclass
@@ -86,7 +86,7 @@ class Coordinator:
         self.started = time.monotonic()
         self.elapsed_before = float(plan.state.get("elapsed_s", 0.0))
         self.fusion_members: set[int] = set()
-        self._alike: dict[str, list[int]] = defaultdict(list)
+        self._failing = FailingAlike()
         self._fault = ""
 
     def run(self) -> Outcome:
@@ -186,27 +186,19 @@ class Coordinator:
     def _submit(self, active: Active) -> None:
         """Start the next attempt, from the last checkpoint there is."""
         folder = active.folder
-        checkpoints = [
-            path
-            for n in range(active.attempt, 0, -1)
-            if (path := folder.attempt(n) / CHECKPOINT).exists()
-        ]
+        checkpoint = newest_checkpoint(folder, active.attempt)
         active.attempt += 1
         active.uars.clear()
-        backbone = active.spec.backbone
-        weights = None
-        if isinstance(backbone, Timm) and backbone.pretrained is not False:
-            weights = self.plan.weights[weights_key(backbone)].path
         job = Job(
             number=folder.number,
             attempt=active.attempt,
             spec=active.spec,
             task=str(self.plan.folder / "task.json"),
             folder=str(folder.attempt(active.attempt)),
-            weights=weights,
+            weights=weights_of(self.plan, active.spec),
             rungs=tuple(active.rungs),
             accumulate=active.accumulate,
-            checkpoint=str(checkpoints[0]) if checkpoints else None,
+            checkpoint=checkpoint,
             checkpoint_s=self.plan.config.checkpoint_seconds,
         )
         self.engine.submit(job)
@@ -301,7 +293,8 @@ class Coordinator:
             "identity": identity.to_json(),
             "files": event.get("files", {}),
         }
-        self._fetch(active, result["files"])
+        bring_files(active.folder, active.attempt, result["files"], self.engine)
+        delete_leftovers(active.folder, active.attempt)
         active.folder.log(
             {
                 "event": "end",
@@ -324,48 +317,18 @@ class Coordinator:
             final_artifacts(self.plan, active.folder, result),
         )
         self.tracker.log_progress(len(self.finished), {"study/uar_best": self._best_uar()})
-        self._keep_weights()
-        self._note_elapsed()
-        self._count_failure(result)
-        self.progress.trial_finished(result)
-
-    def _fetch(self, active: Active, files: dict[str, str]) -> None:
-        """Bring an attempt's files here where the engine ran it elsewhere."""
-        folder = active.folder.attempt(active.attempt)
-        for name in files:
-            if not (folder / name).exists():
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / name).write_bytes(self.engine.fetch(active.folder.number, name))
-        for n in range(1, active.attempt + 1):
-            (active.folder.attempt(n) / CHECKPOINT).unlink(missing_ok=True)
-            if n < active.attempt:
-                for name in FILES:
-                    (active.folder.attempt(n) / name).unlink(missing_ok=True)
-
-    def _keep_weights(self) -> None:
-        """Delete the weights of all but the best trials and the fusion's members."""
-        ranked = sorted(
-            (r for r in self.finished.values() if r["uar"] is not None),
-            key=lambda r: (-r["uar"], r["number"]),
+        delete_weights(
+            self.plan.trials,
+            self.finished.values(),
+            keep=self.plan.config.keep_weights,
+            members=self.fusion_members,
         )
-        for result in ranked[self.plan.config.keep_weights :]:
-            if result["number"] not in self.fusion_members:
-                folder = TrialFolder(self.plan.trials, result["number"])
-                (folder.attempt(result["attempt"]) / "model.safetensors").unlink(missing_ok=True)
+        self._note_elapsed()
+        self._fault = self._failing.count(result) or self._fault
+        self.progress.trial_finished(result)
 
     def _best_uar(self) -> float:
         return max((r["uar"] for r in self.finished.values() if r["uar"] is not None), default=0.0)
-
-    def _count_failure(self, result: dict[str, Any]) -> None:
-        """Stop a study whose trials fail alike; bad luck with one spec is not that."""
-        if result["state"] != "failed":
-            self._alike.clear()
-        elif result["kind"] not in ("memory", "loss"):
-            alike = self._alike[result["reason"]]
-            alike.append(result["number"])
-            if len(alike) >= ALIKE:
-                numbers = ", ".join(map(str, alike))
-                self._fault = f"trials {numbers} failed alike: {result['reason']}"
 
     def _note_elapsed(self) -> None:
         self.plan.state["elapsed_s"] = self.elapsed

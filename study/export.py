@@ -26,7 +26,7 @@ from study.restoring import WEIGHTS, missing_weights, restore_weights, restored_
 from study.results import StudyResults
 from study.submission import PROTOCOLS, read_refit
 from study.trainings import TrainingFolder
-from study.trial_folder import write_json
+from study.whole_files import write_json
 
 __all__ = ["export_bundle", "networks_alone"]
 

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from search_spaces.errors import InputError
+from study.ensemble_file import Ensemble, ImportedMember, Member
 from study.fusion_rule import FusionRule, fuse_members
 from study.probabilities import load_test
-from study.results import Ensemble, ImportedMember, Member, StudyResults
+from study.results import StudyResults
 
 __all__ = ["fuse_on_test", "others_of", "stored_rule"]
 

@@ -21,8 +21,9 @@ from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.ensemble_limits import Limits, limits_of
 from study.ensemble_record import Candidate
-from study.results import StudyResults, TrialRecord
-from study.trial_folder import write_json
+from study.results import StudyResults
+from study.trial_record import TrialRecord
+from study.whole_files import write_json
 
 __all__ = ["candidate_limits", "megabytes_of", "milliseconds_of"]
 

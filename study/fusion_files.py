@@ -15,9 +15,9 @@ from study.fusion import Fusion
 from study.fusion_costs import megabytes_of, milliseconds_of
 from study.fusion_rule import fuse_members
 from study.fusion_told import fusion_sentences, methods_table
-from study.results import StudyResults, replace_text
+from study.results import StudyResults
 from study.tables import predictions_csv
-from study.trial_folder import write_json
+from study.whole_files import replace_text, write_json
 
 __all__ = ["record_of", "write_fusion"]
 

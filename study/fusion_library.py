@@ -16,7 +16,8 @@ from study.honest_library import library_of
 from study.imported import ImportedRecord
 from study.metrics import uar_of_probabilities
 from study.probabilities import Identity, check_joinable, load_devel, load_test
-from study.results import StudyResults, TrialRecord
+from study.results import StudyResults
+from study.trial_record import TrialRecord
 
 __all__ = ["Library", "labels_of", "read_library", "speakers_of"]
 

@@ -15,7 +15,7 @@ from study.imported import ImportedRecord, read_imports
 from study.imports import import_predictions
 from study.metrics import uar_of_probabilities
 from study.results import StudyResults
-from study.trial_folder import write_json
+from study.whole_files import write_json
 
 __all__ = ["import_system", "imported_sentence"]
 

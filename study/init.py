@@ -36,6 +36,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # seeds: {{top: 5, n: 3}}   # after the search: the best five specs again, three trainings of each
 # baselines: [band_svm]   # of the space, tried first; by default all of them
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
+# threads: 2              # CPU threads of a slot, by default its share; as many give the same bits
 # pruning: {{enabled: true, startup_trials: 8, warmup: 0.25, patience: 1}}
 # ensemble: {{max_members: 8, seed: 0}}
 # refit: {{seeds: 3}}       # networks per member that `spectune refit` trains on train+devel

@@ -27,7 +27,7 @@ from study.prescribed import Prescribed, derive_seed, prescribe
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
-from study.trial_folder import write_json
+from study.whole_files import write_json
 
 __all__ = ["Plan", "common_rate", "open_corpus", "plan_study", "write_study"]
 
@@ -159,8 +159,14 @@ def open_corpus(config: StudyConfig, *, base: Path) -> Corpus:
 
 
 def write_study(plan: Plan) -> None:
-    """Write down what the study is; the caller holds its lock."""
-    plan.trials.mkdir(parents=True, exist_ok=True)
+    """Write down what the study is; the caller holds its lock.
+
+    `state.json` comes first: a folder that has it is this study's, wherever the writing is cut
+    short, and the next session writes the rest again.
+    """
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    write_json(plan.folder / "state.json", plan.state)
+    plan.trials.mkdir(exist_ok=True)
     (plan.folder / "study.yaml").write_text(
         f"# As run; spectune {version('spectune')}. Corpus and space are told by their digests"
         f" in state.json.\n{plan.config.to_yaml()}"
@@ -168,7 +174,6 @@ def write_study(plan: Plan) -> None:
     write_json(plan.folder / "space.json", dict(plan.space.plain))
     write_json(plan.folder / "clips.json", _clips(plan))
     plan.task.write(plan.folder / "task.json")
-    write_json(plan.folder / "state.json", plan.state)
 
 
 def source_revision() -> str:
@@ -208,7 +213,8 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
     try:
         state = json.loads(path.read_text())
     except FileNotFoundError:
-        left = [p.name for p in folder.iterdir() if p.name != ".lock"] if folder.is_dir() else []
+        ours = {".lock", ".state.json.part"}
+        left = [p.name for p in folder.iterdir() if p.name not in ours] if folder.is_dir() else []
         if left:
             raise InputError(
                 f"{folder}: is not empty and is no study (no state.json, but {left[0]});"

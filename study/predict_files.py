@@ -16,8 +16,8 @@ from study.bundle import read_bundle
 from study.decode import Decoded, Decoding, decode_files, n_cores
 from study.predict_inputs import Item
 from study.predicting import Predictor
-from study.results import replace_text
 from study.tables import predictions_csv
+from study.whole_files import replace_text
 
 __all__ = ["predict_files", "predict_items"]
 

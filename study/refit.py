@@ -24,11 +24,12 @@ from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.config import StudyConfig
+from study.ensemble_file import Member
 from study.lock import StudyLock
 from study.opening import Plan, plan_study
 from study.records import epoch_metrics, trial_tags
 from study.refit_predictions import PROTOCOL, told, write_refit
-from study.results import Member, StudyResults, read_results
+from study.results import StudyResults, read_results
 from study.text import duration
 from study.tracked_study import open_tracker
 from study.tracking import ChildRun

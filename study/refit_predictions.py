@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.agreement import Agreement, agreement
+from study.ensemble_file import Member
 from study.fusion_apply import fuse_on_test, others_of
 from study.probabilities import load_test
-from study.results import Member, StudyResults, replace_text
+from study.results import StudyResults
 from study.tables import predictions_csv
 from study.trainings import Training, TrainingFolder
-from study.trial_folder import write_json
+from study.whole_files import replace_text, write_json
 
 __all__ = ["PROTOCOL", "told", "training_file", "write_refit"]
 

@@ -21,9 +21,11 @@ from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.opening import Plan
 from study.refit import was_split
-from study.results import StudyResults, TrialRecord
+from study.results import StudyResults
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
-from study.trial_folder import TrialFolder, write_json
+from study.trial_folder import TrialFolder
+from study.trial_record import TrialRecord
+from study.whole_files import write_json
 
 __all__ = ["WEIGHTS", "Restored", "missing_weights", "restore_weights", "restored_note"]
 

@@ -16,6 +16,7 @@ from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from runners.faults import storage_fault
 from search_spaces.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
@@ -94,8 +95,8 @@ class Sampling:
                 load_if_exists=True,
             )
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-            if "disk is full" in str(error):
-                raise  # no fault of the input
+            if storage_fault(error) is not None and "unable to open" not in str(error):
+                raise  # a full disk is no fault of the input
             reason = str(error).splitlines()[0]
             raise InputError(
                 f"storage: the Optuna store cannot be used: {reason}; where it is a damaged"

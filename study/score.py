@@ -19,7 +19,7 @@ from study.results import StudyResults
 from study.submission import PROTOCOLS, blind_probabilities, read_ledger
 from study.tracked_study import continue_tracker
 from study.tracking import ChildRun
-from study.trial_folder import write_json
+from study.whole_files import write_json
 
 __all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
 

@@ -90,7 +90,7 @@ def seeds_table(trials: Sequence[Any], *, rank: str) -> list[SeedsRow]:
     """Return the specs that were trained with several seeds, best first.
 
     Args:
-        trials: Those with a place on the leaderboard (`study.results.TrialRecord`).
+        trials: Those with a place on the leaderboard (`study.trial_record.TrialRecord`).
         rank: `mean`, or `lower` for the lower end of its interval.
     """
     groups: dict[str, list[Any]] = {}

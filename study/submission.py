@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
+from study.ensemble_file import Ensemble
 from study.fusion_apply import fuse_on_test, others_of
 from study.probabilities import load_test
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL
-from study.results import Ensemble, StudyResults, replace_text
-from study.trial_folder import write_json
+from study.results import StudyResults
+from study.whole_files import replace_text, write_json
 
 __all__ = [
     "PROTOCOLS",

@@ -19,7 +19,7 @@ from runners.model import Classifier
 from search_spaces.errors import InputError
 from study.bundle import read_bundle
 from study.bundle_networks import load_networks
-from study.trial_folder import write_json
+from study.whole_files import write_json
 
 __all__ = ["MOST_DIFFERENCE", "export_programs"]
 

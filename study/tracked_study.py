@@ -19,7 +19,8 @@ from study.opening import Plan
 from study.records import tracked_trial
 from study.results import StudyResults, read_results
 from study.tracking import NullTracker, Tracker, TrackingStore, resolve_tracking
-from study.trial_folder import trial_folders, write_json
+from study.trial_folder import trial_folders
+from study.whole_files import write_json
 
 __all__ = [
     "continue_tracker",

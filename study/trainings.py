@@ -18,6 +18,7 @@ from runners.local import LocalEngine
 from runners.trial import CHECKPOINT
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
+from study.attempt_files import newest_checkpoint
 from study.config import StudyConfig
 from study.opening import Plan
 from study.pretrained import weights_key
@@ -76,7 +77,7 @@ def open_engine(config: StudyConfig) -> Engine:
     devices = default_slots()
     if config.slots is not None:
         devices = [devices[i % len(devices)] for i in range(config.slots)]
-    return LocalEngine(devices, hang_s=config.hang_minutes * 60)
+    return LocalEngine(devices, threads=config.threads, hang_s=config.hang_minutes * 60)
 
 
 def weights_of(plan: Plan, spec: TrialSpec) -> str | None:
@@ -153,11 +154,7 @@ def _begin(training: Training) -> _Active:
 def _submit(active: _Active, serial: int, engine: Engine, checkpoint_s: float) -> None:
     """Start the next attempt, from the last checkpoint there is."""
     training, folder = active.training, active.training.folder
-    checkpoints = [
-        path
-        for n in range(active.attempt, 0, -1)
-        if (path := folder.attempt(n) / CHECKPOINT).exists()
-    ]
+    checkpoint = newest_checkpoint(folder, active.attempt)
     active.attempt += 1
     engine.submit(
         Job(
@@ -169,7 +166,7 @@ def _submit(active: _Active, serial: int, engine: Engine, checkpoint_s: float) -
             weights=training.weights,
             last_epoch=training.last_epoch,
             accumulate=active.accumulate,
-            checkpoint=str(checkpoints[0]) if checkpoints else None,
+            checkpoint=checkpoint,
             checkpoint_s=checkpoint_s,
         )
     )

@@ -11,18 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.spec import TrialSpec
+from study.whole_files import write_json
 
-__all__ = ["TrialFolder", "trial_folders", "write_json"]
-
-
-def write_json(path: Path, plain: Mapping[str, Any]) -> None:
-    """Write JSON atomically: there is the old file or the new one, also after a power cut."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w") as file:
-        json.dump(plain, file, indent=1, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+__all__ = ["TrialFolder", "trial_folders"]
 
 
 class TrialFolder:

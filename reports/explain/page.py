@@ -11,7 +11,7 @@ from reports.explain.sections import page_sections
 from reports.page import render
 from reports.summary import Summary
 from reports.text import duration, percent
-from study.results import replace_text
+from study.whole_files import replace_text
 
 __all__ = ["explain_page", "write_explain"]
 

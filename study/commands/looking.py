@@ -40,8 +40,9 @@ def leaderboard(
     Example: spectune leaderboard study.yaml --csv leaderboard.csv
     """
     from study.config import load_config
-    from study.results import leaderboard as rows_of
-    from study.results import read_results, write_leaderboard
+    from study.leaderboard import leaderboard as rows_of
+    from study.leaderboard import write_leaderboard
+    from study.results import read_results
     from study.seeds import seeds_lines, seeds_table
     from study.status import leaderboard_lines
 
@@ -71,7 +72,8 @@ def ablation(
     Example: spectune ablation grid.yaml --reference scale=linear --reference channels=windows
     """
     from study.ablation import ablation_csv, ablation_lines, ablation_rows, judged_of
-    from study.results import read_results, replace_text
+    from study.results import read_results
+    from study.whole_files import replace_text
 
     pairs = [text.partition("=") for text in reference or []]
     wrong = [key + equals + value for key, equals, value in pairs if not equals]

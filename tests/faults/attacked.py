@@ -43,7 +43,7 @@ class Attacked:
         base.mkdir(parents=True, exist_ok=True)
         plain = {
             "name": "s", "corpus": str(corpus), "space": TINY_SPACE, "budget": {"trials": 4},
-            "checkpoint_seconds": 0.0, "slots": 1,
+            "checkpoint_seconds": 0.0, "slots": 1, "threads": 1,
         } | changes  # fmt: skip
         (base / "study.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
         self.folder = base / "results" / "s"

@@ -10,7 +10,8 @@ import pytest
 from fake_results import write_results
 from hostile import TEXTS, sentence, spoilt
 from search_spaces.errors import InputError
-from study.results import leaderboard, read_results, write_leaderboard
+from study.leaderboard import leaderboard, write_leaderboard
+from study.results import read_results
 from study.status import leaderboard_lines, status_lines, status_of
 from study.submission import read_refit
 

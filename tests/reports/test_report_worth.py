@@ -9,8 +9,9 @@ from reports.leaderboard import leaderboard_table, members_table
 from reports.page import page
 from reports.summary import summary
 from reports.worth import worth
+from study.ensemble_file import ImportedMember
 from study.imported import ImportedRecord
-from study.results import ImportedMember, read_results
+from study.results import read_results
 
 ROW = {
     "method": "cma_es", "uar": 0.71, "apparent": 0.8, "gain": 0.012, "gain_se": None, "low": None,

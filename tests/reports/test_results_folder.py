@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from search_spaces.errors import InputError
-from study.results import leaderboard, read_results, replace_text, write_leaderboard
+from study.leaderboard import leaderboard, write_leaderboard
+from study.results import read_results
+from study.whole_files import replace_text
 
 
 def test_a_study_is_read_whole(thirty_trials):
@@ -128,7 +130,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path):
 
 
 def test_reading_results_loads_nothing_heavy():
-    code = "import sys, study.results; print(*sys.modules)"
+    code = "import sys, study.results, study.leaderboard; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
     roots = {name.partition(".")[0] for name in loaded.split()}
     assert not roots & {"torch", "mlflow", "optuna", "pandas", "plotly", "sklearn", "numpy"}

@@ -14,7 +14,9 @@ from study.explain_inputs import inputs_of_bundle, inputs_of_study
 from study.export import export_bundle
 from study.opening import plan_study
 from study.results import read_results
-from study.trial_folder import write_json
+from study.tracked_study import tracking_store
+from study.tracking_store import open_client
+from study.whole_files import write_json
 
 
 @pytest.fixture
@@ -39,13 +41,14 @@ def stored_devel(results, number: int) -> np.ndarray:
     return np.load(trial.file("devel.npy"))[trial.best_epoch - 1].astype(np.float64)
 
 
-def test_a_study_is_explained_with_weights_that_were_dropped(finished, tmp_path, spectune):
-    folder = copy_study(finished, tmp_path / "base")
+def test_a_study_is_explained_with_weights_that_were_dropped(tracked_copy, spectune):
+    folder, base = tracked_copy, tracked_copy.parent.parent
     best = read_results(folder).ensemble.references["best_single"]["trial"]
     read_results(folder).trial(best).file("model.safetensors").unlink()
-    code, out, err = spectune("explain", tmp_path / "base" / "study.yaml", "--clips", 12)
+    code, out, err = spectune("explain", base / "study.yaml", "--clips", 12)
     assert code == 0, err
     assert "trained again, bit for bit" in out
+    assert "MLflow:" not in out
     assert "explaining: 100 %" in err
     numbers = json.loads((folder / "explain" / "explain.json").read_text())
     assert numbers["systems"][0]["id"] == "winner"
@@ -53,6 +56,19 @@ def test_a_study_is_explained_with_weights_that_were_dropped(finished, tmp_path,
     assert numbers["clips"]["n"] == 12
     assert (folder / "explain" / "explain.html").stat().st_size < 6e6
     assert 'id="frequencies"' in (folder / "report.html").read_text()
+
+    # A run of its own beside the trials, with the page and the numbers.
+    client = open_client(tracking_store(read_results(folder).state))
+    mlflow = read_results(folder).state["mlflow"]
+    found = client.search_runs(
+        [mlflow["experiment_id"]], "attributes.run_name = 'explanation on 12 clips'"
+    )
+    assert [run.info.status for run in found] == ["FINISHED"]
+    (run,) = found
+    assert run.data.tags["mlflow.parentRunId"] == mlflow["run_id"]
+    assert run.data.metrics["devel/uar_winner_explained"] == numbers["systems"][0]["uar"]
+    files = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert files == {"explain.html", "explain.json"}
 
 
 def test_what_is_explained_are_the_networks_and_the_fusion_of_the_study(finished, synthetic):

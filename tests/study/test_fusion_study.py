@@ -22,8 +22,9 @@ from study.fusion_costs import milliseconds_of
 from study.fusion_library import read_library
 from study.fusion_told import fusion_table
 from study.importing import import_system
+from study.leaderboard import leaderboard
 from study.predicting import load
-from study.results import leaderboard, read_results
+from study.results import read_results
 from study.score import _systems
 from study.status import leaderboard_lines, status_lines, status_of
 from study.submission import blind_probabilities, submit

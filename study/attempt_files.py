@@ -1,0 +1,57 @@
+"""The files of a trial's attempts: which is gone on from, which come here, which are deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runners.engine import Engine
+from runners.trial import CHECKPOINT, FILES
+from study.trial_folder import TrialFolder
+
+__all__ = ["bring_files", "delete_leftovers", "delete_weights", "newest_checkpoint"]
+
+
+def newest_checkpoint(folder: TrialFolder, attempts: int) -> str | None:
+    """Return the checkpoint of the latest of so many attempts that left one, None without any."""
+    paths = (folder.attempt(n) / CHECKPOINT for n in range(attempts, 0, -1))
+    return next((str(path) for path in paths if path.exists()), None)
+
+
+def bring_files(folder: TrialFolder, attempt: int, names: Iterable[str], engine: Engine) -> None:
+    """Bring an attempt's files here where the engine ran it elsewhere."""
+    home = folder.attempt(attempt)
+    for name in names:
+        if not (home / name).exists():
+            home.mkdir(parents=True, exist_ok=True)
+            (home / name).write_bytes(engine.fetch(folder.number, name))
+
+
+def delete_leftovers(folder: TrialFolder, attempt: int) -> None:
+    """Delete what nobody needs once an attempt is the trial's last: checkpoints, earlier files."""
+    for n in range(1, attempt + 1):
+        (folder.attempt(n) / CHECKPOINT).unlink(missing_ok=True)
+        if n < attempt:
+            for name in FILES:
+                (folder.attempt(n) / name).unlink(missing_ok=True)
+
+
+def delete_weights(
+    trials: Path, results: Iterable[Mapping[str, Any]], *, keep: int, members: Collection[int]
+) -> None:
+    """Delete the weights of all but the best trials and the fusion's members.
+
+    Args:
+        trials: The study's folder of trials.
+        results: Of the trials that have ended.
+        keep: How many of the best keep their weights.
+        members: Numbers of the fusion's trials.
+    """
+    ranked = sorted(
+        (r for r in results if r["uar"] is not None), key=lambda r: (-r["uar"], r["number"])
+    )
+    for result in ranked[keep:]:
+        if result["number"] not in members:
+            folder = TrialFolder(trials, result["number"])
+            (folder.attempt(result["attempt"]) / "model.safetensors").unlink(missing_ok=True)

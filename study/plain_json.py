@@ -1,0 +1,55 @@
+"""Plain JSON as it may be found in a results folder: a value of a wrong kind counts as absent.
+
+Only a file that is no JSON object at all is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from search_spaces.errors import InputError
+
+__all__ = ["is_count", "mapping", "number", "numbers", "read_object"]
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file holds.
+
+    Raises:
+        InputError: If there is no such file, or it holds something else.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: must hold a JSON object, got {type(values).__name__}")
+    return values
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """The mapping as a dict, empty where the value is something else."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def number(value: Any) -> float | None:
+    """A finite float, or None."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def numbers(values: Any) -> tuple[float, ...]:
+    """Floats, NaN where a value is missing."""
+    if not isinstance(values, Sequence):
+        return ()
+    return tuple(math.nan if (n := number(value)) is None else n for value in values)
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a whole number above 0; `true` is none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,0 +1,50 @@
+"""How a study begins, also where its beginning is cut short."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from finished_study import config_of
+
+from runners.job import Task
+from search_spaces.errors import InputError
+from study.opening import plan_study, write_study
+from study.results import read_results
+
+
+def test_a_beginning_that_a_full_disk_cuts_short_goes_on(synthetic, tmp_path, monkeypatch):
+    config = config_of(synthetic)
+    plan = plan_study(config, base=tmp_path)
+    with monkeypatch.context() as patch:
+
+        def full(self, path):
+            path.write_text("{")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+        patch.setattr(Task, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            write_study(plan)
+    again = plan_study(config, base=tmp_path)
+    assert again.resumed
+    assert again.state["id"] == plan.state["id"]
+    write_study(again)
+    assert Task.read(again.folder / "task.json") == again.task
+    assert read_results(again.folder).classes == again.task.classes
+
+
+def test_what_is_left_of_the_very_first_file_is_no_study_of_somebody(synthetic, tmp_path):
+    folder = tmp_path / "results" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / ".state.json.part").write_text('{"format": 1, "id')
+    write_study(plan_study(config_of(synthetic), base=tmp_path))
+    assert not list(folder.glob(".*.part"))
+
+
+def test_a_folder_with_files_of_somebody_is_left_alone(synthetic, tmp_path):
+    folder = tmp_path / "results" / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text("mine")
+    with pytest.raises(InputError, match=r"is not empty and is no study .* study\.yaml"):
+        plan_study(config_of(synthetic), base=tmp_path)
