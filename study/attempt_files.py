@@ -10,7 +10,7 @@ from runners.engine import Engine
 from runners.trial import CHECKPOINT, FILES
 from study.trial_folder import TrialFolder
 
-__all__ = ["bring_files", "delete_leftovers", "delete_weights", "newest_checkpoint"]
+__all__ = ["bring_files", "delete_weights", "newest_checkpoint", "settle"]
 
 
 def newest_checkpoint(folder: TrialFolder, attempts: int) -> str | None:
@@ -28,13 +28,25 @@ def bring_files(folder: TrialFolder, attempt: int, names: Iterable[str], engine:
             (home / name).write_bytes(engine.fetch(folder.number, name))
 
 
-def delete_leftovers(folder: TrialFolder, attempt: int) -> None:
-    """Delete what nobody needs once an attempt is the trial's last: checkpoints, earlier files."""
+def settle(folder: TrialFolder, result: Mapping[str, Any]) -> None:
+    """Put a trial that has a result in order: once, also where a kill came in between.
+
+    Its end is told in its events, and what nobody needs any more is deleted: checkpoints and the
+    files of earlier attempts. Only ever after `result.json` is written: until then the trial goes
+    on from its checkpoint.
+    """
+    attempt = result.get("attempt", 0)
+    none: dict[str, Any] = {}
+    last = next((e for e in reversed(folder.events()) if e.get("event") in ("start", "end")), none)
+    if last.get("event") == "end":
+        return
     for n in range(1, attempt + 1):
         (folder.attempt(n) / CHECKPOINT).unlink(missing_ok=True)
         if n < attempt:
             for name in FILES:
                 (folder.attempt(n) / name).unlink(missing_ok=True)
+    told = {key: result.get(key) for key in ("attempt", "state", "reason")}
+    folder.log({"event": "end", **told})
 
 
 def delete_weights(

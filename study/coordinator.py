@@ -17,7 +17,7 @@ from runners.job import Job
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
-from study.attempt_files import bring_files, delete_leftovers, delete_weights, newest_checkpoint
+from study.attempt_files import bring_files, delete_weights, newest_checkpoint, settle
 from study.failing_alike import FailingAlike
 from study.leaderboard import write_leaderboard
 from study.opening import Plan
@@ -94,6 +94,8 @@ class Coordinator:
         found = recover(self.plan.trials, self.sampling)
         self.finished, self.origins, left = found.finished, found.origins, found.left
         fusion = read_results(self.plan.folder).ensemble
+        for number, result in self.finished.items():
+            settle(TrialFolder(self.plan.trials, number), result)
         self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
         self.progress.begin(self.finished.values(), self._total())
         try:
@@ -294,16 +296,8 @@ class Coordinator:
             "files": event.get("files", {}),
         }
         bring_files(active.folder, active.attempt, result["files"], self.engine)
-        delete_leftovers(active.folder, active.attempt)
-        active.folder.log(
-            {
-                "event": "end",
-                "attempt": active.attempt,
-                "state": result["state"],
-                "reason": result["reason"],
-            }
-        )
         active.folder.finish(result)
+        settle(active.folder, result)
         del self.active[number]
         self.finished[number] = result
         self.sampling.tell(

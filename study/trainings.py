@@ -15,10 +15,9 @@ from runners.device import default_slots
 from runners.engine import MAX_LOSSES, Engine, Event
 from runners.job import Job
 from runners.local import LocalEngine
-from runners.trial import CHECKPOINT
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
-from study.attempt_files import newest_checkpoint
+from study.attempt_files import newest_checkpoint, settle
 from study.config import StudyConfig
 from study.opening import Plan
 from study.pretrained import weights_key
@@ -106,7 +105,12 @@ def run_trainings(
     Returns:
         A sentence for each training that failed; the others have ended.
     """
-    waiting = [t for t in trainings if not _complete(t)]
+    waiting = []
+    for training in trainings:
+        if _complete(training):
+            settle(training.folder, training.folder.result() or {})
+        else:
+            waiting.append(training)
     active: dict[int, _Active] = {}
     failures: list[str] = []
     serial = 0
@@ -216,11 +220,6 @@ def _finish(active: _Active, event: Event) -> dict[str, Any]:
         "n_parameters": event.get("n_parameters"),
         "files": event.get("files", {}),
     }
-    for n in range(1, active.attempt + 1):
-        (folder.attempt(n) / CHECKPOINT).unlink(missing_ok=True)
-    folder.log(
-        {"event": "end", "attempt": active.attempt, "state": result["state"],
-         "reason": result["reason"]}
-    )  # fmt: skip
     folder.finish(result)
+    settle(folder, result)
     return result
