@@ -24,6 +24,7 @@ from filelock import FileLock
 from runners.clips import Clips, ClipsWriter
 from search_spaces.errors import InputError
 from study.corpus import Clip, Corpus
+from study.corpus_summary import summarise
 from study.decode import DECODER, decode_files
 from study.decoded_store import DecodedStore
 from study.file_digests import AUDIO_RULE, FileDigest, audio_digest, digest_files, digest_lines
@@ -57,7 +58,7 @@ class CachedCorpus:
     def summary(self) -> str:
         """The corpus in about ten lines, with durations."""
         rate = f"{self.clips.sampling_rate:,} Hz"
-        return self.corpus.summary(self.clips.durations().tolist(), rate)
+        return summarise(self.corpus, self.clips.durations().tolist(), rate)
 
 
 def default_cache_root() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ from typing import Any
 from search_spaces.errors import InputError
 from study.clip import PARTITIONS, Clip, Partition
 from study.corpus_rules import listed_once, to_classes, to_clips
-from study.corpus_summary import summarise
 from study.layouts import Problems, Row, Source, choose_layout
 from study.partition_file import read_partitions
 
@@ -60,12 +59,6 @@ class Corpus:
         if name not in PARTITIONS:
             raise ValueError(f"partition must be one of {', '.join(PARTITIONS)}, got {name!r}")
         return tuple(clip for clip in self.clips if clip.partition == name)
-
-    def summary(
-        self, durations: Sequence[float] | None = None, sampling_rate: str | None = None
-    ) -> str:
-        """About ten lines for a person; see :func:`study.corpus_summary.summarise`."""
-        return summarise(self, durations, sampling_rate)
 
 
 @dataclass(frozen=True)

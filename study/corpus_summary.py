@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from study.clip import PARTITIONS, Clip
-
-if TYPE_CHECKING:
-    from study.corpus import Corpus
+from study.corpus import Corpus
 
 __all__ = ["summarise"]
 

@@ -14,6 +14,7 @@ from search_spaces.errors import InputError
 from study.audio_headers import AudioLook, look_at_audio, usual_rate, usual_seconds
 from study.clip import known_partition
 from study.corpus import Corpus, Listing, divide, list_corpus, read_corpus
+from study.corpus_summary import summarise
 from study.partition_file import write_partitions
 from study.partitions import Division, make_partitions
 
@@ -96,7 +97,7 @@ def init_study(
     keys |= {"partitions": _PARTITIONS} if division is not None else {}
     path.write_text(_study_yaml(_Found(found, look, division), keys, path.name), "utf-8")
     durations = look.durations if look.complete else None
-    echo(found.summary(durations, _rates(look)))
+    echo(summarise(found, durations, _rates(look)))
     if division is not None:
         echo(f"{told(division)}; written to {_PARTITIONS}")
     echo(f"wrote {path.name}; now: spectune run {path.name}")

@@ -70,6 +70,7 @@ def partition(
     """
     from search_spaces.errors import InputError
     from study.corpus import divide, list_corpus
+    from study.corpus_summary import summarise
     from study.init import told
     from study.partition_file import write_partitions
     from study.partitions import make_partitions
@@ -83,6 +84,6 @@ def partition(
     division = make_partitions(listing.rows, by=by, stratify=columns, shares=wanted, seed=seed)
     found = divide(listing, division.partitions)
     write_partitions(output, listing.rows, division.partitions, columns=columns)
-    echo(found.summary())
+    echo(summarise(found))
     echo(told(division))
     echo(f"wrote {output}; in study.yaml: `partitions: {output}`, relative to it")

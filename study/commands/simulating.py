@@ -32,6 +32,7 @@ def simulate_mask(
     Example: spectune simulate-mask clear-speech simulated-masks --seconds 1
     """
     from study.corpus import read_corpus
+    from study.corpus_summary import summarise
     from study.masks import ATTENUATION_DB
     from study.masks_corpus import simulate_masks
 
@@ -43,4 +44,4 @@ def simulate_mask(
         sampling_rate=sampling_rate,
         masks=tuple(mask or ATTENUATION_DB),
     )
-    echo(read_corpus(made).summary())
+    echo(summarise(read_corpus(made)))

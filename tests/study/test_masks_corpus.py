@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.cli import main
 from study.corpus import Corpus, read_corpus
+from study.corpus_summary import summarise
 from study.masks_corpus import simulate_masks
 from study.masks_plan import partitions_by_speaker
 from study.synthetic import make_synthetic
@@ -109,7 +110,7 @@ def test_it_reads_as_a_corpus_that_says_it_is_simulated(masked: Corpus) -> None:
         ("clear", "mask"),
     )
     assert masked.info["generator"] == "study.masks_corpus"
-    assert "SIMULATED" in masked.summary()
+    assert "SIMULATED" in summarise(masked)
     assert not list(masked.root.parent.glob("*.partial"))
 
 
