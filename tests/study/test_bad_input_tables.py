@@ -12,6 +12,7 @@ import soundfile
 
 from search_spaces.errors import InputError
 from study.corpus import read_corpus
+from study.corpus_summary import summarise
 from study.imports import import_predictions
 from study.predict_inputs import collect
 from study.score import read_labels
@@ -83,7 +84,7 @@ def test_labels_stay_the_text_they_are(tmp_path: Path, name: str):
     corpus = read_corpus(lay_out(tmp_path / "c", text))
     assert corpus.classes == classes
     assert [clip.file_name for clip in corpus.clips] == NAMES
-    assert corpus.summary()
+    assert summarise(corpus)
 
 
 def named(name: str) -> str:

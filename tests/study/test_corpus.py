@@ -8,6 +8,7 @@ import soundfile
 
 from search_spaces.errors import InputError
 from study.corpus import Corpus, read_corpus
+from study.corpus_summary import summarise
 
 DIGITS = Path(__file__).parents[3] / "shared/corpora/fsdd_digits"
 
@@ -111,13 +112,13 @@ def test_speakers_are_read_where_known(tmp_path: Path) -> None:
 def test_a_simulated_corpus_says_so_in_its_summary(tmp_path: Path) -> None:
     corpus = read_corpus(lay_out(tmp_path / "c", info='{"simulated": true, "name": "Toy"}'))
     assert (corpus.name, corpus.simulated) == ("Toy", True)
-    assert "SIMULATED" in corpus.summary()
-    assert "SIMULATED" not in read_corpus(lay_out(tmp_path / "real")).summary()
+    assert "SIMULATED" in summarise(corpus)
+    assert "SIMULATED" not in summarise(read_corpus(lay_out(tmp_path / "real")))
 
 
 def test_the_summary_counts_what_there_is(tmp_path: Path) -> None:
     speakers = "file_name,speaker\ntrain_1.wav,anna\ntrain_2.wav,bob\ndevel_1.wav,anna\n"
-    text = read_corpus(lay_out(tmp_path / "c", speakers=speakers)).summary([1.0] * 4 + [3.0])
+    text = summarise(read_corpus(lay_out(tmp_path / "c", speakers=speakers)), [1.0] * 4 + [3.0])
     assert "3 classes, chance 33.3% UAR" in text
     assert "train       3 clips, 2 speakers, 01 1, NA 1, no 1, 1.00 to 1.00 s" in text
     assert "labels blind, 3.00 to 3.00 s" in text
@@ -324,7 +325,7 @@ def test_the_corpus_description_is_kept(tmp_path: Path) -> None:
     corpus = read_corpus(lay_out(tmp_path / "c", info=json.dumps(info)))
     assert corpus.info == info
     assert corpus.name == "c"
-    assert "licence CC0" in corpus.summary()
+    assert "licence CC0" in summarise(corpus)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")

@@ -15,7 +15,6 @@ import soundfile
 from search_spaces.errors import InputError
 from study.cache import cache_corpus
 from study.corpus import Clip, Corpus, read_corpus
-from study.corpus_summary import summarise
 from study.layouts import LAYOUTS
 
 RATE = 8000
@@ -166,8 +165,8 @@ def test_segments_of_long_files_are_the_clips_they_were_cut_from(
     cut = cache_corpus(corpus, RATE, tmp_path / "cut", workers=2)
     np.testing.assert_array_equal(cut.clips.samples, whole.clips.samples)
     assert len(set(cut.digests)) == len(truth.clips)
-    assert "the clips are parts of 8 files" in summarise(cut)
-    assert "metadata: session (1 value)" in summarise(cut)
+    assert "the clips are parts of 8 files" in cut.summary()
+    assert "metadata: session (1 value)" in cut.summary()
 
 
 @pytest.mark.parametrize(
