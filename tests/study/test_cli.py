@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
 import yaml
 
+from study.__main__ import main as started
 from study.cli import app, main
 from tests_support import TINY_SPACE
 
@@ -188,3 +190,16 @@ def test_a_study_is_run_reported_and_looked_at(folder, spectune):
     assert (code, "its search space was another one" in errors) == (2, True)
     # From the results folder the study goes on as it was run.
     assert spectune("run", "results/s")[0] == 0
+
+
+def test_ctrl_c_while_the_command_loads_is_no_traceback(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    loading = types.ModuleType("study.cli")
+    loading.__getattr__ = interrupted
+    monkeypatch.setitem(sys.modules, "study.cli", loading)
+    with pytest.raises(SystemExit) as end:
+        started()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "spectune: interrupted\n"
