@@ -26,8 +26,8 @@ __all__ = [
 
 DECODER = (sys.executable, "-P", "-m", "study.decoder")
 _TOGETHER = 8  # small files that a decoder is asked for at once, so that it need not wait
-_TOGETHER_BYTES = 1 << 20
 _MOST_BYTES = 1 << 27  # of decoded audio held ahead; with the above this bounds the memory
+_SMALL = 1 / 128  # of that: what files that are asked for at once may have in all
 
 
 def n_cores() -> int:
@@ -152,6 +152,7 @@ class Decoding:
         try:
             while files := self._next_files():
                 while files and not self._stopped:
+                    self._wait(files[0])
                     if decoder is None or not decoder.alive:
                         decoder = self._start()
                     decoder.ask([self._items[i] for i in files])
@@ -183,7 +184,7 @@ class Decoding:
             while not self._stopped and last < len(self._items) and last - first < _TOGETHER:
                 with contextlib.suppress(OSError):  # which the decoder will tell
                     size += self._items[last][0].stat().st_size
-                if last > first and size > _TOGETHER_BYTES:
+                if last > first and size > _SMALL * _MOST_BYTES:
                     break
                 last += 1
             self._given = last
