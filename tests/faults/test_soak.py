@@ -99,9 +99,7 @@ def test_a_study_resumed_fifty_times_in_a_row_is_whole(synthetic, tmp_path):
         rounds += 1
         if study.running:
             study.process.send_signal(signal.SIGINT)
-            # Python ends itself by the signal where C code saw it; a shell tells both as 130.
-            ends = (0, 130, -signal.SIGINT)
-            assert study.process.wait(60) in ends, study.log()[-2000:]
+            assert study.process.wait(60) in (0, 130), study.log()[-2000:]
             assert "Traceback" not in study.log()
     assert study.finish() == 0
     study.check()
