@@ -2,20 +2,39 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 
 __all__ = ["main"]
 
+EXIT_INTERRUPTED = 130
+
+
+class _Interrupted(KeyboardInterrupt):
+    """Ctrl-C, as a class of its own.
+
+    Where C code has run Python code that a plain `KeyboardInterrupt` left, CPython ends the process
+    by the signal whatever the exit code was to be; it looks for that very class.
+    """
+
 
 def main() -> None:
-    """Run the command line; Ctrl-C while it still loads is no traceback either."""
+    """Run the command line; Ctrl-C is exit code 130 and no traceback, also while it loads."""
+    # One that is ignored (`nohup`, a shell's background) stays so.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         from study.cli import main as run
 
         run()
     except KeyboardInterrupt:
         print("spectune: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise _Interrupted
 
 
 if __name__ == "__main__":

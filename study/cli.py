@@ -85,12 +85,5 @@ def main() -> None:
             raise
         print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
         sys.exit(EXIT_FAULTY)
-    except KeyboardInterrupt:
-        print("spectune: interrupted", file=sys.stderr)
-        sys.exit(130)
     except BrokenPipeError:  # `spectune leaderboard | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    main()

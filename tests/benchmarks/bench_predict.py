@@ -113,7 +113,7 @@ def start_up(options: argparse.Namespace, rate: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "one.wav"
         soundfile.write(path, np.zeros(rate // 10), rate)
-        command = [sys.executable, "-m", "study.cli", "predict", str(options.bundle), str(path)]
+        command = [sys.executable, "-m", "study", "predict", str(options.bundle), str(path)]
         command += ["--device", options.device]
         return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 

@@ -55,7 +55,7 @@ class Attacked:
         environment = os.environ | {MARK: self.mark, "OMP_NUM_THREADS": "1"}
         with (self.base / "out.log").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "study.cli", "run", "study.yaml"],
+                [sys.executable, "-m", "study", "run", "study.yaml"],
                 cwd=self.base, env=environment, stdout=log, stderr=log, text=True,
                 start_new_session=True,
             )  # fmt: skip

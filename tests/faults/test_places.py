@@ -32,7 +32,7 @@ def attempt(study: Attacked, *, most_bytes: int | None = None) -> tuple[int, str
             resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
 
     done = subprocess.run(
-        [sys.executable, "-m", "study.cli", "run", "study.yaml"],
+        [sys.executable, "-m", "study", "run", "study.yaml"],
         cwd=study.base, capture_output=True, text=True, timeout=600, preexec_fn=limit,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 
 def spectune(*words: str, study: Attacked) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "study.cli", *words],
+        [sys.executable, "-m", "study", *words],
         cwd=study.base, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
 

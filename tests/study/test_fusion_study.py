@@ -242,7 +242,7 @@ def test_import_and_ensemble_on_the_command_line(finished, synthetic, tmp_path):
     other_system(folder, tmp_path / "base" / "svm.csv")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "study.cli", *words]
+        command = [sys.executable, "-m", "study", *words]
         return subprocess.run(command, cwd=tmp_path / "base", capture_output=True, text=True)
 
     refused = run("import", "study.yaml", "svm.csv", "--trained-on", "devel")

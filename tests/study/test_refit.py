@@ -218,7 +218,7 @@ def test_a_study_without_a_fusion_is_not_refitted(finished, synthetic, tmp_path)
 @pytest.mark.slow
 def test_a_refit_killed_in_the_middle_gives_the_same_predictions(finished, refitted, tmp_path):
     folder = copy_study(finished, tmp_path / "base")
-    command = [sys.executable, "-m", "study.cli", "refit", "study.yaml"]
+    command = [sys.executable, "-m", "study", "refit", "study.yaml"]
     process = subprocess.Popen(command, cwd=tmp_path / "base", start_new_session=True)
     deadline = time.monotonic() + 120
     while not list((folder / "refit").glob("*/*/spec.json")):

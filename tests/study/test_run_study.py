@@ -28,7 +28,7 @@ from study.results import read_results
 from study.running import run_study
 from tests_support import TINY_SPACE
 
-SPECTUNE = [sys.executable, "-m", "study.cli"]
+SPECTUNE = [sys.executable, "-m", "study"]
 
 
 def plain(corpus: Path, **changes) -> dict:

@@ -20,7 +20,7 @@ from finished_study import make_study
 from study import load
 from study.corpus import read_corpus
 
-SPECTUNE = [sys.executable, "-m", "study.cli"]
+SPECTUNE = [sys.executable, "-m", "study"]
 
 pytestmark = pytest.mark.slow
 

@@ -26,7 +26,7 @@ PATIENCE = 300.0  # seconds; MLflow's pages take long on a busy machine
 @pytest.fixture
 def address(tracked):
     """What `spectune ui` prints for a real study of three trials."""
-    command = [sys.executable, "-m", "study.cli", "ui", str(tracked)]
+    command = [sys.executable, "-m", "study", "ui", str(tracked)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         line = process.stdout.readline()
         assert line.startswith("MLflow: http://127.0.0.1:")
