@@ -173,6 +173,8 @@ class LocalEngine:
         slot.heard = time.monotonic()
         if event["event"] in LAST:
             slot.job = None
+            if event.get("kind") == "memory":  # what is left lies in pieces: a new process has all
+                slot.kill()
         return [] if event["event"] == "alive" else [event]
 
     def _lost(self, slot: Slot, reason: str) -> list[Event]:

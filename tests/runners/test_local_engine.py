@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -102,6 +103,25 @@ def test_a_fault_is_an_event_with_its_kind_and_the_worker_lives_on(engine, task_
     assert "Traceback" in (tmp_path / "1" / "log.txt").read_text()
     engine.submit(job(2, task_file, tmp_path))
     assert until(engine)[-1]["event"] == "done"
+
+
+def test_a_worker_that_ran_out_of_memory_is_replaced(task_file, tmp_path):
+    engine = LocalEngine(["cpu"], threads=1)
+    try:
+        engine.submit(job(1, task_file, tmp_path))
+        pid = until(engine)[0]["pid"]
+        size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
+        large = TrialSpec.from_dict(SPEC.to_dict() | {"image": {"height": 512, "width": 512}})
+        engine.submit(job(2, task_file, tmp_path, large))
+        failed = until(engine)[-1]
+        assert (failed["event"], failed["kind"]) == ("failed", "memory"), failed
+        engine.submit(job(2, task_file, tmp_path, large))
+        events = until(engine)
+        assert events[0]["pid"] != pid
+        assert events[-1]["event"] == "done", events[-1]
+    finally:
+        engine.stop()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
