@@ -8,11 +8,14 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from reports.section import Panel, Section
 from reports.systems import System
 from reports.text import inert
 from reports.theme import BLUE, GREY, VERMILION, figure
+from study.plain_json import mapping, number
+from study.results import StudyResults
 
-__all__ = ["Bin", "Calibration", "calibration", "calibration_figure"]
+__all__ = ["Bin", "Calibration", "calibration", "calibration_figure", "calibration_section"]
 
 
 class Bin(NamedTuple):
@@ -29,6 +32,31 @@ class Calibration(NamedTuple):
     title: str
     bins: tuple[Bin, ...]
     error: float
+
+
+def calibration_section(results: StudyResults, systems: Sequence[System]) -> Section:
+    """The section, which says what makes the systems unlike."""
+    known = [calibration(system) for system in systems]
+    return Section(
+        "calibration",
+        "Calibration",
+        "How often a prediction is right at the probability it was given, in bins of equally many "
+        "devel clips; below the dotted line a system is surer than it should be.",
+        (Panel("calibration", calibration_figure(known)),) if known else (),
+        note=_unlike(results) if known else "There are no devel predictions with labels.",
+    )
+
+
+def _unlike(results: StudyResults) -> str:
+    """A sentence where the fusion's probabilities were tempered; the single's never are."""
+    rule = mapping(results.ensemble.rule) if results.ensemble else {}
+    temperature = number(mapping(rule.get("decision")).get("temperature"))
+    if temperature in (None, 1.0):
+        return ""
+    return (
+        f"The fusion's temperature ({temperature:.2f}) was fitted to these clips, which flatters "
+        "its error; the single model's probabilities are raw."
+    )
 
 
 def calibration(system: System, *, n_bins: int = 10) -> Calibration:

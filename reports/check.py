@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from reports.leaderboard import Table
 from reports.section import Panel, Section
-from reports.text import inert
+from reports.text import capital, inert
 from reports.theme import BLUE, GREEN, GREY, PURPLE, VERMILION, figure
 from study.check import Check
 from study.check_study import read_check
@@ -53,8 +53,8 @@ def check_sections(results: StudyResults) -> list[Section]:
             "rare among permuted labels, and large.",
             (Panel("check", probes_figure(numbers)),) if numbers else (),
             findings_table(check),
-            f"{headline(check)}.".capitalize(),
-            tuple(f"{text[0].upper()}{text[1:]}." for text in warnings),
+            f"{capital(headline(check))}.",
+            tuple(f"{capital(text)}." for text in warnings),
         )
     ]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from reports.leaderboard import Table
 from reports.section import Section
-from reports.text import cell, duration, percent, points
+from reports.text import capital, cell, duration, percent, points
 from study.ablation import AblationRow, ablation_rows, judged_of
 from study.config import load_config
 from study.origins import GRID
@@ -67,7 +67,7 @@ def ablation_sections(results: StudyResults) -> list[Section]:
             "The points of the grid, each training's epoch chosen without the speakers that judge: "
             "UAR over seeds, 95 % interval over speakers, and the paired difference from the best.",
             table=ablation_table(rows),
-            note=f"{note[0].upper()}{note[1:]}." if note else "",
+            note=f"{capital(note)}." if note else "",
         )
     ]
 

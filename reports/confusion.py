@@ -14,7 +14,8 @@ from study.metrics import confusion_matrix, uar_from_confusion
 
 __all__ = ["Confusion", "confusion", "confusion_figure"]
 
-MOST_WRITTEN = 16  # classes up to which every cell carries its numbers
+MOST_WRITTEN = 40  # classes up to which cells carry their numbers
+ROOMY = 16  # classes up to which a matrix fits beside another one, with every number
 
 
 class Confusion(NamedTuple):
@@ -42,7 +43,7 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     columns = numbers.classes
     rows = columns[::-1]
     n = len(columns)
-    few = n <= 6
+    few, many = n <= 6, n > ROOMY
     trace = go.Heatmap(
         x=list(range(n)),
         y=list(range(n)),
@@ -51,15 +52,20 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
         zmax=100,
         text=[
             [
-                f"{share:.0f} %<br>({count})" if few else f"{share:.0f}"
+                f"{share:.0f} %<br>({count})"
+                if few
+                else ""
+                if many and not count
+                else f"{share:.0f}"
                 for share, count in zip(line, line_counts, strict=True)
             ]
             for line, line_counts in zip(shares, counts, strict=True)
         ],
         texttemplate="%{text}" if n <= MOST_WRITTEN else None,
+        textfont={"size": 9} if many else None,
         hovertext=[
             [
-                f"{inert(row)} taken for {inert(column)}: {counts[i, j]} clips, "
+                f"{inert(row)} taken for {inert(column)}: {counts[i, j]:,} clips, "
                 f"{shares[i, j]:.1f} % of {inert(row)}"
                 for j, column in enumerate(columns)
             ]
@@ -73,7 +79,11 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     )
     return figure(
         [trace],
-        height=min(140 + (90 if few else 34) * n, 620),
-        xaxis=named(columns, longest=14, title="predicted"),
+        height=140 + 20 * n if many else min(140 + (90 if few else 34) * n, 620),
+        meta={"wide": True} if many else None,
+        xaxis={
+            **named(columns, longest=14, title="predicted"),
+            "tickangle": -90 if many else None,
+        },
         yaxis=named(rows, longest=14, title="label"),
     )

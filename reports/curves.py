@@ -77,7 +77,7 @@ def curves_figure(numbers: Curves) -> go.Figure:
                 dx=1,
                 y=_percent(curve),
                 mode="lines+markers",
-                name=inert(f"{curve.trial:03d} {curve.name}", longest=32),
+                name=inert(f"{curve.trial:03d} {curve.name}", longest=48),
                 text=_label(curve),
                 hoverinfo="text+y",
                 line={"color": colour, "width": 2},

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 from reports.text import cell
 from study.trial_record import TrialRecord
 
-__all__ = ["DIMENSIONS", "Parameter", "branches", "dimension", "varied"]
+__all__ = ["DIMENSIONS", "Parameter", "branches", "dimension", "used_params", "varied"]
 
 DIMENSIONS = (
     "spectrogram",
     "scale",
     "channels",
     "amplitude",
-    "augment",
+    "augmentation",
     "backbone",
     "recipe",
     "other",
@@ -24,7 +24,10 @@ DIMENSIONS = (
 # (`mel.n_bands`) goes to the parameter that chose the branch, which the trials themselves tell.
 _BELONGS_TO = {
     "image": "spectrogram",
+    "augment": "augmentation",
     "optimizer": "recipe",
+    "loss": "recipe",
+    "averaging": "recipe",
     "linear": "scale",
     "log": "scale",
     "mel": "scale",
@@ -35,7 +38,11 @@ _BELONGS_TO = {
     "root": "amplitude",
     "adamw": "recipe",
     "sgd": "recipe",
+    "focal": "recipe",
+    "ema": "recipe",
+    "swa": "recipe",
 }
+_FITTED_AT_ONCE = ("band_svm",)  # backbones without epochs: no optimiser, no augmentation
 
 
 class Parameter(NamedTuple):
@@ -82,13 +89,28 @@ def dimension(name: str, chosen_by: Mapping[str, str] | None = None) -> str:
     """The dimension a parameter belongs to.
 
     >>> [dimension(name) for name in ("scale", "mel.n_bands", "augment.noise.p", "adamw.lr")]
-    ['scale', 'scale', 'augment', 'recipe']
+    ['scale', 'scale', 'augmentation', 'recipe']
     >>> dimension("erb.n_bands", {"erb": "scale"})
     'scale'
     """
     first = (_branch(name, chosen_by or {}) or name).split(".")[0]
     first = _BELONGS_TO.get(first, first)
     return first if first in DIMENSIONS else "other"
+
+
+def used_params(trial: TrialRecord) -> Mapping[str, Any]:
+    """The parameters that made a difference to a trial: those that its backbone uses.
+
+    A linear machine is fitted at once, so that its recipe and augmentation are as good as absent.
+    """
+    if trial.params.get("backbone") not in _FITTED_AT_ONCE:
+        return trial.params
+    chosen_by = branches([trial.params])
+    return {
+        name: value
+        for name, value in trial.params.items()
+        if dimension(name, chosen_by) not in ("augmentation", "recipe")
+    }
 
 
 def _branch(name: str, chosen_by: Mapping[str, str]) -> str | None:
@@ -104,21 +126,23 @@ def _branch(name: str, chosen_by: Mapping[str, str]) -> str | None:
 def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
     """The parameters that made a difference between trials, by dimension and name.
 
-    They took two values at least; or one, and were absent where no branch explains it (an
-    augmentation that is off), but then only one of those that come and go together, `p` before
-    others.
+    They took two values at least; or one, of an augmentation that is elsewhere off, but then only
+    one of those that come and go together, `p` before others. What is absent for another reason is
+    of a branch that was not taken, or has its default.
     """
-    chosen_by = branches(trial.params for trial in trials)
-    names = sorted({name for trial in trials for name in trial.params})
+    params = [used_params(trial) for trial in trials]
+    chosen_by = branches(params)
+    names = sorted({name for used in params for name in used})
     columns = [
-        Parameter(name, dimension(name, chosen_by), tuple(t.params.get(name) for t in trials))
+        Parameter(name, dimension(name, chosen_by), tuple(used.get(name) for used in params))
         for name in names
     ]
     kept = [column for column in columns if len(column.levels) > 1]
     told = {_where(column) for column in kept}
     for column in sorted(columns, key=lambda c: (not c.name.endswith(".p"), c.name)):
         comes_and_goes = len(column.levels) == 1 and column.conditional
-        if comes_and_goes and not _branch(column.name, chosen_by) and _where(column) not in told:
+        switch = comes_and_goes and column.dimension == "augmentation"
+        if switch and _where(column) not in told:
             kept.append(column)
             told.add(_where(column))
     return tuple(sorted(kept, key=lambda p: (DIMENSIONS.index(p.dimension), p.name)))

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
+from reports.left_out import left_out, members_of, places
 from reports.text import cell, inert, percent, points
 from reports.theme import BLUE, GREEN, GREY, PURPLE, figure
+from study.ensemble_greedy import best_prefix
 from study.results import StudyResults
 
 __all__ = ["Fusion", "Part", "Reference", "Step", "fusion", "fusion_figure"]
 
 
 class Step(NamedTuple):
-    """The fusion after its n-th member; `gain` is over the step before (the first: over 0)."""
+    """The fusion after its n-th step; `gain` is over the step before."""
 
     n: int
     trial: int | None  # None for an imported system
@@ -23,7 +26,8 @@ class Step(NamedTuple):
     weight: float | None  # in the final fusion; None where the member did not stay
     alone: float | None
     uar: float
-    gain: float | None
+    gain: float | None  # None of the first
+    without: float | None = None  # what leaving the member out of the final fusion changes
 
 
 class Reference(NamedTuple):
@@ -34,21 +38,32 @@ class Reference(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A member of a fusion that has no path; of a vote and of stacking the weights are equal."""
+    """A member of the final fusion; of a vote and of stacking the weights are equal."""
 
     trial: int | None
     name: str
     weight: float
     alone: float | None
+    without: float | None = None
 
 
 class Fusion(NamedTuple):
-    """The path and the references."""
+    """The path, of which the first `kept` steps are the fusion, and the references."""
 
     uar: float
     steps: tuple[Step, ...]
     references: tuple[Reference, ...]
     parts: tuple[Part, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """The number of the step that was kept: the first of the best."""
+        return self.steps[best_prefix([step.uar for step in self.steps]) - 1].n
+
+    @property
+    def repeats(self) -> bool:
+        """Whether a member enters more than once, which makes it heavier."""
+        return len({(step.trial, step.name) for step in self.steps}) < len(self.steps)
 
 
 def fusion(results: StudyResults) -> Fusion | None:
@@ -56,9 +71,19 @@ def fusion(results: StudyResults) -> Fusion | None:
     ensemble = results.ensemble
     if ensemble is None:
         return None
-    parts = [Part(m.trial, m.name, m.weight, m.uar) for m in ensemble.members]
-    parts += [Part(None, m.name, m.weight, m.uar) for m in ensemble.imported]
-    members = {(part.trial, part.name if part.trial is None else ""): part for part in parts}
+    without, own = left_out(results), places(ensemble)
+    parts = [
+        Part(getattr(m, "trial", None), m.name, m.weight, m.uar, without.get(place))
+        for m, place in zip(members_of(ensemble), own, strict=True)
+    ]
+    # The seeds of one spec enter together, under their first trial.
+    weights: dict[int, float] = defaultdict(float)
+    for part, place in zip(parts, own, strict=True):
+        weights[place] += part.weight
+    members = {
+        (part.trial, part.name if part.trial is None else ""): part._replace(weight=weights[place])
+        for part, place in zip(parts, own, strict=True)
+    }
     steps: list[Step] = []
     for entry in ensemble.trajectory:
         trial, name = entry.get("trial"), str(entry.get("name", ""))
@@ -72,6 +97,7 @@ def fusion(results: StudyResults) -> Fusion | None:
                 alone=member.alone if member else None,
                 uar=float(entry["uar"]),
                 gain=float(entry["uar"]) - steps[-1].uar if steps else None,
+                without=member.without if member else None,
             )
         )
     labels = {
@@ -88,7 +114,7 @@ def fusion(results: StudyResults) -> Fusion | None:
 
 
 def fusion_figure(numbers: Fusion) -> go.Figure:
-    """The path as a line with points, each reference as a horizontal line of its own style."""
+    """The path with a star at the step that was kept, each reference as a horizontal line."""
     last = max((step.n for step in numbers.steps), default=1)
     traces = [
         go.Scatter(
@@ -111,14 +137,32 @@ def fusion_figure(numbers: Fusion) -> go.Figure:
             text=[inert(_tell(step)) for step in numbers.steps],
             hoverinfo="text",
             mode="lines+markers",
-            name=f"fusion: {percent(numbers.uar)}",
-            line={"color": BLUE, "width": 3},
-            marker={"size": 9},
+            name="selection, step by step",
+            line={"color": BLUE, "width": 2},
+            marker={"size": 7},
         )
     )
+    if numbers.steps:
+        traces.append(
+            go.Scatter(
+                x=[numbers.kept],
+                y=[100 * numbers.uar],
+                mode="markers",
+                name=f"the fusion, kept at step {numbers.kept}: {percent(numbers.uar)}",
+                hoverinfo="name",
+                hoverlabel={"namelength": -1},
+                marker={"color": BLUE, "size": 18, "symbol": "star"},
+            )
+        )
+    title = "steps (a member may enter again)" if numbers.repeats else "members"
     return figure(
         traces,
-        xaxis={"title": {"text": "members"}, "dtick": max(1, last // 10), "tickformat": "d"},
+        xaxis={
+            "title": {"text": title},
+            "dtick": max(1, last // 10),
+            "tickformat": "d",
+            "range": [0.5, max(last, 2) + 0.5],
+        },
         yaxis={"title": {"text": "devel UAR (%)"}, "hoverformat": ".1f"},
         legend={"orientation": "h", "y": -0.22, "x": 0},
     )

@@ -6,6 +6,7 @@ Drawn by Chromium, which must be installed, from the report's own page.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 from reports.chromium import Chromium
@@ -16,6 +17,14 @@ __all__ = ["picture_mlflow", "write_gallery"]
 HEAD_HEIGHT = 900  # CSS pixels of the page's head
 DRAWN = "document.documentElement.dataset.drawn !== undefined"
 WITH_FIGURES = "[...document.querySelectorAll('main > section:has(figure)')].map(s => s.id)"
+RUNS = "document.querySelector('[row-id] a')"
+COLUMNS = ("metrics.`devel/uar_best`", "params.`scale`", "params.`channels`", "params.`backbone`")
+# What MLflow 3 remembers of a reader: the columns of its table, and that its assistant is open.
+REMEMBERED = """(selectedColumns => {
+  for (const key of Object.keys(localStorage).filter(k => k.includes("-ExperimentPage-")))
+    localStorage[key] = JSON.stringify({...JSON.parse(localStorage[key]), selectedColumns});
+  localStorage["mlflow.assistant.panelOpen_v1"] = "false";
+})(%s)"""
 TABLES_AND_BUTTONS = "document.querySelectorAll('.save, section .scroll:has(table)')"
 
 
@@ -46,9 +55,12 @@ def write_gallery(study_folder: Path, folder: Path, *, width: int = 1000) -> lis
 
 
 def picture_mlflow(address: str, path: Path) -> Path:
-    """Write a PNG of a page of MLflow's interface, once it lists runs."""
+    """Write a PNG of a page of MLflow's interface, once it lists runs with their UAR."""
     with Chromium(width=1200, height=700) as browser:
-        browser.open(address, until="document.querySelector('[row-id] a')")
+        browser.open(address, until=RUNS)
+        browser.ask(REMEMBERED % json.dumps(COLUMNS))
+        browser.open("about:blank")
+        browser.open(address, until=f"{RUNS} && document.body.innerText.includes('devel/uar_best')")
         path.write_bytes(browser.picture())
     return path
 

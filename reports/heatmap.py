@@ -65,9 +65,9 @@ def heatmap_figure(numbers: HeatMap) -> go.Figure:
     )
     return figure(
         [trace],
-        height=90 + 48 * len(rows),
-        xaxis=named(columns, longest=20),
-        yaxis=named(rows, longest=26),
+        height=110 + 48 * len(rows),
+        xaxis=named(columns, longest=20, title="scale"),
+        yaxis=named(rows, longest=30, title="backbone"),
     )
 
 

@@ -2,10 +2,14 @@
 
 A forest predicts devel UAR from the parameters. It is fitted on a bootstrap sample of the trials
 and asked about the trials left out; then the columns of one dimension are drawn anew from other
-trials and it is asked again. The growth of the squared error, as a share of the variance of UAR,
-is the importance (Breiman 2001). The columns of a dimension move together, so that no impossible
-trial (a number of mel bands on a linear scale) is ever asked about; a single conditional parameter
-moves only among the trials that have it. Repeating the bootstrap gives the uncertainty.
+trials and it is asked again (Breiman, "Random forests", Machine Learning 45, 2001). The squared
+error grows by twice the variance of UAR that the dimension has a part in, its total effect
+(Jansen, "Analysis of variance designs for model output", Computer Physics Communications 117, 1999;
+Gregorutti et al., "Correlation and variable importance in random forests", Statistics and Computing
+27, 2017), so that half the growth, as a share of the variance of UAR, is the importance. What
+dimensions do together counts for each of them. The columns of a dimension move together, so that no
+impossible trial (a number of mel bands on a linear scale) is ever asked about; a single conditional
+parameter moves only among the trials that have it. Repeating the bootstrap gives the uncertainty.
 """
 
 from __future__ import annotations
@@ -93,10 +97,10 @@ def importance(
         )
         for group in groups
     ]
-    growth, r2 = _growth_of_error(
+    shares, r2 = _shares(
         table, uar, [*together, *alone], n_samples=n_samples, n_trees=n_trees, seed=seed
     )
-    low, middle, high = np.percentile(growth, (10, 50, 90), axis=0).tolist()
+    low, middle, high = np.percentile(shares, (10, 50, 90), axis=0).tolist()
     names = [(group, group) for group in groups] + [(p.name, p.dimension) for p in parameters]
     bars = [Bar(*n, m, lo, hi) for n, m, lo, hi in zip(names, middle, low, high, strict=True)]
     return Importance(
@@ -174,7 +178,7 @@ def _moves(parameters: Sequence[Parameter]) -> list[Move]:
     ]
 
 
-def _growth_of_error(
+def _shares(
     table: Floats,
     uar: Floats,
     moves: Sequence[Move],
@@ -183,12 +187,12 @@ def _growth_of_error(
     n_trees: int,
     seed: int,
 ) -> tuple[Floats, Floats]:
-    """Growth of the error (samples, moves) and R2 (samples,), as shares of the variance of UAR."""
+    """Half the growth of the error (samples, moves) and R2 (samples,), by the variance of UAR."""
     from sklearn.ensemble import RandomForestRegressor
 
     generator = np.random.default_rng(seed)
     variance = uar.var()
-    growth: list[Floats] = []
+    shares: list[Floats] = []
     r2: list[float] = []
     while len(r2) < n_samples:
         drawn = generator.integers(len(uar), size=len(uar))
@@ -202,9 +206,10 @@ def _growth_of_error(
         asked += [_move(table, left_out, m, generator) for m in moves for _ in range(N_DRAWS)]
         answers = forest.predict(np.concatenate(asked)).reshape(len(asked), -1)
         errors = ((answers - uar[left_out]) ** 2).mean(axis=1) / variance
-        growth.append(errors[1:].reshape(len(moves), N_DRAWS).mean(axis=1) - errors[0])
+        growth = errors[1:].reshape(len(moves), N_DRAWS).mean(axis=1) - errors[0]
+        shares.append(np.minimum(growth / 2, 1))  # what is above is noise of the draws
         r2.append(1 - float(errors[0]))
-    return np.array(growth), np.array(r2)
+    return np.array(shares), np.array(r2)
 
 
 def _move(

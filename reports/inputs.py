@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from reports.section import Picture, Section
 from reports.text import percent
+from study.plain_json import mapping
 from study.results import StudyResults
 from study.trial_record import TrialRecord
 
-__all__ = ["input_pictures", "input_sections"]
+__all__ = ["channels_caption", "input_pictures", "input_sections"]
 
 FILE = "input_images.png"
 MOST = 3  # pictures on the page
@@ -43,4 +47,27 @@ def input_pictures(results: StudyResults) -> tuple[Picture, ...]:
 
 def _picture(trial: TrialRecord) -> Picture:
     heading = f"Trial {trial.number}, {trial.name}: {percent(trial.uar)}"
-    return Picture(heading, (trial.folder / FILE).read_bytes())
+    return Picture(heading, (trial.folder / FILE).read_bytes(), channels_caption(trial.spec))
+
+
+def channels_caption(spec: Mapping[str, Any]) -> str:
+    """What each channel of a spec's image holds; empty where there is one.
+
+    >>> channels_caption({"channels": {"kind": "windows", "windows_ms": [8.0, 16.0, 32.0]}})
+    'From left to right: windows of 8, 16 and 32 ms.'
+    >>> three = {"kind": "scales", "others": ["linear", "mel", "log"]}
+    >>> channels_caption({"channels": three, "scale": {"kind": "mel"}})
+    'From left to right: scales mel, linear and log.'
+    """
+    channels = mapping(spec.get("channels"))
+    match channels.get("kind"):
+        case "windows":
+            first, second, third = (f"{window:g}" for window in channels["windows_ms"])
+            return f"From left to right: windows of {first}, {second} and {third} ms."
+        case "deltas":
+            return "From left to right: the spectrogram, its deltas and their deltas."
+        case "scales" | "amplitudes" as kind:
+            own = mapping(spec.get(kind.removesuffix("s"))).get("kind")
+            second, third = [other for other in channels["others"] if other != own][:2]
+            return f"From left to right: {kind} {own}, {second} and {third}."
+    return ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any, NamedTuple
 
-from reports.dimensions import DIMENSIONS, varied
-from reports.fusion import Fusion, Step
+from reports.dimensions import DIMENSIONS, used_params, varied
+from reports.fusion import Fusion, Part, Step
 from reports.text import cell, duration, percent, points
 from study.leaderboard import leaderboard
 from study.results import StudyResults
@@ -46,7 +46,8 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
             duration(row["seconds"]),
         )
         weight = (cell(members.get(row["trial"])),) if members else ()
-        rows.append((*fixed, *weight, *(cell(row.get(name)) for name in choices)))
+        params = used_params(results.trial(row["trial"]))
+        rows.append((*fixed, *weight, *(cell(params.get(name)) for name in choices)))
     weights = {m.name: m.weight for m in results.ensemble.imported} if results.ensemble else {}
     for one in results.imports:
         fixed = ("-", "imported", one.name, percent(one.uar), "-", "imported", "-")
@@ -59,16 +60,17 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
 def members_table(numbers: Fusion | None) -> Table | None:
     """The members in the order in which they first entered, and what each added then.
 
-    A fusion that was not built step by step (stacking, a vote, CMA-ES) has its members alone.
+    Beside it stands, where it is known, what leaving the member out changes. A fusion that was not
+    built step by step (stacking, a vote, CMA-ES) has its members alone.
     """
     if numbers is None or not (numbers.steps or numbers.parts):
         return None
     if not numbers.steps:
         parts = tuple(
-            (_trial(part.trial), part.name, cell(part.weight), percent(part.alone))
+            (_trial(part.trial), part.name, cell(part.weight), percent(part.alone), *_without(part))
             for part in numbers.parts
         )
-        return Table(("trial", "name", "weight", "alone"), parts, (True, False, True, True))
+        return _members(("trial", "name", "weight", "alone"), parts)
     entries: dict[tuple[int | None, str], Step] = {}
     for step in numbers.steps:
         if step.weight is not None:
@@ -82,11 +84,22 @@ def members_table(numbers: Fusion | None) -> Table | None:
             percent(step.alone),
             percent(step.uar),
             "-" if step.gain is None else points(step.gain),
+            *_without(step),
         )
         for step in entries.values()
     )
-    columns = ("enters", "trial", "name", "weight", "alone", "fusion", "adds")
-    return Table(columns, rows, (True, True, False, True, True, True, True))
+    return _members(("enters", "trial", "name", "weight", "alone", "UAR then", "added then"), rows)
+
+
+def _members(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+    """The table of members; its rows have one value more where leaving out is known."""
+    if any(len(row) > len(columns) for row in rows):
+        columns = (*columns, "without it")
+    return Table(columns, rows, tuple(column != "name" for column in columns))
+
+
+def _without(member: Step | Part) -> tuple[str, ...]:
+    return () if member.without is None else (points(member.without),)
 
 
 def failures_table(results: StudyResults) -> Table | None:

@@ -54,6 +54,7 @@ def render(head: Summary, parts: Sequence[Section], *, kind: str = "report") -> 
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_unbroken,
     )
     return environment.get_template("report.html.j2").render(
         head=head,
@@ -75,6 +76,11 @@ def figure_json(panel: Panel) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
+
+
+def _unbroken(value: object) -> object:
+    """A text of the page whose numbers do not part from their per cent at the end of a line."""
+    return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _policy(scripts: list[str]) -> str:

@@ -7,6 +7,7 @@ saves as SVG, opens on a machine without a graphics driver, and tells a trial's 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,8 +22,10 @@ from study.results import StudyResults
 __all__ = ["Axis", "Line", "Parallel", "parallel", "parallel_figure"]
 
 MOST_AXES = 7  # beside UAR
+CHOOSERS = ("backbone", "scale", "channels", "amplitude")  # first, where no importance is known
 MOST_LINES = 150
 MOST_LEVELS = 12
+HEADING = 16  # characters between two axes
 ABSENT = -0.14  # below the axis, which goes from 0 to 1
 WIDE = 20.0  # a range of this ratio is drawn logarithmically
 
@@ -59,11 +62,12 @@ def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | Non
 
     Args:
         results: The study.
-        order: Names of parameters, most important first; the others follow by dimension.
+        order: Names of parameters, most important first; what chose a branch comes next, then the
+            others by dimension.
     """
     usable = sorted(usable_trials(results), key=lambda t: (t.uar or 0.0, -t.number))
     trials = usable[-MOST_LINES:]
-    places = {name: place for place, name in enumerate(order)}
+    places = {name: place for place, name in enumerate(dict.fromkeys((*order, *CHOOSERS)))}
     parameters = sorted(varied(trials), key=lambda p: places.get(p.name, len(places)))
     if len(trials) < 2 or not parameters:
         return None
@@ -177,9 +181,17 @@ def _spread(row: int, a: Axis) -> float:
 
 
 def _heading(name: str) -> str:
-    """A parameter's name on two lines, so that neighbours do not meet."""
-    branch, dot, own = name.rpartition(".")
-    return inert(branch + dot, longest=20) + ("<br>" if dot else "") + inert(own, longest=20)
+    """A parameter's name on lines so short that neighbours do not meet."""
+    if " " in name:
+        return inert(name)
+    lines: list[str] = []
+    for part in re.findall(r"[^.]+\.?", name.removeprefix("augment.")):
+        lines.append("")
+        for word in re.findall(r"[^_]*_?", part):
+            if len(lines[-1] + word) > HEADING:
+                lines.append("")
+            lines[-1] += word
+    return "<br>".join(inert(line, longest=HEADING) for line in lines if line)
 
 
 def _numeric_ticks(levels: Sequence[float], *, logarithmic: bool) -> list[float]:

@@ -19,12 +19,18 @@ class Panel(NamedTuple):
     figure: go.Figure
     heading: str = ""
 
+    @property
+    def wide(self) -> bool:
+        """Whether it needs the width of the page, and scrolls where there is less."""
+        return bool((self.figure.layout.meta or {}).get("wide"))
+
 
 class Picture(NamedTuple):
-    """A PNG and its heading."""
+    """A PNG, its heading and what is to be said below it."""
 
     heading: str
     png: bytes
+    caption: str = ""
 
     @property
     def address(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.anchors import anchor_sections
-from reports.calibration import calibration, calibration_figure
+from reports.calibration import calibration_section
 from reports.check import check_sections
 from reports.comparing import ablation_sections, seeds_sections
 from reports.confusion import confusion, confusion_figure
@@ -39,7 +39,7 @@ def sections(results: StudyResults) -> list[Section]:
     weights = importance(results)
     path = fusion(results)
     systems = systems_on_devel(results)
-    order = [bar.name for bar in weights.parameters] if weights else []
+    order = [bar.name for bar in weights.parameters] if weights and weights.trustworthy else []
     return [
         _leaderboard(results),
         _fusion(path),
@@ -55,7 +55,7 @@ def sections(results: StudyResults) -> list[Section]:
         _heatmap(results),
         _confusion(systems),
         _speakers(results, systems),
-        _calibration(systems),
+        calibration_section(results, systems),
         *input_sections(results),
         *report_sections(results),
         *check_sections(results),
@@ -76,16 +76,27 @@ def _leaderboard(results: StudyResults) -> Section:
 
 
 def _fusion(path: Fusion | None) -> Section:
+    table = members_table(path)
     panels = (Panel("fusion", fusion_figure(path)),) if path and path.steps else ()
     return Section(
         "fusion",
         "Fusion",
-        "Devel UAR of the weighted average of probabilities as members enter, beside simpler "
-        "choices; all of it is apparent, since devel chose the members.",
+        "Devel UAR of the weighted average of probabilities as members enter, with a star at the "
+        "step that was kept, beside simpler choices; all of it is apparent, since devel chose the "
+        "members.",
         panels,
-        members_table(path),
-        "" if path else "There is no fusion yet.",
+        table,
+        " ".join(text for column, text in _MEMBERS.items() if table and column in table.columns)
+        if path
+        else "There is no fusion yet.",
     )
+
+
+_MEMBERS = {
+    "added then": "Added then: when the member first entered.",
+    "without it": "Without it: the fusion with the member left out, the others as heavy as they "
+    "were, minus the fusion with it; both before temperature and bias.",
+}
 
 
 def _scores(results: StudyResults) -> list[Section]:
@@ -100,8 +111,8 @@ def _scores(results: StudyResults) -> list[Section]:
         for place, matrix in enumerate(numbers.confusions, start=1)
     ]
     sentence = (
-        f"UAR on the {numbers.n} test clips, whose labels came from {numbers.file} after everything"
-        " was trained and chosen."
+        f"UAR on the {numbers.n:,} test clips, whose labels came from {numbers.file} after "
+        "everything was trained and chosen."
     )
     return [Section("test", "Test", sentence, tuple(panels), scores_table(numbers))]
 
@@ -124,8 +135,8 @@ def _curves(results: StudyResults) -> Section:
     return Section(
         "curves",
         "Learning curves",
-        "Devel UAR by epoch: the five best trials in colour with a star at their best epoch, the "
-        "others in grey.",
+        "Devel UAR by epoch: of the trials with more than one, the five best in colour with a star "
+        "at their best epoch, the others in grey.",
         (Panel("curves", curves_figure(numbers)),) if numbers else (),
         note=note if numbers else "No trial has told more than one epoch.",
     )
@@ -160,9 +171,10 @@ def _importance(results: StudyResults, numbers: Importance | None) -> Section:
 
 
 _IMPORTANCE = (
-    "How much worse a random forest predicts devel UAR from the parameters once a dimension is "
-    "shuffled between trials, as a share of the variance of UAR; a parameter of a branch not taken "
-    "is a level of its own, and alone it is shuffled only among trials that have it."
+    "The share of the variance of devel UAR that a dimension has a part in, alone or together with "
+    "others: half of what the squared error of a random forest grows by once the dimension is "
+    "shuffled between trials. A parameter of a branch not taken is a level of its own, and alone "
+    "it is shuffled only among trials that have it."
 )
 
 
@@ -170,7 +182,7 @@ def _parallel(numbers: Parallel | None) -> Section:
     note = "Fewer than two trials with different parameters have a UAR."
     if numbers:
         parts = [
-            f"{numbers.axes_left_out} less important parameters" if numbers.axes_left_out else "",
+            f"{numbers.axes_left_out} other parameters" if numbers.axes_left_out else "",
             f"{numbers.lines_left_out} worse trials" if numbers.lines_left_out else "",
         ]
         left_out = " and ".join(part for part in parts if part)
@@ -231,18 +243,6 @@ def _speakers(results: StudyResults, systems: Sequence[System]) -> Section:
             if fewer
             else ""
         ),
-    )
-
-
-def _calibration(systems: Sequence[System]) -> Section:
-    known = [calibration(system) for system in systems]
-    return Section(
-        "calibration",
-        "Calibration",
-        "How often a prediction is right at the probability it was given, in bins of equally many "
-        "devel clips; below the dotted line a system is surer than it should be.",
-        (Panel("calibration", calibration_figure(known)),) if known else (),
-        note="" if known else "There are no devel predictions with labels.",
     )
 
 

@@ -60,7 +60,7 @@ def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores 
 def speakers_figure(numbers: SpeakerScores) -> go.Figure:
     """A row per speaker, the best on top, a point per system."""
     names = [
-        f"{name} ({n} clips)" for name, n in zip(numbers.speakers, numbers.n_clips, strict=True)
+        f"{name} ({n:,} clips)" for name, n in zip(numbers.speakers, numbers.n_clips, strict=True)
     ]
     traces = [
         go.Scatter(

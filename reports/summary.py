@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reports.text import duration, percent, points
+from study.plain_json import number
 from study.protocols import protocol_sentence
 from study.results import Partition, StudyResults
 from study.search_bias import search_note
@@ -33,7 +34,7 @@ def summary(results: StudyResults) -> Summary:
         study=results.name,
         corpus=_corpus_name(results.corpus),
         simulated=bool(results.corpus.get("simulated")),
-        verdict=verdict.replace(" %", "\u00a0%"),
+        verdict=verdict,
         caution=caution,
         facts=_facts(results),
         provenance=_provenance(results.state),
@@ -64,27 +65,41 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
         )
     reference = ensemble.references.get("best_single", {})
     single = float(reference.get("uar") or best.uar)
-    number, name = reference.get("trial"), reference.get("name", best.name)
-    who = f"trial {number} ({name})" if number is not None else f"the imported {name}"
+    trial, name = reference.get("trial"), reference.get("name", best.name)
+    who = f"trial {trial} ({name})" if trial is not None else f"the imported {name}"
     difference = ensemble.uar - single
     beside = f"the best single model, {who}, with {percent(single)}"
     members = ensemble.n_members
-    if round(1000 * difference) == 0:
-        verdict = f"The fusion of {members} gives {percent(ensemble.uar)}, no more than {beside}."
-    else:
-        side = "above" if difference > 0 else "below"
-        verdict = (
-            f"The fusion of {members} models has a devel UAR of {percent(ensemble.uar)}, "
-            f"{points(abs(difference)).lstrip('+')} {side} {beside}."
-        )
+    of = "one model" if members == 1 else f"{members} models"
+    verdict = (
+        f"The fusion of {of} has a devel UAR of {percent(ensemble.uar)}, {_aside(difference)} "
+        f"{beside}."
+    )
     if not ensemble.apparent:
         return verdict + chance, ""
+    if (gain := number(ensemble.honest.get("gain"))) is not None:
+        verdict += (
+            f" Chosen again without the clips that judge, its UAR is {_aside(gain)} that of the "
+            "best single model."
+        )
     if honest := ensemble.honest.get("sentence"):
         devel = results.partitions.get("devel")
         speakers = {clip.speaker for clip in devel.clips} if devel else set()
         note = search_note(None if None in speakers else len(speakers))
         caution = f"{caution} {honest} {note}"
     return verdict + chance, caution
+
+
+def _aside(difference: float) -> str:
+    """Where a UAR stands beside another.
+
+    >>> _aside(0.027), _aside(-0.0034), _aside(0.0)
+    ('2.7 points above', '0.3 points below', 'no more than')
+    """
+    if round(1000 * difference) == 0:
+        return "no more than"
+    side = "above" if difference > 0 else "below"
+    return f"{points(abs(difference)).lstrip('+')} {side}"
 
 
 def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:

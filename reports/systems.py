@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from search_spaces.errors import InputError
 from study.csv_rows import read_rows
 from study.probabilities import load_devel
@@ -11,7 +14,13 @@ from study.results import StudyResults
 from study.text import spreadsheet_plain
 from study.trial_record import TrialRecord
 
-__all__ = ["System", "best_single_on_devel", "fusion_on_devel", "systems_on_devel"]
+__all__ = [
+    "System",
+    "best_single_on_devel",
+    "devel_probabilities",
+    "fusion_on_devel",
+    "systems_on_devel",
+]
 
 
 class System(NamedTuple):
@@ -47,7 +56,7 @@ def fusion_on_devel(results: StudyResults) -> System | None:
     rows = [row for row in every if row.get("label")]
     try:
         return System(
-            title=f"Fusion of {results.ensemble.n_members}",
+            title=_fusion_title(results.ensemble.n_members),
             classes=results.classes,
             file_names=tuple(row["file_name"] for row in rows),
             labels=tuple(row["label"] for row in rows),
@@ -69,18 +78,14 @@ def best_single_on_devel(results: StudyResults) -> System | None:
 
 
 def trial_on_devel(results: StudyResults, trial: TrialRecord) -> System:
-    """The devel predictions of a trial's best epoch, from `devel.npy`.
+    """The devel predictions of a trial's best epoch.
 
     Raises:
         InputError: The array does not fit the study's clips and classes.
     """
     clips = results.partitions["devel"].clips
-    path = trial.file("devel.npy")
-    epochs = load_devel(path, clips=len(clips), classes=len(results.classes))
-    epoch = (trial.best_epoch or 1) - 1
-    if epoch >= len(epochs):
-        raise InputError(f"{path}: must hold the best epoch {epoch + 1}, got {len(epochs)} epochs")
-    chosen = epochs[epoch].argmax(axis=1)
+    values = devel_probabilities(results, trial)
+    chosen = values.argmax(axis=1)
     labelled = [row for row, clip in enumerate(clips) if clip.label is not None]
     return System(
         title=f"Best single, trial {trial.number}",
@@ -88,5 +93,24 @@ def trial_on_devel(results: StudyResults, trial: TrialRecord) -> System:
         file_names=tuple(clips[row].file_name for row in labelled),
         labels=tuple(clips[row].label or "" for row in labelled),
         predictions=tuple(results.classes[chosen[row]] for row in labelled),
-        confidences=tuple(float(epochs[epoch, row, chosen[row]]) for row in labelled),
+        confidences=tuple(float(values[row, chosen[row]]) for row in labelled),
     )
+
+
+def devel_probabilities(results: StudyResults, trial: TrialRecord) -> NDArray[np.floating]:
+    """The devel probabilities of a trial's best epoch, (clips, classes), from `devel.npy`.
+
+    Raises:
+        InputError: The array does not fit the study's clips and classes.
+    """
+    path, clips = trial.file("devel.npy"), results.partitions["devel"].clips
+    epochs = load_devel(path, clips=len(clips), classes=len(results.classes))
+    epoch = (trial.best_epoch or 1) - 1
+    if epoch >= len(epochs):
+        raise InputError(f"{path}: must hold the best epoch {epoch + 1}, got {len(epochs)} epochs")
+    values: NDArray[np.floating] = epochs[epoch]
+    return values
+
+
+def _fusion_title(members: int) -> str:
+    return "Fusion of one model" if members == 1 else f"Fusion of {members}"

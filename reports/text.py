@@ -8,7 +8,7 @@ from typing import Any
 
 from study.text import NOTHING, duration, percent
 
-__all__ = ["cell", "duration", "inert", "percent", "points"]
+__all__ = ["capital", "cell", "duration", "inert", "percent", "points"]
 
 
 def points(difference: float) -> str:
@@ -19,6 +19,15 @@ def points(difference: float) -> str:
     """
     value = f"{100 * difference:+.1f}".replace("-0.0", "+0.0")
     return f"{value} points"
+
+
+def capital(text: str) -> str:
+    """A text that begins a sentence: its first letter large, all others as they are.
+
+    >>> capital("64 clips"), capital("a DC offset"), capital("")
+    ('64 clips', 'A DC offset', '')
+    """
+    return text[:1].upper() + text[1:]
 
 
 def cell(value: Any) -> str:

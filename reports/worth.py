@@ -32,6 +32,7 @@ class Worth(NamedTuple):
     sentences: tuple[str, ...]
     methods: Table | None
     systems: tuple[Valued, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def worth_sections(results: StudyResults) -> list[Section]:
@@ -47,9 +48,7 @@ def worth_sections(results: StudyResults) -> list[Section]:
             " decision) is chosen again without the clips that judge.",
             (Panel("worth", worth_figure(found.systems)),) if found.systems else (),
             table=found.methods,
-            note="Gain over bagged greedy selection in points, with its standard error."
-            if found.methods
-            else "",
+            note=" ".join(found.notes),
             points=found.sentences,
         )
     ]
@@ -76,7 +75,19 @@ def worth(results: StudyResults) -> Worth | None:
         )
         if honest.get(apparent) is not None and honest.get(key)
     )
-    return Worth(sentences, methods_table(results), systems)
+    methods = methods_table(results)
+    notes = (
+        _GAIN if methods else "",
+        _ERRORS if "calibration error" in " ".join(sentences) else "",
+    )
+    return Worth(sentences, methods, systems, tuple(filter(None, notes)))
+
+
+_GAIN = "Gain over bagged greedy selection in points, with its standard error."
+_ERRORS = (
+    "The calibration error after is of clips that the temperature was not fitted on; under "
+    "Calibration stands that of the clips it was fitted on."
+)
 
 
 def worth_figure(systems: Sequence[Valued]) -> go.Figure:

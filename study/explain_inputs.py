@@ -50,6 +50,10 @@ class Network:
     spec: TrialSpec
     models: tuple[Classifier, ...]
 
+    def of_fold(self, fold: int) -> Classifier:
+        """Return the model that hears the clips of a fold."""
+        return self.models[fold] if len(self.models) > 1 else self.models[0]
+
 
 @dataclass(frozen=True)
 class System:
@@ -102,6 +106,7 @@ class ExplainInputs:
         simulated: Whether the audio was made, not recorded.
         provenance: Where networks and clips come from, for the record.
         note: What a reader must know of the clips; empty when all is well.
+        corpus: What the corpus is called; empty where nobody says.
     """
 
     name: str
@@ -119,6 +124,7 @@ class ExplainInputs:
     simulated: bool
     provenance: Mapping[str, str]
     note: str = ""
+    corpus: str = ""
 
 
 def inputs_of_study(
@@ -166,6 +172,7 @@ def inputs_of_study(
             "corpus": plan.cached.digest,
             "revision": source_revision(),
         },
+        corpus=plan.cached.corpus.name,
     )
 
 
@@ -215,6 +222,7 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
             "revision": source_revision(),
         },
         note=TRAINED_ON_DEVEL if "devel" in bundle.protocol else "",
+        corpus=corpus.name,
     )
 
 

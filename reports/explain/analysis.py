@@ -59,7 +59,7 @@ def explain(
     def tick() -> None:
         nonlocal done
         done += 1
-        told(done, n_steps)
+        told(min(done, n_steps), n_steps)  # batches are more where memory ran out
 
     mappers = explained.mappers()
     mapped = make_maps(explained, mappers, tick=tick)
@@ -82,6 +82,7 @@ def explain(
     return {
         "format": FORMAT,
         "name": inputs.name,
+        "corpus": inputs.corpus,
         "simulated": inputs.simulated,
         "note": inputs.note,
         "provenance": dict(inputs.provenance),
@@ -94,7 +95,7 @@ def explain(
             {"trial": m.network.trial, "name": m.network.name, "map": m.describe()} for m in mappers
         ],
         "systems": systems,
-        "examples": examples(explained, mappers, mapped.intact, chosen, subject.labels),
+        "examples": examples(explained, mappers, mapped.intact, chosen, subject),
         "seconds": round(time.monotonic() - started, 1),
     }
 
@@ -104,15 +105,14 @@ def _system(
 ) -> dict[str, Any]:
     """Return what a system is and how good it is on the explained clips."""
     uar = subject.interval(system.fuse(intact))
-    chance = 1 / len(np.unique(subject.labels))
     members = [(w, m) for w, m in zip(system.weights, mappers, strict=True) if w]
     return {
         "id": system.id,
         "title": system.title,
         "uar": uar.uar,
         "uar_sentence": uar.sentence(),
-        "chance": chance,
-        "above_chance": (uar.uar if uar.low is None else uar.low) > chance,
+        "chance": subject.chance,
+        "above_chance": subject.above_chance(uar),
         "members": [
             {"trial": m.network.trial, "name": m.network.name, "weight": w, "map": m.describe()}
             for w, m in members

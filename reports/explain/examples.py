@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Explained
+from reports.explain.subject import Subject
 
 __all__ = ["MOST_EXAMPLES", "examples"]
 
@@ -25,7 +26,7 @@ def examples(
     mappers: Sequence[Mapper],
     intact: Floats,
     chosen: Sequence[int],
-    labels: NDArray[np.intp],
+    subject: Subject,
 ) -> list[dict[str, Any]]:
     """Return one clip of each of the first classes, with its image and the map over it.
 
@@ -34,19 +35,18 @@ def examples(
 
     Args:
         explained: Networks and clips.
-        mappers: What maps each network has; shown is the winner's, or where it has no class
-            activation maps that of the heaviest member that has.
+        mappers: What maps each network has; shown is that of the network with the highest UAR
+            on these clips of those that have class activation maps.
         intact: Probabilities, (networks, clips, classes).
         chosen: Position of each clip among the inputs', (clips,).
-        labels: Codes, (clips,).
+        subject: The clips.
     """
-    inputs = explained.inputs
-    weights = [weight for system in inputs.systems for weight in system.weights]
-    order = sorted(range(len(weights)), key=lambda n: (n // len(mappers), -weights[n]))
-    shown = [n % len(mappers) for n in order if mappers[n % len(mappers)].how == "cam"]
-    if not shown:
+    inputs, labels = explained.inputs, subject.labels
+    uars = {n: subject.interval(intact[n]) for n, m in enumerate(mappers) if m.how == "cam"}
+    if not uars:
         return []
-    mapper, probabilities = mappers[shown[0]], intact[shown[0]]
+    shown = max(uars, key=lambda n: uars[n].uar)
+    mapper, probabilities = mappers[shown], intact[shown]
     found = []
     for code in range(min(len(inputs.classes), MOST_EXAMPLES)):
         clip = _typical(probabilities, labels, code)
@@ -58,7 +58,7 @@ def examples(
             explained.views.clips[here], explained.views.starts[here]
         )
         label = torch.tensor([code], device=waves.device)
-        model = mapper.network.models[int(explained.folds[clip])]
+        model = explained.hold(explained.folds[clip])[shown]
         maps = mapper.maps(model, waves, label, len(inputs.classes))
         kind = next(kind for kind in KINDS if kind in maps)
         with torch.no_grad():
@@ -70,6 +70,8 @@ def examples(
                 "speaker": None if inputs.speakers is None else inputs.speakers[chosen[clip]],
                 "probability": round(float(probabilities[clip, code]), 4),
                 "trial": mapper.network.trial,
+                "uar": round(uars[shown].uar, 4),
+                "above_chance": subject.above_chance(uars[shown]),
                 "kind": kind,
                 "seconds": inputs.clip_seconds,
                 "centres_hz": [round(hz, 1) for hz in mapper.centres[0]],

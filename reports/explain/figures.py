@@ -32,11 +32,17 @@ __all__ = [
 
 MOST_LINES = 4  # classes that are drawn as lines; more are the rows of a heat map
 TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
-LINEAR_TICKS_HZ = (500, 1000, 2000, 3000, 4000, 6000, 8000, 12000, 16000)
+LINEAR_TICKS_HZ = (1000, 2000, 3000, 4000, 6000, 8000, 12000, 16000)
 TICKS_APART = 14  # of an axis's height there must be between two of its ticks
 CLASS_LOOKS = ((BLUE, "solid"), (VERMILION, "dash"), (GREEN, "dot"), (PURPLE, "dashdot"))
-MAPS = {"layercam": "LayerCAM, early stage", "hirescam": "HiResCAM, last stage"}
+MAPS = {
+    "layercam": "LayerCAM, early stage",
+    "hirescam": "HiResCAM, last stage",
+    "weights": "the machine's weights",
+}
 CONTOURS = (25, 50, 75)  # per cent of a map's range
+FRAME = 1e-3  # of a picture: how near to its edge the lines around its map close
+SHARE, LOST = "share of the relevance (%)", "fall of the UAR (points)"
 
 Numbers = Sequence[float | None]
 
@@ -51,10 +57,10 @@ def map_figure(part: Mapping[str, Any]) -> go.Figure | None:
     for kind, (colour, dash) in zip(kinds, looks, strict=False):
         profile = part["profiles"][kind]
         first = kind == part["map"]
-        traces += _line(part, profile, MAPS[kind], colour, dash, factor=100, ribbon=first)
+        traces += _line(part, profile, MAPS[kind], colour, dash, ribbon=first)
     equal = {"mean": [part["equal"]], "low": None}
-    traces += _line(part, equal, "a map that is equal everywhere", GREY, "dot", factor=100)
-    return _bands(part, traces, "share of the relevance (%)")
+    traces += _line(part, equal, "a map that is equal everywhere", GREY, "dot")
+    return _bands(part, traces, SHARE)
 
 
 def occlusion_figure(part: Mapping[str, Any]) -> go.Figure:
@@ -64,7 +70,7 @@ def occlusion_figure(part: Mapping[str, Any]) -> go.Figure:
         *_line(part, profiles["removed"], "removed", BLUE, "solid", ribbon=True),
         *_line(part, profiles["noise"], "noise of equal energy", VERMILION, "dash"),
     ]
-    return _bands(part, traces, "fall of the log-odds")
+    return _bands(part, traces, LOST)
 
 
 def by_class_figure(part: Mapping[str, Any], name: str, classes: Sequence[str]) -> go.Figure:
@@ -75,16 +81,13 @@ def by_class_figure(part: Mapping[str, Any], name: str, classes: Sequence[str]) 
         name: Of the profile: a kind of map, or `removed`.
         classes: In the order of the profile.
     """
-    profile, factor = part["profiles"][name], 1 if name == "removed" else 100
+    profile = part["profiles"][name]
     if len(classes) <= MOST_LINES:
         traces: list[go.Scatter] = []
         for row, (label, (colour, dash)) in enumerate(zip(classes, CLASS_LOOKS, strict=False)):
-            traces += _line(
-                part, profile, inert(label), colour, dash, factor=factor, row=row, ribbon=True
-            )
-        title = "fall of the log-odds" if name == "removed" else "share of the relevance (%)"
-        return _bands(part, traces, title)
-    values = [[None if v is None else factor * v for v in row] for row in profile["mean"][:-1]]
+            traces += _line(part, profile, inert(label), colour, dash, row=row, ribbon=True)
+        return _bands(part, traces, LOST.replace("UAR", "recall") if name == "removed" else SHARE)
+    values = [[None if v is None else 100 * v for v in row] for row in profile["mean"][:-1]]
     known = [v for row in values for v in row if v is not None]
     trace = go.Heatmap(
         x=list(range(len(part["equal"]))),
@@ -92,7 +95,7 @@ def by_class_figure(part: Mapping[str, Any], name: str, classes: Sequence[str]) 
         z=values,
         zmin=0,
         zmax=max([*known, 1e-9]),
-        text=[list(_told(part, profile, row, factor)) for row in range(len(classes))],
+        text=[list(_told(part, profile, row)) for row in range(len(classes))],
         hoverinfo="text",
         colorscale=list(SEQUENTIAL),
         showscale=False,
@@ -158,10 +161,12 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
         showscale=False,
         hoverinfo="skip",
     )
+    # To the edge of the picture a map goes on as it is, and there its lines close.
+    framed = np.pad(np.pad(np.array(maps), 1, mode="edge"), 1)
     lines = go.Contour(
-        z=maps,
-        x=[(n + 0.5) * seconds / columns for n in range(columns)],
-        y=[(n + 0.5) * n_bands / rows for n in range(rows)],
+        z=framed.tolist(),
+        x=[seconds * at for at in _framed(columns)],
+        y=[n_bands * at for at in _framed(rows)],
         contours={
             "coloring": "none",
             "start": CONTOURS[0],
@@ -185,6 +190,12 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
     )
 
 
+def _framed(n: int) -> list[float]:
+    """Return the middles of n parts of 0 to 1, and before and behind them two of its frame."""
+    middles = [(place + 0.5) / n for place in range(n)]
+    return [0.0, FRAME, *middles, 1 - FRAME, 1.0]
+
+
 def _line(
     part: Mapping[str, Any],
     profile: Mapping[str, Any],
@@ -192,14 +203,13 @@ def _line(
     colour: str,
     dash: str,
     *,
-    factor: float = 1,
     row: int = -1,
     ribbon: bool = False,
 ) -> Iterator[go.Scatter]:
     """A profile as steps over the bands, with its interval where there is one."""
     x = _edges(part)
     if ribbon and profile["low"] is not None:
-        low, high = (_steps(profile[side][row], factor) for side in ("low", "high"))
+        low, high = (_steps(profile[side][row]) for side in ("low", "high"))
         yield go.Scatter(
             x=[*x, *x[::-1]],
             y=[*low, *high[::-1]],
@@ -212,10 +222,10 @@ def _line(
         )
     yield go.Scatter(
         x=x,
-        y=_steps(profile["mean"][row], factor),
+        y=_steps(profile["mean"][row]),
         mode="lines",
         name=title,
-        text=[text for text in _told(part, profile, row, factor) for _ in range(2)],
+        text=[text for text in _told(part, profile, row) for _ in range(2)],
         hovertemplate=f"{title}<br>%{{text}}<extra></extra>",
         line={"color": colour, "dash": dash},
     )
@@ -249,21 +259,18 @@ def _edges(part: Mapping[str, Any]) -> list[float]:
     return [edge for pair in itertools.pairwise(edges) for edge in pair]
 
 
-def _steps(values: Numbers, factor: float) -> list[float | None]:
-    return [None if v is None else factor * v for v in values for _ in range(2)]
+def _steps(values: Numbers) -> list[float | None]:
+    return [None if v is None else 100 * v for v in values for _ in range(2)]
 
 
-def _told(
-    part: Mapping[str, Any], profile: Mapping[str, Any], row: int, factor: float
-) -> Iterator[str]:
-    """What is told of each band: where it lies, its value and its interval."""
+def _told(part: Mapping[str, Any], profile: Mapping[str, Any], row: int) -> Iterator[str]:
+    """What is told of each band: where it lies, its value in per cent and its interval."""
     edges, mean = part["edges_hz"], profile["mean"][row]
-    unit = " %" if factor == 100 else ""
     for band, value in enumerate(mean):
-        told = "none" if value is None else f"{factor * value:.2f}{unit}"
+        told = "none" if value is None else f"{100 * value:.1f} %"
         if profile["low"] is not None and profile["low"][row][band] is not None:
-            low, high = (factor * profile[side][row][band] for side in ("low", "high"))
-            told += f" ({low:.2f} to {high:.2f})"
+            low, high = (100 * profile[side][row][band] for side in ("low", "high"))
+            told += f" ({low:.1f} to {high:.1f})"
         yield f"{edges[band]:.0f} to {edges[band + 1]:.0f} Hz: {told}"
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Named",
     "Trust",
     "area",
+    "band_order",
     "common_share",
     "judge",
     "name_bands",
@@ -42,15 +43,33 @@ class Named(NamedTuple):
 
     Args:
         band: Its number.
-        effect: How much the log-odds of the true class fall without it.
+        by: What falls beyond chance without it: the `log_odds` of the true class, or where their
+            mean does not, the `uar`, in [0, 1]. Untested the other way about.
+        fall: How much that falls.
         noise: How much with noise of the same energy in its place.
-        p: Over all bands; None with too few speakers for a test.
+        p: Over all bands and both measures; None with too few speakers for a test.
     """
 
     band: int
-    effect: float
+    by: str
+    fall: float
     noise: float
     p: float | None
+
+
+def band_order(uar: Floats, log_odds: Floats) -> Floats:
+    """Return bands by what their removal costs, the higher the worse; NaN where that is unknown.
+
+    By UAR: where removal drives the clips of all classes to one side, all classes but one are lost,
+    while log-odds rise in that one as they fall in the others, and their mean may stay as it is.
+    Bands that cost as many clips are ordered by log-odds.
+
+    >>> band_order(np.array([0.0, 0.4, 0.0]), np.array([0.2, 0.0, 0.1])).tolist()
+    [1.0, 2.0, 0.0]
+    """
+    pairs = np.round(np.stack([uar, log_odds], axis=1), 12)
+    ranks = np.unique(pairs, axis=0, return_inverse=True)[1].reshape(-1).astype(np.float64)
+    return np.where(np.isfinite(uar), ranks, np.nan)
 
 
 def rank_correlation(first: ArrayLike, second: ArrayLike) -> float | None:
@@ -147,27 +166,31 @@ def judge(
 
 
 def name_bands(
-    removed: Floats, noise: Floats, p_values: Floats | None, *, above_chance: bool
+    removed: Mapping[str, Floats],
+    noise: Mapping[str, Floats],
+    p_values: Mapping[str, Floats] | None,
+    *,
+    above_chance: bool,
 ) -> list[Named]:
     """Return the bands whose removal hurts beyond chance, the worst first.
 
     Args:
-        removed: Effect of removing each band, (bands,).
-        noise: Effect of noise in its place, (bands,).
-        p_values: Of `removed`, over all bands; None with too few speakers: then the three largest
-            effects above zero are returned, untested.
+        removed: How much the `uar` and the `log_odds` fall without each band, (bands,) each.
+        noise: How much with noise in its place.
+        p_values: Of `removed`, over all bands and both; None with too few speakers: then the three
+            worst bands of those that cost anything are returned, untested.
         above_chance: Whether the system recognises anything; if not, no band is named.
     """
     if not above_chance:
         return []
-    order = np.argsort(-removed, kind="stable")
-    if p_values is None:
-        return [_named(n, removed, noise, None) for n in order[:3] if removed[n] > 0]
-    return [_named(n, removed, noise, float(p_values[n])) for n in order if p_values[n] <= LEVEL]
-
-
-def _named(band: int, removed: Floats, noise: Floats, p: float | None) -> Named:
-    return Named(int(band), float(removed[band]), float(noise[band]), p)
+    found = []
+    for band in np.argsort(-band_order(removed["uar"], removed["log_odds"]), kind="stable"):
+        for by in ("uar", "log_odds") if p_values is None else ("log_odds", "uar"):
+            fall, p = removed[by][band], None if p_values is None else float(p_values[by][band])
+            if fall > 0 and (p is None or p <= LEVEL):
+                found.append(Named(int(band), by, float(fall), float(noise[by][band]), p))
+                break
+    return found if p_values is not None else found[:3]
 
 
 def tell_bands(
@@ -176,33 +199,38 @@ def tell_bands(
     uar: Floats,
     *,
     intact: float,
+    taken: Sequence[tuple[str, float]],
     n_speakers: int | None,
 ) -> str:
     """Say which bands matter.
+
+    What noise costs in log-odds says whether the level of a band is the cue; what it costs in UAR
+    says so only if it is little, as noise too may drive all clips to one side.
 
     Args:
         named: As `name_bands` returns them.
         axis: Of the bands.
         uar: With each band removed, (bands,).
         intact: UAR with all bands.
+        taken: The class that most clips are taken for with each band removed, and of how many,
+            as a share; (bands,).
         n_speakers: Of the clips; None where one is unknown.
     """
     if not named:
         return "By occlusion no single band matters beyond chance."
     first = named[0]
-    told = (
-        f"Without {axis.band(first.band)} the log-odds of the true class fall by"
-        f" {first.effect:.2f} (UAR {100 * intact:.1f} to {100 * uar[first.band]:.1f} %)"
-    )
-    if first.noise < LEVEL_ONLY * first.effect:
-        told += (
-            "; noise of the same energy in its place changes little, so its level is what counts"
-        )
+    told = f"Without {axis.band(first.band)} the "
+    fell = f"{100 * intact:.1f} to {100 * uar[first.band]:.1f} %"
+    if first.by == "uar":
+        label, share = taken[first.band]
+        told += f"UAR falls from {fell}, as {100 * share:.0f} % of the clips are taken for {label}"
+        costs = f"costs {100 * first.noise:.1f} points"
     else:
-        told += (
-            f"; noise of the same energy in its place costs {first.noise:.2f}, so what changes"
-            " within it counts"
-        )
+        told += f"log-odds of the true class fall by {first.fall:.2f} (UAR {fell})"
+        costs = f"costs {first.noise:.2f}, so what changes within it counts"
+    little = "changes little, so its level is what counts"
+    told += "; noise of the same energy in its place "
+    told += little if first.noise < LEVEL_ONLY * first.fall else costs
     others = ", ".join(axis.band(one.band) for one in named[1:4])
     more = f" Next: {others}." if others else ""
     if first.p is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from study.explain_inputs import Network
 
 __all__ = ["KINDS", "Mapper", "contrast"]
 
-KINDS = ("layercam", "hirescam")  # of maps; a linear machine's weights count as both
+KINDS = ("layercam", "hirescam", "weights")  # of maps; the last is a linear machine's
 
 Floats = NDArray[np.float64]
 
@@ -44,6 +44,8 @@ class Mapper:
         centres: Of the rows of the network's images in Hz, lowest first, (channels, bands); the
             channels differ where they lie on several scales.
         why: Why there is no map; empty where there is one.
+        spreads: Filled as needed: how the rows of its maps are spread over the bands of an axis,
+            by axis, number of rows and device, (channels, rows, bands).
     """
 
     network: Network
@@ -51,17 +53,20 @@ class Mapper:
     stage: Stage | None
     centres: Floats
     why: str = ""
+    spreads: dict[tuple[FrequencyAxis, int, torch.device], Tensor] = field(
+        default_factory=dict, repr=False
+    )
 
     @classmethod
     @torch.no_grad()
-    def of(cls, network: Network, waves: Tensor) -> Mapper:
+    def of(cls, network: Network, model: Classifier, waves: Tensor) -> Mapper:
         """Look at a network.
 
         Args:
-            network: Which; on the device of the waves.
+            network: Which.
+            model: One of it, on the device of the waves.
             waves: At least one window, (windows, samples).
         """
-        model = network.models[0]
         centres = np.array(model.front_end.centres_hz)
         images = model.front_end(waves[:1])
         if isinstance(model.backbone, BandStatistics):
@@ -88,7 +93,7 @@ class Mapper:
         with torch.no_grad():
             images = model.front_end(waves)
         if isinstance(model.backbone, BandStatistics):
-            return dict.fromkeys(KINDS, svm_map(model.backbone, images, weights).hires)
+            return {"weights": svm_map(model.backbone, images, weights).hires}
         found = class_maps(model.backbone, images, weights, stage=self.stage)
         maps = {"layercam": found.layer, "hirescam": found.hires}
         return {kind: values for kind, values in maps.items() if values is not None}
@@ -104,16 +109,21 @@ class Mapper:
             maps: (windows, rows, columns).
             axis: Of the bands.
         """
-        spread = np.stack(
-            [row_shares(c, axis.edges_hz, n_rows=maps.shape[1]) for c in self.centres]
-        )
-        spreads = torch.from_numpy(spread).to(maps)  # (channels, rows, bands)
+        spreads = self._spreads(axis, maps.shape[1], maps.device)
         if self.how == "weights":
             by_row = maps.transpose(1, 2)  # (windows, channels, rows)
         else:
             by_row = (maps.sum(2) / len(spreads))[:, None].expand(-1, len(spreads), -1)
         size = by_row.abs().sum((1, 2)).clamp_min(1e-20)
         return torch.einsum("wcr,crb->wb", by_row / size[:, None, None], spreads)
+
+    def _spreads(self, axis: FrequencyAxis, n_rows: int, device: torch.device) -> Tensor:
+        """Return how rows are spread over bands, (channels, rows, bands); uploaded once."""
+        key = axis, n_rows, device
+        if key not in self.spreads:
+            made = [row_shares(c, axis.edges_hz, n_rows=n_rows) for c in self.centres]
+            self.spreads[key] = torch.from_numpy(np.stack(made)).float().to(device)
+        return self.spreads[key]
 
     def uniform(self, axis: FrequencyAxis) -> Floats:
         """Return the shares of a map that is equal everywhere, (bands,)."""

@@ -1,8 +1,9 @@
-"""The passes over the clips: maps, band occlusion and deletion, batch by batch."""
+"""The passes over the clips: maps, band occlusion and deletion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,18 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from reports.explain.axes import FrequencyAxis
+from reports.explain.explained import Batch, Explained
 from reports.explain.maps import KINDS, Mapper
-from reports.explain.occlusion import BandFilter, sounding
-from runners.device import Compute
-from runners.evaluation import autocast
+from reports.explain.occlusion import sounding
 from runners.model import Classifier
-from runners.waveforms import Views, Waveforms
-from study.explain_inputs import ExplainInputs, Network
 
 __all__ = ["Explained", "Mapped", "Occluded", "delete", "make_maps", "occlude"]
 
-BATCH = {"cpu": 64, "cuda": 512}  # windows
 MAP_BATCH = 64  # windows whose activations are kept for a gradient
 
 Floats = NDArray[np.floating]
@@ -55,114 +51,6 @@ class Occluded(NamedTuple):
     energies: Floats
 
 
-class Batch(NamedTuple):
-    """Windows of clips.
-
-    Args:
-        places: Among all windows, (windows,).
-        waves: (windows, samples).
-        rows: Which clip each is of, (windows,).
-        folds: Fold of each, (windows,); 0 where devel was held out.
-    """
-
-    places: Tensor
-    waves: Tensor
-    rows: Tensor
-    folds: Tensor
-
-    def heard_by(self, network: Network) -> Iterator[tuple[Classifier, Tensor]]:
-        """Yield each model of a network and which of the windows it hears, (its windows,)."""
-        if len(network.models) == 1:
-            yield network.models[0], torch.arange(len(self.waves), device=self.waves.device)
-            return
-        for fold in torch.unique(self.folds).tolist():
-            yield network.models[fold], (self.folds == fold).nonzero()[:, 0]
-
-
-class Explained:
-    """The networks and the chosen clips on a device.
-
-    Args:
-        inputs: What is explained; its networks are moved to the device.
-        chosen: Which of its clips, (clips,).
-        axes: Of the bands.
-        compute: Where and how.
-    """
-
-    def __init__(
-        self,
-        inputs: ExplainInputs,
-        chosen: Sequence[int],
-        axes: Sequence[FrequencyAxis],
-        compute: Compute,
-    ) -> None:
-        self.inputs, self.compute, self.axes = inputs, compute, tuple(axes)
-        device = compute.device
-        for model in (model for network in inputs.networks for model in network.models):
-            model.to(device)
-            if compute.channels_last:
-                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.waveforms = Waveforms(
-            inputs.clips, device=device, clip_seconds=inputs.clip_seconds, pad=inputs.pad
-        )
-        self.views = self.waveforms.cover([inputs.positions[i] for i in chosen])
-        self.labels = torch.tensor([inputs.labels[i] for i in chosen], device=device)
-        folds = inputs.folds or (0,) * len(inputs.labels)
-        self.folds = torch.tensor([folds[i] for i in chosen], device=device)
-        self.batch = BATCH.get(device.type, 64)
-        self.filters = [
-            BandFilter(
-                axis.edges_hz,
-                n_samples=self.waveforms.length,
-                sampling_rate=self.waveforms.sampling_rate,
-                device=device,
-            )
-            for axis in axes
-        ]
-
-    @property
-    def n_batches(self) -> int:
-        """Batches of one pass."""
-        return -(-len(self.views.clips) // self.batch)
-
-    def mappers(self) -> tuple[Mapper, ...]:
-        """Return what maps each network has, tried on the first window."""
-        first = self.waveforms.gather(self.views.clips[:1], self.views.starts[:1])
-        return tuple(Mapper.of(network, first) for network in self.inputs.networks)
-
-    def batches(self) -> Iterator[Batch]:
-        """Yield all windows in their order."""
-        places = torch.arange(len(self.views.rows), device=self.compute.device)
-        waves = self.waveforms.batches(self.views, self.batch)
-        for here, wave in zip(torch.split(places, self.batch), waves, strict=True):
-            rows = self.views.rows[here]
-            yield Batch(here, wave, rows, self.folds[rows])
-
-    @torch.no_grad()
-    def probabilities(
-        self, batch: Batch, waves: Tensor, networks: Sequence[int] | None = None
-    ) -> Tensor:
-        """Return (networks, windows, classes) of waveforms of a batch, 0 for networks left out.
-
-        Args:
-            batch: The windows.
-            waves: What is heard of them, (windows, samples).
-            networks: Which are asked; None: all.
-        """
-        shape = (len(self.inputs.networks), len(waves), len(self.inputs.classes))
-        found = torch.zeros(shape, device=waves.device)
-        for n in range(len(found)) if networks is None else networks:
-            for model, here in batch.heard_by(self.inputs.networks[n]):
-                with autocast(self.compute):
-                    logits = model(waves[here])
-                found[n, here] = logits.float().softmax(1)
-        return found
-
-    def per_clip(self, parts: Sequence[Tensor]) -> Floats:
-        """Return the mean per clip of batches whose last axis but one is the windows'."""
-        return _per_clip(self.views, torch.cat(list(parts), dim=-2))
-
-
 def make_maps(explained: Explained, mappers: Sequence[Mapper], *, tick: Tick) -> Mapped:
     """Return the probabilities of the clips as they are, and the maps of their labelled classes.
 
@@ -171,27 +59,35 @@ def make_maps(explained: Explained, mappers: Sequence[Mapper], *, tick: Tick) ->
         mappers: What maps each network has.
         tick: Called after each step; a batch is one.
     """
-    n_windows, n_classes = len(explained.views.rows), len(explained.inputs.classes)
-    intact: list[Tensor] = []
-    shares: list[dict[tuple[str, int], Tensor]] = [{} for _ in explained.axes]
-    for batch in explained.batches():
-        intact.append(explained.probabilities(batch, batch.waves))
-        labels = explained.labels[batch.rows]
-        for n, mapper in enumerate(mappers):
-            for model, heard in batch.heard_by(mapper.network):
-                for here in torch.split(heard, MAP_BATCH):
-                    maps = mapper.maps(model, batch.waves[here], labels[here], n_classes)
-                    for axis, found in zip(explained.axes, shares, strict=True):
-                        for kind, values in maps.items():
-                            empty = values.new_zeros(n_windows, axis.n_bands)
-                            whole = found.setdefault((kind, n), empty)
-                            whole[batch.places[here]] = mapper.shares(values, axis)
+    n_classes = len(explained.inputs.classes)
+
+    def shares(mapper: Mapper, model: Classifier, batch: Batch) -> dict[tuple[int, str], Tensor]:
+        """By axis and kind, (windows, bands) each."""
+        parts: dict[tuple[int, str], list[Tensor]] = defaultdict(list)
+        size = min(MAP_BATCH, explained.size)
+        pieces = zip(torch.split(batch.waves, size), torch.split(batch.labels, size), strict=True)
+        for waves, labels in pieces:
+            for kind, maps in mapper.maps(model, waves, labels, n_classes).items():
+                for number, axis in enumerate(explained.axes):
+                    parts[number, kind].append(mapper.shares(maps, axis))
+        return {key: torch.cat(some) for key, some in parts.items()}
+
+    def work(batch: Batch) -> dict[Hashable, Tensor]:
+        found: dict[Hashable, Tensor] = {"intact": explained.probabilities(batch, batch.waves)}
+        for n, (mapper, model) in enumerate(zip(mappers, batch.models, strict=True)):
+            for (number, kind), values in shares(mapper, model, batch).items():
+                found[number, kind, n] = values
         tick()
-    by_kind: list[dict[str, dict[int, Floats]]] = [{k: {} for k in KINDS} for _ in shares]
-    for found, kinds in zip(shares, by_kind, strict=True):
-        for (kind, n), whole in found.items():
-            kinds[kind][n] = explained.per_clip([whole])
-    return Mapped(explained.per_clip(intact), tuple(by_kind))
+        return found
+
+    found = explained.per_clip(work)
+
+    def of(number: int, kind: str) -> dict[int, Floats]:
+        keys = {n: (number, kind, n) for n in range(len(mappers))}
+        return {n: found[key] for n, key in keys.items() if key in found}
+
+    axes = range(len(explained.axes))
+    return Mapped(found["intact"], tuple({k: of(axis, k) for k in KINDS} for axis in axes))
 
 
 def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occluded:
@@ -203,10 +99,10 @@ def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occlud
         seed: Of the noise.
         tick: Called after each step; a band of a batch is one.
     """
-    generator = Generator(explained.compute.device).manual_seed(seed)
+    generator = Generator(explained.device).manual_seed(seed)
     bands = explained.filters[axis]
-    removed, noise, energies = [], [], []
-    for batch in explained.batches():
+
+    def work(batch: Batch) -> dict[str, Tensor]:
         spectra, here = bands.spectra(batch.waves), sounding(batch.waves)
         gone, replaced = [], []
         for band, kept in enumerate(1 - torch.eye(bands.n_bands, device=spectra.device)):
@@ -214,11 +110,14 @@ def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occlud
             noisy = bands.with_noise(spectra, band, sounding=here, generator=generator)
             replaced.append(explained.probabilities(batch, noisy))
             tick()
-        removed.append(torch.stack(gone))
-        noise.append(torch.stack(replaced))
         energy = bands.energies(spectra)
-        energies.append(energy / energy.sum(1, keepdim=True).clamp_min(1e-30))
-    return Occluded(*(explained.per_clip(parts) for parts in (removed, noise, energies)))
+        return {
+            "removed": torch.stack(gone),
+            "noise": torch.stack(replaced),
+            "energies": energy / energy.sum(1, keepdim=True).clamp_min(1e-30),
+        }
+
+    return Occluded(**explained.per_clip(work))
 
 
 def delete(
@@ -243,10 +142,10 @@ def delete(
     Returns:
         (orders, steps, networks, clips, classes).
     """
-    bands, device = explained.filters[axis], explained.compute.device
-    ranks = [torch.from_numpy(order.argsort(1)).to(device) for order in orders]
-    parts = []
-    for batch in explained.batches():
+    bands = explained.filters[axis]
+    ranks = [torch.from_numpy(order.argsort(1)).to(explained.device) for order in orders]
+
+    def work(batch: Batch) -> dict[str, Tensor]:
         spectra = bands.spectra(batch.waves)
         found = []
         for rank in ranks:
@@ -255,15 +154,7 @@ def delete(
                 waves = bands.without(spectra, kept)
                 found.append(explained.probabilities(batch, waves, networks))
                 tick()
-        parts.append(torch.stack(found))
-    found_all = explained.per_clip(parts)
-    return found_all.reshape(len(orders), len(steps), *found_all.shape[1:])
+        return {"kept": torch.stack(found)}
 
-
-def _per_clip(views: Views, values: Tensor) -> Floats:
-    """Return the mean over each clip's windows of values (..., windows, k), (..., clips, k)."""
-    flat = values.movedim(-2, 0)
-    averaged = views.average(flat.reshape(len(flat), -1))
-    back = averaged.reshape(views.n, *flat.shape[1:]).movedim(0, -2)
-    found: Floats = back.double().cpu().numpy()
-    return found
+    found = explained.per_clip(work)["kept"]
+    return found.reshape(len(orders), len(steps), *found.shape[1:])

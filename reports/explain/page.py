@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reports.explain.sections import page_sections
+from reports.explain.sections import named, page_sections
 from reports.page import render
 from reports.summary import Summary
 from reports.text import duration, percent
@@ -30,10 +30,12 @@ def explain_page(numbers: Mapping[str, Any]) -> str:
 
 def _head(numbers: Mapping[str, Any]) -> Summary:
     """The head: what was found of the last system, and whether its map can be trusted."""
-    part = numbers["systems"][-1]["axes"]["third_octave"]
+    system = numbers["systems"][-1]
+    part = system["axes"]["third_octave"]
     trust = part["trust"] or {"trusted": True, "sentence": ""}
-    verdict = f"{part['finding']} {trust['sentence'] if trust['trusted'] else ''}".strip()
-    cautions = [numbers["note"], "" if trust["trusted"] else trust["sentence"]]
+    verdict = f"{named(system)}: {part['finding']} {trust['sentence'] if trust['trusted'] else ''}"
+    distrust = "" if trust["trusted"] else f"{named(system)}: {trust['sentence']}"
+    cautions = [numbers["note"], distrust]
     facts = [
         ("clips", numbers["clips"]["sentence"]),
         *((one["title"], f"UAR {percent(one['uar'])} on them") for one in numbers["systems"]),
@@ -41,9 +43,9 @@ def _head(numbers: Mapping[str, Any]) -> Summary:
     ]
     return Summary(
         study=f"{numbers['name']}: which frequencies matter",
-        corpus="",
+        corpus=numbers["corpus"],
         simulated=numbers["simulated"],
-        verdict=verdict.replace(" %", "\u00a0%").replace(" Hz", "\u00a0Hz"),
+        verdict=verdict.strip().replace(" %", "\u00a0%").replace(" Hz", "\u00a0Hz"),
         caution=" ".join(filter(None, cautions)),
         facts=tuple(facts),
         provenance=tuple(numbers["provenance"].items()),

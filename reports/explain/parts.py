@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reports.explain.axes import FrequencyAxis
 from reports.explain.deletion import deletion_curves
 from reports.explain.judgement import (
+    band_order,
     common_share,
     judge,
     name_bands,
@@ -19,13 +20,14 @@ from reports.explain.judgement import (
 )
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Explained, Mapped, Occluded
-from reports.explain.statistics import Profile, evidence, rounded
+from reports.explain.statistics import evidence, hits, rounded
 from reports.explain.subject import Subject
 from study.explain_inputs import System
 from study.metrics import uar_of_probabilities
 
 __all__ = ["judged"]
 
+MEASURES = {"uar": hits, "log_odds": evidence}  # what may fall without a band, the first counting
 Floats = NDArray[np.floating]
 
 
@@ -56,35 +58,44 @@ def judged(
     """
     axis, labels = explained.axes[number], subject.labels
     intact, without = system.fuse(mapped.intact), system.fuse(occluded.removed)
-    before = evidence(intact, labels)
-    removed = (before - evidence(without, labels)).T
-    noise = (before - evidence(system.fuse(occluded.noise), labels)).T
-    maps = {kind: _fused_map(mapped.shares[number][kind], system) for kind in KINDS}
-    values = {kind: shares for kind, shares in maps.items() if shares is not None}
-    values |= {"removed": removed, "noise": noise, "energy": occluded.energies}
+    removed = _falls(intact, without, labels)
+    noise = _falls(intact, system.fuse(occluded.noise), labels)
+    values = _fused_maps(mapped.shares[number], system)
+    primary = next((kind for kind in KINDS if kind in values), None)
+    values |= {"removed": removed["uar"], "noise": noise["uar"], "energy": occluded.energies}
+    values |= {"removed_log_odds": removed["log_odds"], "noise_log_odds": noise["log_odds"]}
     profiles = {name: subject.profile(clips) for name, clips in values.items()}
-    primary = next((kind for kind in KINDS if kind in profiles), None)
-    orders = {"map": primary, "occlusion": "removed", "energy": "energy"}
+    means = {name: one.mean for name, one in profiles.items()}
+    orders = {name: means[name][-1] for name in (*KINDS, "energy") if name in means}
+    costs = {name: _costs(means, name) for name in ("removed", "noise")}
+    deleted = {"occlusion": costs["removed"][-1], "energy": orders["energy"]}
+    if primary is not None:
+        deleted = {"map": orders[primary]} | deleted
     curves = deletion_curves(
         explained,
         number,
         system,
-        {name: profiles[by].mean[-1] for name, by in orders.items() if by is not None},
+        deleted,
         intact,
         labels,
         seed=subject.seed,
         tick=tick,
     )
     equal = _equal(axis, system, mappers)
-    agreement = _agreement(profiles, equal)
-    halves = {name: subject.halves(values[name]) for name in ("removed", "noise")}
-    agreement["occlusion"] = {name: rank_correlation(*pair) for name, pair in halves.items()}
-    agreement["occlusion"]["common"] = common_share(*halves["removed"])
-    p_values = subject.sign_flips(removed)
+    agreement = {
+        name: _agreement(order, costs, means["removed"][-1])
+        for name, order in {**orders, "equal": equal}.items()
+    }
+    for kind in orders.keys() & set(KINDS):
+        pairs = zip(means[kind][:-1], costs["removed"][:-1], strict=True)
+        agreement[kind]["removed_by_class"] = [rank_correlation(a, b) for a, b in pairs]
+    agreement["occlusion"] = _of_halves(removed, noise, subject)
+    tested = subject.sign_flips([removed[by] for by in MEASURES])
+    p_values = None if tested is None else dict(zip(MEASURES, tested, strict=True))
     uar, uar_intact = uar_of_probabilities(without, labels), uar_of_probabilities(intact, labels)
     named = name_bands(
-        profiles["removed"].mean[-1],
-        profiles["noise"].mean[-1],
+        {"uar": means["removed"][-1], "log_odds": means["removed_log_odds"][-1]},
+        {"uar": means["noise"][-1], "log_odds": means["noise_log_odds"][-1]},
         p_values,
         above_chance=above_chance,
     )
@@ -108,24 +119,62 @@ def judged(
         "equal": rounded(equal),
         "map": primary,
         "uar_removed": rounded(uar),
-        "p_values": None if p_values is None else rounded(p_values),
+        "p_values": None if p_values is None else {by: rounded(p) for by, p in p_values.items()},
         "rank_correlation": agreement,
         "deletion": curves,
         "trust": None if trust is None else trust._asdict(),
         "named": [one._asdict() for one in named],
         "finding": tell_bands(
-            named, axis, uar, intact=float(uar_intact), n_speakers=subject.n_speakers
+            named,
+            axis,
+            uar,
+            intact=float(uar_intact),
+            taken=[_taken(one, explained.inputs.classes) for one in without],
+            n_speakers=subject.n_speakers,
         ),
     }
 
 
-def _fused_map(shares: dict[int, Floats], system: System) -> Floats | None:
-    """Return the weighted relevance per band, (clips, bands), over networks with a map."""
-    weights = {n: system.weights[n] for n in shares if system.weights[n] > 0}
-    if not weights:
-        return None
-    total = sum(weight * shares[n] for n, weight in weights.items())
-    return np.asarray(total / sum(weights.values()))
+def _falls(intact: Floats, without: Floats, labels: NDArray[np.intp]) -> dict[str, Floats]:
+    """Return how far each measure of a clip falls without each band, (clips, bands) each."""
+    return {
+        by: (measure(intact, labels) - measure(without, labels)).T
+        for by, measure in MEASURES.items()
+    }
+
+
+def _taken(probabilities: Floats, classes: Sequence[str]) -> tuple[str, float]:
+    """Return the class that most clips (clips, classes) are taken for, and of how many."""
+    counts = np.bincount(probabilities.argmax(-1), minlength=len(classes))
+    return classes[int(counts.argmax())], float(counts.max() / counts.sum())
+
+
+def _costs(means: Mapping[str, Floats], name: str) -> Floats:
+    """Return bands by what they cost in each class and in all, (classes + 1, bands)."""
+    pairs = zip(means[name], means[f"{name}_log_odds"], strict=True)
+    return np.stack([band_order(*pair) for pair in pairs])
+
+
+def _fused_maps(shares: Mapping[str, Mapping[int, Floats]], system: System) -> dict[str, Floats]:
+    """Return the weighted relevance per band by kind, (clips, bands), over networks with a map.
+
+    A linear machine's weights are all the map it has: beside networks they stand for it in each of
+    their kinds, and alone they are a kind of their own.
+    """
+    used = {
+        kind: {n: values for n, values in by_network.items() if system.weights[n] > 0}
+        for kind, by_network in shares.items()
+    }
+    linear = used.pop("weights")
+    kinds = {kind: found | linear for kind, found in used.items() if found}
+    if not kinds and linear:
+        kinds = {"weights": linear}
+    return {kind: _weighted(found, system) for kind, found in kinds.items()}
+
+
+def _weighted(shares: Mapping[int, Floats], system: System) -> Floats:
+    total = sum(system.weights[n] * values for n, values in shares.items())
+    return np.asarray(total / sum(system.weights[n] for n in shares))
 
 
 def _equal(axis: FrequencyAxis, system: System, mappers: Sequence[Mapper]) -> Floats:
@@ -134,19 +183,22 @@ def _equal(axis: FrequencyAxis, system: System, mappers: Sequence[Mapper]) -> Fl
     return np.asarray(sum(weight * mapper.uniform(axis) for weight, mapper in pairs if weight))
 
 
-def _agreement(profiles: dict[str, Profile], equal: Floats) -> dict[str, dict[str, Any]]:
-    """Return the rank correlation of each order of bands with the two occlusions.
+def _agreement(order: Floats, costs: Mapping[str, Floats], removed: Floats) -> dict[str, Any]:
+    """Return the rank correlation of an order of bands with what both occlusions cost.
 
-    Of maps also by class, with the effect of removing bands on the clips of the class.
+    And what its shares have in common with the UAR that removal costs, (bands,).
     """
-    means = {name: values.mean for name, values in profiles.items()}
-    orders = {name: means[name][-1] for name in (*KINDS, "energy") if name in means}
-    found: dict[str, dict[str, Any]] = {
-        name: {by: rank_correlation(order, means[by][-1]) for by in ("removed", "noise")}
-        | {"common": common_share(order, means["removed"][-1])}
-        for name, order in {**orders, "equal": equal}.items()
-    }
-    for kind in found.keys() & set(KINDS):
-        pairs = zip(means[kind][:-1], means["removed"][:-1], strict=True)
-        found[kind]["removed_by_class"] = [rank_correlation(a, b) for a, b in pairs]
-    return found
+    found: dict[str, Any] = {by: rank_correlation(order, of[-1]) for by, of in costs.items()}
+    return found | {"common": common_share(order, removed)}
+
+
+def _of_halves(
+    removed: Mapping[str, Floats], noise: Mapping[str, Floats], subject: Subject
+) -> dict[str, Any]:
+    """Return how far occlusion agrees with itself between two halves of the clips."""
+    found: dict[str, Any] = {}
+    for name, falls in {"removed": removed, "noise": noise}.items():
+        uar, log_odds = (subject.halves(falls[by]) for by in ("uar", "log_odds"))
+        orders = [band_order(*half) for half in zip(uar, log_odds, strict=True)]
+        found[name] = rank_correlation(*orders)
+    return found | {"common": common_share(*subject.halves(removed["uar"]))}

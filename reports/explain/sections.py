@@ -16,13 +16,20 @@ from reports.explain.figures import (
 )
 from reports.leaderboard import Table
 from reports.section import Panel, Section
-from reports.text import percent
+from reports.text import capital, percent
 from study.results import StudyResults
 
-__all__ = ["FORMAT", "page_sections", "read_explain", "report_sections", "trust_sentence"]
+__all__ = [
+    "FORMAT",
+    "named",
+    "page_sections",
+    "read_explain",
+    "report_sections",
+    "trust_sentence",
+]
 
-FORMAT = 1
-MAP_NAMES = {"layercam": "LayerCAM", "hirescam": "HiResCAM"}
+FORMAT = 2  # since 2 `removed` and `noise` are falls of the UAR, no longer of log-odds
+MAP_NAMES = {"layercam": "LayerCAM", "hirescam": "HiResCAM", "weights": "the weights"}
 
 
 def read_explain(folder: Path) -> dict[str, Any] | None:
@@ -70,6 +77,11 @@ def page_sections(numbers: Mapping[str, Any]) -> list[Section]:
     return [*parts, *_examples(numbers), _networks(numbers)]
 
 
+def named(system: Mapping[str, Any]) -> str:
+    """What a system is, as a sentence about it begins."""
+    return capital(system["title"])
+
+
 def trust_sentence(part: Mapping[str, Any]) -> str:
     """Whether the map of a system on one axis can be trusted; empty without one."""
     return str(part["trust"]["sentence"]) if part["trust"] else ""
@@ -89,11 +101,11 @@ def _section(
 ) -> Section:
     """A system on one axis: figures, and beside them how far they agree."""
     id_ = f"{system['id']}-{axis}"
-    note = " ".join(filter(None, [trust_sentence(part), system["note"]]))
+    note = " ".join(filter(None, [trust_sentence(part), system["note"], _TABLE]))
     return Section(
         id_,
         f"{system['id'].capitalize()}, {part['title']}",
-        f"Of {system['title']}. {part['finding']}",
+        f"{named(system)}: {part['finding']}",
         tuple(_panels(part, classes, id_)),
         _agreement_table(part),
         note,
@@ -115,15 +127,18 @@ def _panels(part: Mapping[str, Any], classes: Sequence[str], prefix: str) -> Ite
 
 
 def _agreement_table(part: Mapping[str, Any]) -> Table:
-    """Rank correlation of each order of bands with occlusion, and its deletion curve's height."""
+    """Rank correlation of each order of bands with occlusion, and its deletion curve's height.
+
+    Its columns have short names for a telephone; `_TABLE` says what they are.
+    """
     names = {
         **MAP_NAMES,
         "energy": "energy of the bands",
         "equal": "a map equal everywhere",
-        "occlusion": "occlusion, of the other half of the clips",
+        "occlusion": "occlusion, the other half of the clips",
     }
     areas = {name: curve["area"] for name, curve in part["deletion"]["orders"].items()}
-    by_order = {part["map"]: areas.get("map"), **areas}
+    by_order = {part["map"]: areas.get("map"), "energy": areas["energy"]}
     rows = [
         (
             title,
@@ -135,14 +150,9 @@ def _agreement_table(part: Mapping[str, Any]) -> Table:
         for name, title in names.items()
         if name in part["rank_correlation"]
     ]
+    rows.append(("occlusion, all clips", "-", "-", "-", percent(areas["occlusion"])))
     rows.append(("at random", "-", "-", "-", percent(areas["random"])))
-    columns = (
-        "order of bands",
-        "rank correlation with removal",
-        "with noise",
-        "share in common with removal",
-        "mean height of the deletion curve",
-    )
+    columns = ("order", "gone", "noise", "both", "left")
     return Table(columns, tuple(rows), (False, True, True, True, True))
 
 
@@ -160,11 +170,17 @@ def _examples(numbers: Mapping[str, Any]) -> list[Section]:
     ]
     kind = MAP_NAMES[first["kind"]]
     sentence = (
-        f"What trial {first['trial']} hears of one typical recognised clip of a class, its first"
-        f" window; the lines enclose where the {kind} of that class is above 25, 50 and 75 % of"
-        " its range. One clip proves nothing: read the averages above."
+        f"What trial {first['trial']} (UAR {percent(first['uar'])} on the explained clips) hears"
+        " of one typical recognised clip of a class, its first window; the lines enclose where the"
+        f" {kind} of that class is above 25, 50 and 75 % of its range. One clip proves nothing:"
+        " read the averages above."
     )
-    return [Section("clips", "Single clips", sentence, tuple(found))]
+    system = numbers["systems"][-1]
+    trust = trust_sentence(system["axes"]["third_octave"])
+    note = f"Of the averages of {system['title']}: {trust}" if trust else ""
+    if not first["above_chance"]:
+        note = f"This trial is not above chance: what its map shows decides nothing. {note}".strip()
+    return [Section("clips", "Single clips", sentence, tuple(found), note=note)]
 
 
 def _networks(numbers: Mapping[str, Any]) -> Section:
@@ -174,25 +190,31 @@ def _networks(numbers: Mapping[str, Any]) -> Section:
     }
     rows = tuple(
         (
-            f"{network['trial']:03d}",
-            network["name"],
+            f"{network['trial']:03d} {network['name']}",
             network["map"],
             *(f"{by_trial.get(network['trial'], 0.0):.2f}" for by_trial in weights.values()),
         )
         for network in numbers["networks"]
     )
-    columns = ("trial", "name", "map", *(f"weight in {name}" for name in weights))
-    numeric = (True, False, False, *(True for _ in weights))
+    columns = ("network", "map", *weights)
+    numeric = (False, False, *(True for _ in weights))
     return Section("networks", "How it was computed", _METHOD, (), Table(columns, rows, numeric))
 
+
+_TABLE = (
+    "The table has the rank correlation of an order of bands with the UAR lost where a band is gone"
+    " or noise, the share that lies both in the order's bands and in those that cost UAR when gone,"
+    " and the mean probability of the true class left while bands are removed in that order."
+)
 
 _METHOD = (
     "Maps explain the logit of a clip's own class against the mean of all logits; their rows are"
     " spread over the bands by the centres of each network's own scale, each clip counts alike,"
     " and a fusion's map is the weighted mean of its members'. Occlusion takes a band out of the"
-    " waveform, or replaces it by steady noise of the same energy, and tells how far the log-odds"
-    " of the clip's own class fall; it is the arbiter, as it asks the network itself. Classes"
-    " count alike; intervals resample speakers."
+    " waveform, or replaces it by steady noise of the same energy, and tells how far the UAR falls;"
+    " it is the arbiter, as it asks the network itself. Bands that cost as many clips are ordered"
+    " by the log-odds of the true class. Classes count alike; intervals resample speakers. Below"
+    " stand the networks, by trial, with their weights in each system."
 )
 
 

@@ -16,6 +16,7 @@ __all__ = [
     "Units",
     "class_means",
     "evidence",
+    "hits",
     "profile",
     "rounded",
     "sign_flips",
@@ -105,6 +106,15 @@ def evidence(probabilities: Floats, labels: NDArray[np.intp]) -> Floats:
     return np.asarray(np.log(true / (1 - true)))
 
 
+def hits(probabilities: Floats, labels: NDArray[np.intp]) -> Floats:
+    """Return 1 where the true class is the most probable, else 0, (..., clips).
+
+    >>> hits(np.array([[0.4, 0.6], [0.7, 0.3]]), np.array([1, 1])).tolist()
+    [1.0, 0.0]
+    """
+    return np.asarray((probabilities.argmax(-1) == labels).astype(np.float64))
+
+
 def class_means(values: Floats, labels: NDArray[np.intp], n_classes: int) -> Floats:
     """Return the means (classes + 1, bands) of values (clips, bands), as `Profile.mean`."""
     together = Units(np.zeros(len(labels), dtype=np.intp), 1, "", False)
@@ -134,38 +144,60 @@ def profile(
 
 
 def sign_flips(
-    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int = 0
+    effects: Sequence[Floats],
+    labels: NDArray[np.intp],
+    units: Units,
+    n_classes: int,
+    *,
+    seed: int = 0,
 ) -> Floats | None:
-    """Return for each band the p-value of an effect above zero, over all bands at once.
+    """Return for each band the p-value of effects above zero, over all bands and effects at once.
 
     Under the null hypothesis a speaker's effects are as likely with the other sign. The largest
     band of every pattern of signs is what a band must exceed, so that naming any band wrongly has
-    the probability of the level (maximum statistic: Nichols and Holmes 2002).
+    the probability of the level (maximum statistic: Nichols and Holmes 2002). Effects of several
+    kinds flip together, and each counts in units of its largest band's mean over the patterns,
+    which no pattern changes; so two kinds cost no factor of two (Westfall and Young 1993).
 
     Args:
-        values: Effects, (clips, bands).
+        effects: Of several kinds, (clips, bands) each.
         labels: Codes, (clips,).
         units: Speakers.
         n_classes: Each class counts alike.
         seed: Of the patterns where not all are tried.
 
     Returns:
-        (bands,); None with too few speakers.
+        (kinds, bands); None with too few speakers.
     """
     if not units.enough:
         return None
-    sums, counts = _by_unit(values, labels, units, n_classes)
-    totals = counts.sum(0)
-    present = totals > 0
-    parts = (sums[:, present] / totals[present][:, None]).mean(1)  # sums over units to the mean
+    parts = [_parts(values, labels, units, n_classes) for values in effects]
     if units.n <= ALL_FLIPS:
         patterns = np.arange(2**units.n)[:, None] >> np.arange(units.n)
         signs = 1.0 - 2.0 * (patterns & 1)
     else:
         signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(N_FLIPS, units.n))
         signs[0] = 1.0
-    largest = (signs @ parts).max(1)
-    return np.asarray((largest[:, None] >= parts.sum(0) - 1e-12).mean(0))
+    largest = [(signs @ part).max(1) for part in parts]
+    scales = [
+        max(float(of_kind.mean()), 1e-12) for of_kind in largest
+    ]  # 0 where there is no effect
+    least = np.max(
+        [of_kind / scale for of_kind, scale in zip(largest, scales, strict=True)], axis=0
+    )
+    found = [part.sum(0) / scale for part, scale in zip(parts, scales, strict=True)]
+    return np.stack([(least[:, None] >= values - 1e-12).mean(0) for values in found])
+
+
+def _parts(
+    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int
+) -> NDArray[np.float64]:
+    """Return what each unit adds to the mean over classes, (units, bands)."""
+    sums, counts = _by_unit(values, labels, units, n_classes)
+    totals = counts.sum(0)
+    present = totals > 0
+    parts: NDArray[np.float64] = (sums[:, present] / totals[present][:, None]).mean(1)
+    return parts
 
 
 def _by_unit(

@@ -65,8 +65,8 @@ class Subject:
         )
         return first, second
 
-    def sign_flips(self, effects: Floats) -> Floats | None:
-        """Return p-values of effects (clips, bands); None without enough speakers."""
+    def sign_flips(self, effects: Sequence[Floats]) -> Floats | None:
+        """Return p-values (kinds, bands) of effects, (clips, bands) each; None without a test."""
         if self.speakers is None:
             return None
         return sign_flips(effects, self.labels, self.units, self.n_classes, seed=self.seed)
@@ -74,6 +74,15 @@ class Subject:
     def interval(self, probabilities: Floats) -> Interval:
         """Return the UAR of probabilities (clips, classes) with its interval."""
         return interval(self.labels, probabilities.argmax(1), self.speakers, seed=self.seed)
+
+    def above_chance(self, found: Interval) -> bool:
+        """Return whether a UAR on these clips is above chance, with its interval if it has one."""
+        return (found.uar if found.low is None else found.low) > self.chance
+
+    @property
+    def chance(self) -> float:
+        """UAR of guessing."""
+        return 1 / len(np.unique(self.labels))
 
     def describe(self, n_all: int) -> dict[str, Any]:
         """Return which clips these are, of how many; plain JSON values."""

@@ -49,21 +49,31 @@
     });
   };
 
+  const savers = (figure, ...children) => {
+    const row = document.createElement("div");
+    row.className = "save";
+    row.append(...children);
+    figure.append(row);
+  };
   for (const source of document.querySelectorAll("figure > script[type='application/json']")) {
     const element = source.parentElement.querySelector(".plot");
     const plot = { element, figure: JSON.parse(source.textContent) };
     if ((plot.figure.layout.meta || {}).wide) element.classList.add("wide-plot");
     plots.push(plot);
-    const buttons = document.createElement("div");
-    buttons.className = "save";
-    for (const format of ["svg", "png"]) {
+    savers(source.parentElement, ...["svg", "png"].map((format) => {
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = "save as " + format.toUpperCase();
       button.addEventListener("click", () => save(plot, format));
-      buttons.append(button);
-    }
-    source.after(buttons);
+      return button;
+    }));
+  }
+  for (const image of document.querySelectorAll(".picture img")) {
+    const link = document.createElement("a");
+    link.href = image.src;
+    link.download = image.dataset.name + ".png";
+    link.textContent = "save as PNG";
+    savers(image.closest("figure"), link);
   }
 
   const drawAll = (colours, options) => Promise.all(plots.map((plot) => draw(plot, colours, options)));

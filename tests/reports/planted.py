@@ -89,4 +89,5 @@ def explained_inputs(corpus_folder: Path, work: Path, *backbones: dict, shuffled
         systems=tuple(systems),
         simulated=True,
         provenance={"corpus": cached.digest},
+        corpus=corpus.name,
     )

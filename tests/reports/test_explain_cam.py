@@ -102,6 +102,28 @@ def test_transformers_on_patches_have_no_maps(images):
     assert has_maps(network("test_resnet"), images)
 
 
+class Halves(nn.Module):
+    """A network whose head is off by a part of its logits."""
+
+    def __init__(self, size: float, off: float) -> None:
+        super().__init__()
+        self.size, self.off = size, off
+
+    def forward_features(self, images: torch.Tensor) -> torch.Tensor:
+        return images
+
+    def forward_head(self, features: torch.Tensor) -> torch.Tensor:
+        return self(features) * (1 + self.off)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.size * images.flatten(1)[:, :3]
+
+
+@pytest.mark.parametrize(("size", "off", "has"), [(1e3, 1e-3, True), (1e-4, 1.0, False)])
+def test_halves_of_a_network_agree_in_proportion_to_its_logits(size, off, has, images):
+    assert has_maps(Halves(size, off), images) == has  # as far off as TensorFloat-32, or as wrong
+
+
 @pytest.mark.parametrize("flip", FLIPS)
 @pytest.mark.parametrize("transpose", [False, True])
 def test_maps_lie_as_the_image_does_however_the_network_sees_it(flip, transpose, images):

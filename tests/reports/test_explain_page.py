@@ -16,6 +16,7 @@ from reports.explain.figures import deletion_figure, example_figure, map_figure,
 from reports.explain.page import explain_page, write_explain
 from reports.explain.sections import page_sections, read_explain, report_sections
 from reports.page import page
+from reports.text import percent
 from study.results import read_results
 
 
@@ -31,7 +32,8 @@ def many_classes(planted_numbers):
     n = 16
     numbers["examples"] = [
         {"file_name": "<b>.wav", "class": "b", "speaker": None, "probability": 0.9, "trial": 0,
-         "kind": "layercam", "seconds": 1.0, "centres_hz": list(range(100, 3300, 100)),
+         "uar": 0.61, "above_chance": True, "kind": "layercam", "seconds": 1.0,
+         "centres_hz": list(range(100, 3300, 100)),
          "image": [[50] * 40] * 32, "map": [[k] * 10 for k in range(n)]}
     ]  # fmt: skip
     return numbers
@@ -41,15 +43,18 @@ def test_figures_show_the_numbers(planted_numbers):
     part = planted_numbers["systems"][0]["axes"]["third_octave"]
     removed = part["profiles"]["removed"]
     traces = {t.name: t for t in occlusion_figure(part).data if t.name}
-    assert list(traces["removed"].y[::2]) == removed["mean"][-1]
+    points = [100 * value for value in removed["mean"][-1]]
+    assert list(traces["removed"].y[::2]) == pytest.approx(points)
+    intact = part["deletion"]["orders"]["random"]["uar"][0]
+    assert points == pytest.approx([100 * (intact - uar) for uar in part["uar_removed"]], abs=1e-2)
     assert list(traces["removed"].x[2::2]) == part["edges_hz"][1:-1]
     ribbon = next(t for t in occlusion_figure(part).data if t.fill == "toself")
     n = len(ribbon.y) // 2
-    assert list(ribbon.y[:n:2]) == removed["low"][-1]
-    share = {t.name: t for t in map_figure(part).data if t.name}["LayerCAM, early stage"]
-    assert sum(share.y[::2]) == pytest.approx(
-        100 * sum(part["profiles"]["layercam"]["mean"][-1])
-    )  # fmt: skip
+    assert list(ribbon.y[:n:2]) == pytest.approx([100 * value for value in removed["low"][-1]])
+    shares = {t.name: t for t in map_figure(part).data if t.name}
+    assert set(shares) == {"the machine's weights", "a map that is equal everywhere"}
+    expected = 100 * sum(part["profiles"]["weights"]["mean"][-1])
+    assert sum(shares["the machine's weights"].y[::2]) == pytest.approx(expected)
     curves = {t.name: t for t in deletion_figure(part).data}
     expected = part["deletion"]["orders"]["random"]["probability"]
     assert list(curves["at random"].y) == pytest.approx([100 * p for p in expected])
@@ -57,8 +62,50 @@ def test_figures_show_the_numbers(planted_numbers):
 
 def test_the_lines_over_a_clip_lie_at_the_frequencies_of_its_map(many_classes):
     picture, lines = example_figure(many_classes["examples"][0]).data
-    assert (lines.y[0], lines.y[-1]) == (1.0, 31.0)  # the middles of rows of two bands each
-    assert (lines.x[0], picture.x[0]) == (0.05, 0.0125)
+    assert (lines.y[2], lines.y[-3]) == (1.0, 31.0)  # the middles of rows of two bands each
+    assert (lines.x[2], picture.x[0]) == (0.05, 0.0125)
+
+
+def test_the_lines_over_a_clip_close_at_the_edges_of_its_picture(many_classes):
+    _, lines = example_figure(many_classes["examples"][0]).data
+    found = np.array(lines.z)
+    assert (lines.x[0], lines.x[-1], lines.y[0], lines.y[-1]) == (0, 1, 0, 32)
+    for edge in (found[0], found[-1], found[:, 0], found[:, -1]):
+        assert (edge == 0).all()  # below every line
+    np.testing.assert_array_equal(found[2:-2, 1], found[2:-2, 2])  # to there as it is
+
+
+def test_the_head_names_the_corpus_and_the_system_whose_map_it_judges(planted_numbers):
+    numbers = copy.deepcopy(planted_numbers)
+    numbers["systems"][0]["title"] = "the fusion of 3"
+    part = numbers["systems"][0]["axes"]["third_octave"]
+    for trusted, sentence in ((True, "The map agrees."), (False, "Do not trust this map: no.")):
+        part["trust"] = {"trusted": trusted, "sentence": sentence}
+        text = explain_page(numbers)
+        assert "spectune explain on synthetic-cue" in text
+        assert '<p class="verdict">The fusion of 3: Without' in text
+        assert ("The fusion of 3: Do not trust" in text) == (not trusted)
+
+
+def test_beside_single_clips_stand_the_networks_uar_and_the_trust_in_the_map(many_classes):
+    clips = next(one for one in page_sections(many_classes) if one.id == "clips")
+    assert "trial 0 (UAR 61.0 % on the explained clips)" in clips.sentence
+    trust = many_classes["systems"][-1]["axes"]["third_octave"]["trust"]["sentence"]
+    assert clips.note == f"Of the averages of the winner: {trust}"
+    many_classes["examples"][0]["above_chance"] = False
+    clips = next(one for one in page_sections(many_classes) if one.id == "clips")
+    assert "This trial is not above chance" in clips.note
+
+
+def test_an_order_of_bands_has_the_deletion_curve_of_its_own(planted_numbers):
+    part = planted_numbers["systems"][0]["axes"]["third_octave"]
+    areas = {name: curve["area"] for name, curve in part["deletion"]["orders"].items()}
+    table = page_sections(planted_numbers)[0].table
+    heights = {row[0]: row[-1] for row in table.rows}
+    assert heights["occlusion, the other half of the clips"] == "-"
+    assert heights["occlusion, all clips"] == percent(areas["occlusion"])
+    assert heights["the weights"] == percent(areas["map"])
+    assert max(map(len, table.columns)) <= 5  # five columns on a telephone
 
 
 def test_beside_every_figure_stand_its_agreement_its_deletion_and_whether_to_trust_it(
@@ -68,7 +115,7 @@ def test_beside_every_figure_stand_its_agreement_its_deletion_and_whether_to_tru
         if section.id.startswith("winner"):
             assert "rust this map" in section.note or "The map agrees" in section.note
             titles = [row[0] for row in section.table.rows]
-            assert {"LayerCAM", "at random", "energy of the bands"} <= set(titles)
+            assert {"the weights", "at random", "energy of the bands"} <= set(titles)
             assert all(re.fullmatch(r"-?\d\.\d\d|-", row[1]) for row in section.table.rows)
 
 
@@ -106,7 +153,7 @@ def test_bands_without_a_value_are_gaps_and_not_errors(planted_numbers):
 
 def test_shares_of_a_map_are_those_of_its_clips(planted_numbers):
     part = planted_numbers["systems"][0]["axes"]["linear"]
-    assert np.abs(part["profiles"]["layercam"]["mean"]).sum(1).max() <= 1 + 1e-3
+    assert np.abs(part["profiles"]["weights"]["mean"]).sum(1).max() <= 1 + 1e-3
     assert sum(part["equal"]) == pytest.approx(1, abs=1e-3)
 
 

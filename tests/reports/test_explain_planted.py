@@ -46,7 +46,7 @@ def test_a_linear_machine_names_the_planted_band(planted_numbers):
     system = numbers["systems"][0]
     check_named(system)
     third = system["axes"]["third_octave"]
-    assert holds_the_cue(third, int(np.argmax(third["profiles"]["layercam"]["mean"][-1])))
+    assert holds_the_cue(third, int(np.argmax(third["profiles"]["weights"]["mean"][-1])))
     assert numbers["clips"]["n"] == 48
     assert "48 of 72 devel clips of 6 speakers, drawn with seed 0" in numbers["clips"]["sentence"]
     assert json.loads(json.dumps(numbers, allow_nan=False)) == numbers

@@ -10,8 +10,14 @@ import pytest
 from scipy import stats
 
 from reports.explain.axes import FrequencyAxis
-from reports.explain.judgement import judge, name_bands, rank_correlation, tell_bands
-from reports.explain.statistics import class_means, evidence, profile, sign_flips, units
+from reports.explain.judgement import (
+    band_order,
+    judge,
+    name_bands,
+    rank_correlation,
+    tell_bands,
+)
+from reports.explain.statistics import class_means, evidence, hits, profile, sign_flips, units
 from reports.explain.subset import stratified
 
 NOTHING = {"equal": (0.0, 0.0), "energy": (0.0, 0.0)}
@@ -64,12 +70,12 @@ def test_few_speakers_give_no_interval_and_unknown_ones_too_narrow_ones(speakers
     found = profile(values, labels, who, 2)
     assert (found.low is None) == (speakers is not None)
     assert words in who.note
-    assert (sign_flips(values, labels, who, 2) is None) == (speakers is not None)
+    assert (sign_flips([values], labels, who, 2) is None) == (speakers is not None)
 
 
 def test_p_values_are_those_of_all_patterns_of_signs():
     values, labels, speakers = effects(shift=1.0)
-    found = sign_flips(values, labels, units(speakers, len(labels)), 2)
+    (found,) = sign_flips([values], labels, units(speakers, len(labels)), 2)
     by_speaker = values.reshape(6, 6, 5)
     mask = (labels.reshape(6, 6) == 0)[..., None]
     parts = (by_speaker * mask).sum(1) / (labels == 0).sum() / 2
@@ -84,8 +90,32 @@ def test_naming_any_band_where_there_is_none_has_the_probability_of_the_level(n_
     wrong = []
     for seed in range(300):
         values, labels, speakers = effects(n_speakers, seed=seed)
-        wrong.append(sign_flips(values, labels, units(speakers, len(labels)), 2).min() <= 0.05)
+        who = units(speakers, len(labels))
+        wrong.append(sign_flips([values], labels, who, 2).min() <= 0.05)
     assert np.mean(wrong) <= 0.085  # 0.05 and two and a half standard errors of 300 trials
+
+
+@pytest.mark.parametrize("n_speakers", [5, 6, 14])
+def test_two_measures_together_keep_the_level_and_each_its_power(n_speakers):
+    wrong, found = [], []
+    for seed in range(300):
+        values, labels, speakers = effects(n_speakers, seed=seed)
+        lost = np.sign(values + effects(n_speakers, seed=seed + 1000)[0]).round()  # of 1 clip each
+        who = units(speakers, len(labels))
+        wrong.append(sign_flips([lost, 50 * values], labels, who, 2).min() <= 0.05)
+        lost[:, 3] = 1  # one band costs every clip, and its log-odds say nothing
+        found.append(sign_flips([lost, 50 * values], labels, who, 2)[0, 3])
+    assert np.mean(wrong) <= 0.085
+    assert np.mean(np.array(found) <= 0.05) > (0.7 if n_speakers > 5 else 0.5)
+
+
+def test_effects_of_a_kind_that_never_occur_change_no_p_value():
+    values, labels, speakers = effects(shift=1.0)
+    who = units(speakers, len(labels))
+    alone = sign_flips([values], labels, who, 2)
+    together = sign_flips([np.zeros_like(values), values], labels, who, 2)
+    np.testing.assert_array_equal(together[1], alone[0])
+    assert together[0].min() == 1.0
 
 
 def test_evidence_is_the_log_odds_of_the_true_class_within_limits():
@@ -94,6 +124,18 @@ def test_evidence_is_the_log_odds_of_the_true_class_within_limits():
     np.testing.assert_allclose(
         found, [[np.log(4), np.log(1e-4 / (1 - 1e-4))], [0, np.log(1 / 9)]]
     )  # fmt: skip
+
+
+def test_hits_are_the_clips_whose_true_class_is_the_most_probable():
+    p = np.array([[[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]], [[0.3, 0.3, 0.4], [0.1, 0.8, 0.1]]])
+    assert hits(p, np.array([1, 1])).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+
+
+def test_bands_that_cost_as_many_clips_are_ordered_by_log_odds_and_equal_ones_stay_equal():
+    uar = np.array([0.0, 0.4, 0.0, 0.0, -0.1])
+    order = band_order(uar, np.array([0.3, 0.0, 0.1, 0.1, 9.0]))
+    assert order.tolist() == [2.0, 3.0, 1.0, 1.0, 0.0]
+    assert np.isnan(band_order(np.full(2, np.nan), np.full(2, np.nan))).all()
 
 
 def test_rank_correlation_is_scipys_also_with_ties_and_without_what_is_missing():
@@ -166,20 +208,43 @@ def test_the_judgement_says_where_occlusion_itself_is_unsure():
 
 
 def test_bands_are_named_by_their_p_values_and_told_in_words():
-    removed, noise = np.array([0.1, 2.0, 1.5]), np.array([0.0, 0.1, 1.4])
-    axis = FrequencyAxis("linear", (0, 100, 200, 300))
     uar = np.array([0.9, 0.6, 0.7])
-    named = name_bands(removed, noise, np.array([0.9, 0.02, 0.04]), above_chance=True)
-    assert [one.band for one in named] == [1, 2]
-    told = tell_bands(named, axis, uar, intact=0.9, n_speakers=6)
+    removed = {"uar": 0.9 - uar, "log_odds": np.array([0.1, 2.0, 1.5])}
+    noise = {"uar": np.zeros(3), "log_odds": np.array([0.0, 0.1, 1.4])}
+    axis = FrequencyAxis("linear", (0, 100, 200, 300))
+    p_values = {"uar": np.full(3, 0.3), "log_odds": np.array([0.9, 0.02, 0.04])}
+    named = name_bands(removed, noise, p_values, above_chance=True)
+    assert [(one.band, one.by) for one in named] == [(1, "log_odds"), (2, "log_odds")]
+    taken = [("mask", 0.6)] * 3
+    told = tell_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=6)
     assert "Without 100 to 200 Hz the log-odds of the true class fall by 2.00" in told
     assert "UAR 90.0 to 60.0 %" in told
     assert "level is what counts" in told
     assert "p = 0.020" in told
     untested = name_bands(removed, noise, None, above_chance=True)
-    assert [one.band for one in untested] == [1, 2, 0]
-    assert "here it has 1" in tell_bands(untested, axis, uar, intact=0.9, n_speakers=1)
+    assert [(one.band, one.by) for one in untested] == [(1, "uar"), (2, "uar"), (0, "log_odds")]
+    told = tell_bands(untested, axis, uar, intact=0.9, taken=taken, n_speakers=1)
+    assert "here it has 1" in told
     assert name_bands(removed, noise, None, above_chance=False) == []
+
+
+@pytest.mark.parametrize(
+    ("noise_uar", "words"),
+    [(0.02, "its level is what counts"), (0.3, "in its place costs 30.0 points. Beyond")],
+)
+def test_a_band_without_which_all_clips_go_to_one_class_is_named_by_its_uar(noise_uar, words):
+    # The log-odds fall by 2 in one class and rise by 2 in the other: their mean says nothing.
+    removed = {"uar": np.array([0.0, 0.4]), "log_odds": np.array([0.1, 0.0])}
+    noise = {"uar": np.array([0.0, noise_uar]), "log_odds": np.array([0.0, 0.0])}
+    p_values = {"uar": np.array([0.9, 0.008]), "log_odds": np.array([0.2, 0.484])}
+    named = name_bands(removed, noise, p_values, above_chance=True)
+    axis = FrequencyAxis("linear", (0, 100, 200))
+    uar, taken = np.array([0.9, 0.5]), [("clear", 0.5), ("mask", 0.98)]
+    told = tell_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=7)
+    assert "Without 100 to 200 Hz the UAR falls from 90.0 to 50.0 %, as 98 % of the clips" in told
+    assert "are taken for mask; noise" in told
+    assert words in told
+    assert "p = 0.008" in told
 
 
 def test_clips_are_drawn_from_every_class_and_speaker_in_turn():

@@ -1,11 +1,12 @@
 """The corpus check as a section of the report."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from reports.check import findings_table, probes, probes_figure
+from reports.check import check_sections, findings_table, probes, probes_figure
 from reports.page import page
 from study.check import Check, check_to_json
 from study.check_counts import Counts
@@ -56,17 +57,22 @@ def test_the_figure_draws_each_probe_with_its_interval_and_a_star_where_it_matte
 
 
 def test_a_study_with_a_check_shows_it_and_one_without_shows_none(tmp_path, thirty_trials):
-    import shutil
-
     folder = shutil.copytree(thirty_trials, tmp_path / "study")
     assert 'id="check"' not in page(read_results(folder))
     check = checked(*found("missing", [EVIL]), *found("leakage", ["told"]))
     (folder / "check.json").write_text(json.dumps(check_to_json(check)))
     text = page(read_results(folder))
     assert '<section id="check">' in text
-    assert "The label can be guessed from level alone (UAR 91.0 %" in text
+    assert "The label can be guessed from level alone (UAR 91.0\u00a0%" in text
     assert EVIL not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_the_note_keeps_the_words_of_the_check_as_they_are(monkeypatch, tmp_path, thirty_trials):
+    monkeypatch.setattr("reports.check.headline", lambda check: "check: 64 DC")
+    folder = shutil.copytree(thirty_trials, tmp_path / "study")
+    (folder / "check.json").write_text(json.dumps(check_to_json(checked())))
+    assert check_sections(read_results(folder))[0].note == "Check: 64 DC."
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 2}', '{"format": 1}'])

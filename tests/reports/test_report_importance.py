@@ -4,9 +4,11 @@ import math
 import numpy as np
 import pytest
 
-from reports.dimensions import Parameter, branches, dimension, varied
+from reports.dimensions import Parameter, branches, dimension, used_params, varied
 from reports.importance import encode, importance, importance_figure
+from reports.leaderboard import leaderboard_table
 from reports.parallel import ABSENT, axis, parallel, parallel_figure
+from reports.sections import sections
 from study.results import read_results
 
 
@@ -32,11 +34,16 @@ def _study(results, params, uars):
         ("bark.n_bands", "scale"),
         ("windows.windows_ms", "channels"),
         ("db.floor_db", "amplitude"),
-        ("augment.noise.p", "augment"),
+        ("augment.noise.p", "augmentation"),
         ("backbone", "backbone"),
         ("optimizer", "recipe"),
         ("adamw.lr", "recipe"),
         ("recipe.epochs", "recipe"),
+        ("loss", "recipe"),
+        ("focal.gamma", "recipe"),
+        ("averaging", "recipe"),
+        ("ema.span", "recipe"),
+        ("swa.start", "recipe"),
         ("spectrogram.hop_ms", "spectrogram"),
         ("image.height", "spectrogram"),
         ("something.new", "other"),
@@ -82,6 +89,43 @@ def test_absent_is_a_level_of_its_own_for_words_and_numbers():
     assert numbers[1, 0] < 3.0 - 10
 
 
+def test_shares_of_what_acts_alone_are_shares_of_the_variance(results):
+    params, uars = [], []
+    for n in range(240):
+        backbone, scale = "abc"[n % 3], ("mel", "log")[n // 3 % 2]
+        params.append({"backbone": backbone, "scale": scale, "adamw.lr": n * 7 % 240 / 240})
+        uars.append({"a": 0.5, "b": 0.6, "c": 0.7}[backbone] + (0.08 if scale == "log" else 0.0))
+    numbers = importance(_study(results, params, uars), n_samples=6, n_trees=15)
+    shares = {bar.name: bar.share for bar in numbers.dimensions}
+    of_backbone = np.var([0.5, 0.6, 0.7]) / np.var(uars)
+    assert shares["backbone"] == pytest.approx(of_backbone, abs=0.1)
+    assert shares["scale"] == pytest.approx(1 - of_backbone, abs=0.1)
+
+
+def test_what_a_linear_machine_does_not_use_is_absent(results):
+    recipe = {
+        "scale": "mel", "optimizer": "adamw", "adamw.lr": 1e-3, "loss": "focal", "focal.gamma": 2.0,
+        "averaging": "none", "recipe.epochs": 12, "augment.gain.p": 1,
+    }  # fmt: skip
+    machine = {**recipe, "backbone": "band_svm", "band_svm.c": 0.01}
+    network = {**recipe, "backbone": "resnet18", "adamw.lr": 1e-2, "recipe.epochs": 8}
+    study = _study(results, [machine, network, {**network, "adamw.lr": 2e-2}], [0.8, 0.6, 0.7])
+    used = used_params(study.trials[0])
+    assert used == {"scale": "mel", "backbone": "band_svm", "band_svm.c": 0.01}
+    assert used_params(study.trials[1]) == network
+    rates = next(p for p in varied(study.trials) if p.name == "adamw.lr")
+    assert rates.values == (None, 1e-2, 2e-2)
+    assert "recipe.epochs" not in {p.name for p in varied(study.trials)}
+    choices = leaderboard_table(study)
+    optimizer = [row[choices.columns.index("backbone") :] for row in choices.rows]
+    assert optimizer[0] == ("band_svm",)
+
+
+def test_a_default_that_is_not_written_down_made_no_difference(results):
+    study = _study(results, [{"scale": "mel"}, {"scale": "log", "image.flip": "none"}], [0.5, 0.6])
+    assert [p.name for p in varied(study.trials)] == ["scale"]
+
+
 def test_too_few_trials_or_nothing_to_explain_give_nothing(results):
     params = [{"scale": "mel" if n % 2 else "log"} for n in range(20)]
     assert importance(_study(results, params[:9], np.linspace(0.5, 0.6, 9))) is None
@@ -102,7 +146,8 @@ def test_importance_finds_the_dimension_that_made_the_difference(results):
     uars = [{"a": 0.5, "b": 0.7, "c": 0.9}[p["backbone"]] for p in params]
     numbers = importance(_study(results, params, uars), n_samples=8, n_trees=15)
     assert numbers.dimensions[0].name == "backbone"
-    assert numbers.dimensions[0].share > 1
+    assert numbers.dimensions[0].share == pytest.approx(1, abs=0.1)
+    assert all(bar.high <= 1 for bar in numbers.dimensions)
     assert all(abs(bar.share) < 0.1 for bar in numbers.dimensions[1:])
     assert numbers.r2 > 0.8
     assert numbers.trustworthy
@@ -168,6 +213,32 @@ def test_parallel_draws_every_trial_from_worst_to_best(results):
     figure = parallel_figure(numbers)
     assert len(figure.data) == 27
     assert all(math.isfinite(y) for trace in figure.data for y in trace.y)
+
+
+def test_without_known_importance_what_chose_a_branch_comes_first(results):
+    few = dataclasses.replace(results, trials=results.trials[:6])
+    order = [a.name for a in parallel(few).axes]
+    assert order[:4] == ["backbone", "scale", "channels", "amplitude"]
+    section = {section.id: section for section in sections(few)}["parallel"]
+    assert f"{parallel(few).axes_left_out} other parameters" in section.note
+
+
+@pytest.mark.parametrize("longer", ["", "augment."])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "frequency_mask.max_fraction",
+        "swin_tiny_patch4_window7_224.drop_path_rate",
+        "mobilenetv3_large_100.body_lr",
+        "resnet18.a1_in1k.drop_rate",
+    ],
+)
+def test_headings_of_neighbouring_axes_do_not_meet(results, name, longer):
+    params = [{longer + name: 1.0}, {longer + name: 2.0}]
+    figure = parallel_figure(parallel(_study(results, params, [0.5, 0.6])))
+    lines = figure.layout.xaxis.ticktext[0].split("<br>")
+    assert max(map(len, lines)) <= 16
+    assert "".join(lines) == name
 
 
 def test_parallel_needs_two_trials_that_differ(results):

@@ -13,9 +13,13 @@ from reports.fusion import fusion, fusion_figure
 from reports.heatmap import heatmap, heatmap_figure
 from reports.history import history, history_figure
 from reports.leaderboard import failures_table, leaderboard_table, members_table
+from reports.left_out import left_out
+from reports.section import Panel
+from reports.sections import sections
 from reports.speakers import speakers, speakers_figure
 from reports.summary import summary
 from reports.systems import System, systems_on_devel
+from reports.text import points
 from search_spaces.errors import InputError
 from study.results import read_results
 
@@ -92,11 +96,87 @@ def test_fusion_tells_path_gains_and_references(results):
     ]
 
 
+def test_a_star_marks_the_step_that_was_kept_of_a_path_in_which_members_return(results):
+    first, second = results.ensemble.members[:2]
+    path = tuple(
+        {"n": n, "trial": member.trial, "name": member.name, "uar": uar}
+        for n, (member, uar) in enumerate(
+            zip((first, second, first, second), (0.7, 0.72, 0.75, 0.71), strict=True), start=1
+        )
+    )
+    ensemble = dataclasses.replace(results.ensemble, trajectory=path, uar=0.75)
+    figure = fusion_figure(fusion(dataclasses.replace(results, ensemble=ensemble)))
+    assert figure.layout.xaxis.title.text == "steps (a member may enter again)"
+    star = figure.data[-1]
+    assert (star.x, star.y, star.marker.symbol) == ((3,), (75.0,), "star")
+    assert star.name == "the fusion, kept at step 3: 75.0 %"
+    assert fusion_figure(fusion(results)).layout.xaxis.title.text == "members"
+
+
+def test_leaving_a_member_out_is_told_beside_what_it_added(results):
+    classes, clips = results.classes, results.partitions["devel"].clips
+    labels = [classes.index(clip.label) for clip in clips]
+    values = [
+        np.load(trial.file("devel.npy"))[trial.best_epoch - 1].astype(float)
+        for trial in (results.trial(member.trial) for member in results.ensemble.members)
+    ]
+
+    def uar(kept):
+        return balanced_accuracy_score(labels, np.mean(kept, axis=0).argmax(1))
+
+    expected = [uar(values[:n] + values[n + 1 :]) - uar(values) for n in range(len(values))]
+    numbers = fusion(results)
+    assert [step.without for step in numbers.steps] == pytest.approx(expected)
+    table = members_table(numbers)
+    assert table.columns[-2:] == ("added then", "without it")
+    assert table.rows[0][-1] == points(expected[0])
+
+
+def test_leaving_out_takes_all_seeds_of_a_spec_and_no_bias(results):
+    members = tuple(
+        dataclasses.replace(member, candidate=place, weight=weight)
+        for member, place, weight in zip(
+            results.ensemble.members[:3], (0, 0, 1), (0.3, 0.3, 0.4), strict=True
+        )
+    )
+    decision = {"temperature": 0.5, "bias": [0.0, 9.0]}
+    rule = {"kind": "average", "decision": decision}
+    ensemble = dataclasses.replace(results.ensemble, members=members, rule=rule)
+    changed = dataclasses.replace(results, ensemble=ensemble)
+    single = results.trial(members[2].trial).uar
+    values = [
+        np.load(results.trial(m.trial).file("devel.npy"))[results.trial(m.trial).best_epoch - 1]
+        for m in members
+    ]
+    labels = [results.classes.index(clip.label) for clip in results.partitions["devel"].clips]
+    both = np.average(values, axis=0, weights=(0.3, 0.3, 0.4)).argmax(1)
+    whole = balanced_accuracy_score(labels, both)
+    assert left_out(changed)[0] == pytest.approx(single - whole)
+    entry = {"n": 1, "trial": members[0].trial, "name": members[0].name, "uar": 0.7}
+    step = fusion(
+        dataclasses.replace(changed, ensemble=dataclasses.replace(ensemble, trajectory=(entry,)))
+    ).steps[0]
+    assert step.weight == pytest.approx(0.6)
+
+
+def test_what_is_gone_or_cannot_be_left_out_is_not_told(results, fake_study):
+    one = dataclasses.replace(results.ensemble, members=results.ensemble.members[:1])
+    assert left_out(dataclasses.replace(results, ensemble=one)) == {}
+    assert left_out(dataclasses.replace(results, ensemble=None)) == {}
+    folder = fake_study(n_trials=4)
+    again = read_results(folder)
+    again.trial(again.ensemble.members[0].trial).file("devel.npy").unlink()
+    assert left_out(again) == {}
+    assert members_table(fusion(again)).columns[-1] == "added then"
+
+
 def test_fusion_without_references_is_drawn(results):
     bare = dataclasses.replace(results.ensemble, references={}, trajectory=())
     numbers = fusion(dataclasses.replace(results, ensemble=bare))
     assert numbers.references == ()
-    assert members_table(numbers).columns == ("trial", "name", "weight", "alone")
+    assert members_table(numbers).columns == (
+        "trial", "name", "weight", "alone", "without it",
+    )  # fmt: skip
     assert members_table(numbers._replace(parts=())) is None
     fusion_figure(numbers)
 
@@ -133,6 +213,16 @@ def test_confusion_counts_by_label_and_prediction():
     assert numbers.uar == pytest.approx((2 / 3 + 1) / 2)
     trace = confusion_figure(numbers).data[0]
     assert [list(row) for row in trace.z] == [[0.0, 100.0], [66.67, 33.33]]  # first class on top
+
+
+def test_many_classes_are_written_small_on_the_width_of_the_page():
+    names = [f"class {n:02d}" for n in range(30)]
+    figure = confusion_figure(confusion(_system(names, [*names[:-1], names[0]])))
+    trace = figure.data[0]
+    assert trace.texttemplate == "%{text}"
+    assert (trace.text[-1][0], trace.text[-1][1]) == ("100", "")  # nobody: nothing written
+    assert Panel("a", figure).wide
+    assert not Panel("a", confusion_figure(confusion(_system("ab", "ab")))).wide
 
 
 def test_class_names_that_shorten_alike_keep_their_own_rows():
@@ -175,6 +265,21 @@ def test_calibration_of_a_system_that_is_right_as_often_as_it_says():
     calibration_figure([numbers])
 
 
+def test_calibration_says_that_the_fusion_was_tempered_on_the_clips_that_judge(results):
+    def notes(temperature):
+        rule = {"kind": "average", "decision": {"temperature": temperature, "bias": [0.0, 0.0]}}
+        told = ("No bias per class; expected calibration error 9.0 % before and 5.8 % after.",)
+        ensemble = dataclasses.replace(results.ensemble, rule=rule, sentences=told)
+        found = sections(dataclasses.replace(results, ensemble=ensemble))
+        return {section.id: section.note for section in found}
+
+    told = notes(0.13)
+    assert "temperature (0.13) was fitted to these clips" in told["calibration"]
+    assert "single model's probabilities are raw" in told["calibration"]
+    assert "not fitted on" in told["worth"]
+    assert notes(1.0)["calibration"] == ""
+
+
 def test_calibration_of_a_single_clip_is_one_bin():
     assert len(calibration(_system("a", "b", [0.9])).bins) == 1
 
@@ -200,7 +305,9 @@ def test_summary_says_what_won_by_how_much_and_that_it_is_apparent(results):
     head = summary(results)
     single = results.ensemble.references["best_single"]["uar"]
     assert f"{100 * (results.ensemble.uar - single):.1f} points above" in head.verdict
-    assert "Chance is 50.0\u00a0%" in head.verdict
+    assert "Chance is 50.0 %" in head.verdict
+    gain = 100 * results.ensemble.honest["gain"]
+    assert f"judge, its UAR is {gain:.1f} points above that of the best" in head.verdict
     assert head.caution.startswith("Apparent")
     assert head.simulated
     assert ("command", "spectune run study.yaml") in head.provenance
@@ -214,8 +321,19 @@ def test_summary_of_a_fusion_that_gains_nothing_or_loses(results):
         return summary(dataclasses.replace(results, ensemble=ensemble)).verdict
 
     single = results.ensemble.references["best_single"]["uar"]
-    assert "no more than" in verdict(single)
+    assert "82.8 %, no more than the best single model" in verdict(single)
     assert "2.0 points below" in verdict(single - 0.02)
+
+
+def test_summary_tells_a_loss_that_choosing_again_shows_and_a_fusion_of_one(results):
+    def verdict(**changes):
+        ensemble = dataclasses.replace(results.ensemble, **changes)
+        return summary(dataclasses.replace(results, ensemble=ensemble)).verdict
+
+    loss = {**results.ensemble.honest, "gain": -0.0034}
+    assert "its UAR is 0.3 points below that of the best single model" in verdict(honest=loss)
+    assert "Chosen again" not in verdict(honest={})
+    assert "The fusion of one model has" in verdict(members=results.ensemble.members[:1])
 
 
 def test_summary_without_fusion_names_the_best_single(results):

@@ -66,6 +66,17 @@ def test_the_page_needs_no_network_and_is_small(text):
     assert "default-src &#39;none&#39;" in text
 
 
+def test_a_number_does_not_part_from_its_per_cent(text):
+    words = re.sub("<script.*?</script>|<style.*?</style>", "", text, flags=re.DOTALL)
+    assert "Chance is 50.0\u00a0%" in words
+    assert " %" not in words
+
+
+def test_every_part_of_the_page_has_a_link(text):
+    for name in re.findall('<section id="([^"]*)"', text):
+        assert f'<a href="#{name}">' in text
+
+
 def test_every_figure_has_a_sentence(thirty_trials):
     for section in sections(read_results(thirty_trials)):
         assert section.sentence.endswith(".")
@@ -81,8 +92,15 @@ def test_what_the_winner_sees_is_on_the_page_as_it_was_kept(fake_study):
     pngs = {}
     for number in kept:
         pngs[number] = b"\x89PNG" + bytes([number])
+        spec = folder / "trials" / f"{number:05d}" / "spec.json"
+        channels = {"kind": "windows", "windows_ms": [8.0, 16.0, 32.0]}
+        spec.write_text(
+            json.dumps({**json.loads(spec.read_text()), "spec": {"channels": channels}})
+        )
         (folder / "trials" / f"{number:05d}" / "input_images.png").write_bytes(pngs[number])
-    shown = [target for target in _read(page(results)).loaded if target.startswith("data:")]
+    text = page(read_results(folder))
+    assert text.count("From left to right: windows of 8, 16 and 32 ms.") == 3
+    shown = [target for target in _read(text).loaded if target.startswith("data:")]
     expected = [base64.b64encode(pngs[number]).decode() for number in kept[:3]]
     assert [target.partition(",")[2] for target in shown] == expected
 
