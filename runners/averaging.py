@@ -27,6 +27,8 @@ class WeightAverage:
     """
 
     def __init__(self, network: Classifier, kind: Averaging, *, steps: int, epochs: int) -> None:
+        if not isinstance(kind, (Ema, Swa)):
+            raise TypeError(f"WeightAverage knows no {type(kind).__name__}")
         self.network, self.kind = network, kind
         self.steps, self.epochs = steps, epochs
         self.average = copy.deepcopy(network)

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from search_spaces.backbones import BandStatistics, Timm
+from search_spaces.backbones import BandStatistics, BandSvm
 from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
 from search_spaces.spec import TrialSpec
@@ -98,7 +98,7 @@ def make_backbone(
         n_classes: Outputs.
         weights: File of pretrained weights where the spec asks for them.
     """
-    if not isinstance(spec.backbone, Timm):
+    if isinstance(spec.backbone, BandSvm):
         return None
     network = spec.backbone.make(
         in_chans=spec.channels.n_channels,

@@ -29,7 +29,7 @@ class Tuning:
         if isinstance(spec.backbone, Timm) and spec.backbone.tuned:
             head = {id(parameter) for parameter in head_parameters(model.backbone)}
             self.body = [p for p in model.backbone.parameters() if id(p) not in head]
-            self._frozen_epochs = math.ceil(spec.backbone.freeze * spec.recipe.epochs)
+            self._frozen_epochs = math.ceil(spec.backbone.freeze * spec.recipe.epochs - 1e-9)
 
     def groups(self) -> list[nn.Parameter] | list[dict[str, Any]]:
         """Return what is optimised: the body in a group of its own, at its own rate."""

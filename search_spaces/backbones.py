@@ -86,6 +86,23 @@ class Timm:
         model = create(self.name, fit, num_classes=n_classes, **options)
         return model if fit.size == size else PaddedImages(model, fit.size)
 
+    def not_in(self, weights: Path) -> list[str]:
+        """Return the body's tensors that a file of weights does not set.
+
+        timm passes over what a file lacks. It is what differs between two networks that were made
+        with the file and begun with different seeds.
+        """
+        overlay = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
+        states = []
+        with torch.random.fork_rng(devices=[]):
+            for seed in (0, 1):
+                torch.manual_seed(seed)
+                model = create(self.name, Fit((0, 0), named=False), num_classes=2, **overlay)
+                head = {id(parameter) for parameter in head_parameters(model)}
+                states.append([(n, p) for n, p in model.named_parameters() if id(p) not in head])
+        pairs = zip(*states, strict=True)
+        return [name for (name, one), (_, other) in pairs if not torch.equal(one, other)]
+
 
 @dataclass(frozen=True)
 class BandSvm:
@@ -133,9 +150,19 @@ def check_backbone(name: str, *, where: str = "backbone") -> None:
         InputError: With the nearest known name.
     """
     import timm
+    from timm.models import get_arch_pretrained_cfgs
 
-    if name in BACKBONES.kinds or timm.is_model(name):
+    own, _, tag = name.partition(".")
+    if name in BACKBONES.kinds or (timm.is_model(own) and not tag):
         return
+    if timm.is_model(own):
+        tags = [full.partition(".")[2] for full in get_arch_pretrained_cfgs(own)]
+        if tag in tags:
+            return
+        raise InputError(
+            f"{where}: timm has no weights {tag!r} for {own}{nearest(tag, tags)}; it has"
+            f" {', '.join(tags) or 'none'}"
+        )
     known = [*BACKBONES.kinds, *timm.list_models()]
     raise InputError(
         f"{where}: unknown backbone {name!r}{nearest(name, known)}; any name of"
@@ -159,7 +186,7 @@ def head_parameters(network: nn.Module) -> list[nn.Parameter]:
 
 def likes_channels_last(backbone: Backbone) -> bool:
     """Return whether a backbone is faster with images channels last on a GPU."""
-    row = None if isinstance(backbone, BandSvm) else family_of(backbone.name)
+    row = family_of(backbone.name) if isinstance(backbone, Timm) else None
     return row is None or row.channels_last
 
 
@@ -169,8 +196,8 @@ def family(backbone: Backbone) -> str:
     >>> family(Timm("resnet18.a1_in1k")), family(Timm("test_resnet")), family(BandSvm())
     ('resnet', 'test_resnet', 'band_svm')
     """
-    if isinstance(backbone, BandSvm):
-        return "band_svm"
+    if not isinstance(backbone, Timm):
+        return BACKBONES.name_of(backbone)
     row = family_of(backbone.name)
     if row is not None:
         return row.name

@@ -15,7 +15,7 @@ from search_spaces.amplitude import Amplitude, amplitude_module
 from search_spaces.channels import Channels, Deltas, Scales, Spectrum
 from search_spaces.deltas import with_deltas
 from search_spaces.image import Image
-from search_spaces.kinds import at_least
+from search_spaces.kinds import at_least, later, one_of
 from search_spaces.scales import ConstantQ, Scale, centres_hz
 from search_spaces.scales.common import Floats
 from search_spaces.spectra import MAX_N_FFT, ConstantQBands, StftBands
@@ -29,6 +29,10 @@ def _has_transform(chosen: Mapping[str, Any]) -> bool:
     )
 
 
+def _has_own_size(chosen: Mapping[str, Any]) -> bool:
+    return chosen["n_fft"] is None and _has_transform(chosen)
+
+
 @dataclass(frozen=True)
 class Spectrogram:
     """The short-time Fourier transform that all channels share."""
@@ -36,11 +40,16 @@ class Spectrogram:
     hop_ms: float = 10.0
     # null: the smallest power of two that holds the longest window
     n_fft: int | None = field(default=None, metadata={"when": _has_transform})
+    # of n_fft null, 1, 2, 4 or 8 times: narrow bands at short windows are then bands of their own
+    padding: int = later(1, when=_has_own_size)
 
     def __post_init__(self) -> None:
         at_least(0.5, hop_ms=self.hop_ms)
+        if self.hop_ms > 10_000:
+            raise ValueError(f"hop_ms must be at most 10000, got hop_ms={self.hop_ms!r}")
         if self.n_fft is not None and not 16 <= self.n_fft <= MAX_N_FFT:
             raise ValueError(f"n_fft must be in [16, {MAX_N_FFT}], got n_fft={self.n_fft!r}")
+        one_of((1, 2, 4, 8), padding=self.padding)
 
 
 class FrontEnd(nn.Module):
@@ -81,7 +90,7 @@ class FrontEnd(nn.Module):
         spectra = channels.spectra(scale)
         self.centres_hz = _centres(spectra, self.n_channels, sampling_rate)
         self.filters = nn.ModuleList(
-            _filters(spectra, n_fft=spectrogram.n_fft, hop=self.hop, sampling_rate=sampling_rate)
+            _filters(spectra, spectrogram, hop=self.hop, sampling_rate=sampling_rate)
         )
         self.amplitudes = nn.ModuleList(
             amplitude_module(
@@ -141,7 +150,8 @@ class FrontEnd(nn.Module):
             square = square + bands.square().sum((0, 3))
             n += bands.shape[0] * bands.shape[3]
         mean = total / n
-        std = (square / n - mean.square()).clamp_min(0).sqrt().clamp_min(1e-3)
+        std = (square / n - mean.square()).clamp_min(0).sqrt()
+        std = _above_rounding(std, (square / n).sqrt())
         self.mean.copy_(mean[..., None])
         self.std.copy_(std[..., None])
 
@@ -156,9 +166,18 @@ def _standardized(bands: Tensor, *, whole: bool) -> Tensor:
     flat = bands.reshape(clips, 1 if whole else channels, -1)
     centred = flat - flat.mean(-1, keepdim=True)
     # The norm of what is centred: exact, and many times as fast on a CPU as `torch.std_mean`.
-    std = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / (flat.shape[-1] - 1) ** 0.5
-    images: Tensor = centred / std.clamp_min(1e-5)
+    n = max(1, flat.shape[-1] - 1)
+    std = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / n**0.5
+    images: Tensor = centred / _above_rounding(std, flat.abs().amax(-1, keepdim=True))
     return images.reshape(clips, channels, rows, columns)
+
+
+def _above_rounding(std: Tensor, size: Tensor) -> Tensor:
+    """Return standard deviations that are no rounding errors of values of that size.
+
+    Relative to it, since powers are as small as 1e-9; what is equal everywhere becomes 0.
+    """
+    return torch.maximum(std, 1e-5 * size).clamp_min(1e-20)
 
 
 def _centres(spectra: Sequence[Spectrum], n_channels: int, sampling_rate: int) -> Floats:
@@ -168,14 +187,18 @@ def _centres(spectra: Sequence[Spectrum], n_channels: int, sampling_rate: int) -
 
 
 def _filters(
-    spectra: Sequence[Spectrum], *, n_fft: int | None, hop: int, sampling_rate: int
+    spectra: Sequence[Spectrum], spectrogram: Spectrogram, *, hop: int, sampling_rate: int
 ) -> list[nn.Module]:
     """Return as few modules as give the spectrograms in their order."""
+
+    def stft(windows: list[float], scales: list[Scale]) -> StftBands:
+        return StftBands(
+            windows, scales, n_fft=spectrogram.n_fft, padding=spectrogram.padding, hop=hop,
+            sampling_rate=sampling_rate,
+        )  # fmt: skip
+
     if len({scale for _, scale in spectra}) == 1 and not isinstance(spectra[0][1], ConstantQ):
-        windows = [window for window, _ in spectra]
-        return [
-            StftBands(windows, [spectra[0][1]], n_fft=n_fft, hop=hop, sampling_rate=sampling_rate)
-        ]
+        return [stft([window for window, _ in spectra], [spectra[0][1]])]
     modules: list[nn.Module] = []
     for constant_q, run in groupby(spectra, key=lambda pair: isinstance(pair[1], ConstantQ)):
         pairs = list(run)
@@ -186,9 +209,6 @@ def _filters(
                 if isinstance(scale, ConstantQ)
             ]
         else:
-            scales = [scale for _, scale in pairs]
-            window = [pairs[0][0]]  # channels of several scales have one window
-            modules.append(
-                StftBands(window, scales, n_fft=n_fft, hop=hop, sampling_rate=sampling_rate)
-            )
+            # Channels of several scales have one window.
+            modules.append(stft([pairs[0][0]], [scale for _, scale in pairs]))
     return modules

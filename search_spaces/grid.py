@@ -69,9 +69,8 @@ class _Walk:
                 f"sampler: grid needs a value, a list or a range with `step` for {name}, got"
                 f" {low:g} to {high:g}"
             )
-        return float(
-            self._take([low + i * step for i in range(int((high - low) / step + 1e-9) + 1)])
-        )
+        steps = range(int((high - low) / step + 1e-9) + 1)
+        return float(self._take([min(high, round(low + i * step, 12)) for i in steps]))
 
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False

@@ -166,9 +166,14 @@ def check_value(kind: type, name: str, value: Any, *, where: str) -> Any:
     if not fits:
         hint = ""
         if isinstance(value, str) and _is_number(value):
-            hint = f" (YAML reads {value} as text; write {float(value)!r})"
+            hint = f" (YAML reads {value!r} as text; write {_plain_number(value)})"
         raise InputError(f"{where}.{name} must be {_type_name(hints[name])}, got {value!r}{hint}")
     return converted
+
+
+def _plain_number(text: str) -> str:
+    """Return how YAML reads a text as a number: `224`, `1e-3` as `0.001`."""
+    return text if text.lstrip("+-").isdecimal() else repr(float(text))
 
 
 def _is_number(text: str) -> bool:

@@ -33,6 +33,8 @@ class Pcen:
     def __post_init__(self) -> None:
         at_least(1, time_ms=self.time_ms)
         at_least(1e-3, delta=self.delta)
+        if self.time_ms > 60_000:
+            raise ValueError(f"time_ms must be at most 60000, got time_ms={self.time_ms!r}")
         for name, value in (("alpha", self.alpha), ("r", self.r)):
             if not 0 < value <= 1:
                 raise ValueError(f"{name} must be in (0, 1], got {name}={value!r}")

@@ -16,10 +16,10 @@ from search_spaces.augment import AUGMENTATIONS
 from search_spaces.backbones import Backbone, Timm
 from search_spaces.errors import InputError
 from search_spaces.front_end import FrontEnd
-from search_spaces.kinds import applying
-from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest
-from search_spaces.suggesters import Draw, Recall
-from search_spaces.values import Fixed, Suggester, Values, choices_of
+from search_spaces.kinds import applying, build
+from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest, unused
+from search_spaces.suggesters import Draw, First, Recall
+from search_spaces.values import Fixed, Suggester, Values, choices_of, is_number
 
 __all__ = ["Parameters", "Space"]
 
@@ -48,19 +48,20 @@ class Space:
         """Return the spec for a suggester's choices; only the kinds taken are asked for more."""
         values: dict[str, Any] = {"seed": seed}
         for name, kinds in self.dimensions.items():
+            asked = _asked(name, values, suggester)
             names = list(kinds)
-            kind = names[0] if len(names) == 1 else suggester.suggest_categorical(name, names)
+            kind = names[0] if len(names) == 1 else asked.suggest_categorical(name, names)
             dataclass_ = DIMENSIONS[name].kind(kind)
-            own = _ask(kind, dataclass_, kinds[kind], suggester, values)
+            own = _ask(kind, dataclass_, kinds[kind], asked, values)
             values[name] = DIMENSIONS[name].build(kind, own)
         for name, parameters in self.sections.items():
-            values[name] = SECTIONS[name](
-                **_ask(name, SECTIONS[name], parameters, suggester, values)
-            )
+            asked = _asked(name, values, suggester)
+            own = _ask(name, SECTIONS[name], parameters, asked, values)
+            values[name] = build(SECTIONS[name], own, where=name)
         values["augment"] = tuple(
             made
             for name, parameters in self.augment.items()
-            if (made := _suggest_augmentation(name, parameters, suggester, values)) is not None
+            if (made := _suggest_augmentation(name, parameters, values, suggester)) is not None
         )
         return TrialSpec(**values)
 
@@ -119,7 +120,7 @@ class Space:
             shape = _image_shape(baseline, where, sampling_rate, n_samples)
             _try_network(baseline.backbone, where, shape)
         for name, parameters in self.dimensions.get("backbone", {"resnet18": {}}).items():
-            most = {key: choices_of(values)[-1] for key, values in parameters.items()}
+            most = {key: _most(choices_of(values)) for key, values in parameters.items()}
             for shape in sorted(ends):
                 _try_network(DIMENSIONS["backbone"].build(name, most), f"backbone.{name}", shape)
 
@@ -142,6 +143,11 @@ def _image_shape(
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
     return channels, *spec.image.seen_size((size[0], size[1]))
+
+
+def _most(choices: tuple[Any, ...]) -> Any:
+    """Return the largest of several numbers, the last of other choices."""
+    return max(choices) if all(map(is_number, choices)) else choices[-1]
 
 
 def _try_network(backbone: Backbone, where: str, shape: tuple[int, int, int]) -> None:
@@ -169,14 +175,21 @@ def _ask(
     return values
 
 
+def _asked(name: str, parts: Mapping[str, Any], suggester: Suggester) -> Suggester:
+    """Return who chooses a part: nobody where the backbone chosen before makes no use of it."""
+    return First() if name in unused(parts.get("backbone")) else suggester
+
+
 def _suggest_augmentation(
-    name: str, parameters: Parameters, suggester: Suggester, parts: Mapping[str, Any]
+    name: str, parameters: Parameters, parts: Mapping[str, Any], suggester: Suggester
 ) -> Any:
     """Return the augmentation, or None where its probability is 0: then nothing else is asked."""
+    suggester = _asked("augment", parts, suggester)
     kind, values = AUGMENTATIONS[name], {}
     if "p" in parameters:
         values["p"] = parameters["p"].suggest(f"augment.{name}.p", suggester)
         if values["p"] == 0:
             return None
     rest = {key: v for key, v in parameters.items() if key != "p"}
-    return kind(**values, **_ask(f"augment.{name}", kind, rest, suggester, parts))
+    values |= _ask(f"augment.{name}", kind, rest, suggester, parts)
+    return build(kind, values, where=f"augment.{name}")

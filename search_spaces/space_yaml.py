@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from search_spaces.kinds import nearest
 from search_spaces.space import Parameters, Space
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec
 from search_spaces.suggesters import Refuse
-from search_spaces.values import Fixed, Values, choices_of, parse_values
+from search_spaces.values import Fixed, Values, choices_of, is_number, parse_values
 from search_spaces.yaml_file import load_yaml
 
 __all__ = ["load_space", "parse_space", "preset_names"]
@@ -87,6 +88,7 @@ def _kinds(name: str, given: Any) -> dict[str, Parameters]:
     if isinstance(given, list):
         if not all(isinstance(kind, str) for kind in given):
             raise InputError(f"{name} must be a name, a list of names or a mapping, got {given!r}")
+        _each_once(name, given)
         given = {kind: {} for kind in given}
     if not isinstance(given, Mapping) or not given:
         raise InputError(f"{name} must name at least one kind, got {given!r}")
@@ -97,8 +99,16 @@ def _kinds(name: str, given: Any) -> dict[str, Parameters]:
         dataclass_ = DIMENSIONS[name].kind(kind)
         kinds[kind] = _parameters(dataclass_, parameters, f"{name}.{kind}")
         fixed = {} if kind in DIMENSIONS[name].kinds else {"name": kind}
+        if fixed and "name" in kinds[kind]:
+            raise InputError(f"{name}.{kind}: unknown parameter 'name'; its key is its name")
         _check_ends(dataclass_, kinds[kind], fixed, f"{name}.{kind}")
     return kinds
+
+
+def _each_once(name: str, given: list[str]) -> None:
+    twice = next((kind for kind in given if given.count(kind) > 1), None)
+    if twice is not None:
+        raise InputError(f"{name} must have each name once, got {twice!r} twice")
 
 
 def _section(name: str, given: Any) -> Parameters:
@@ -109,6 +119,7 @@ def _section(name: str, given: Any) -> Parameters:
 
 def _augment(given: Any) -> dict[str, Parameters]:
     if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        _each_once("augment", given)
         given = {name: {} for name in given}
     if not isinstance(given, Mapping):
         raise InputError(f"augment must be a list or a mapping of augmentations, got {given!r}")
@@ -135,11 +146,19 @@ def _parameters(kind: type, given: Any, where: str) -> Parameters:
 
 
 def _check_ends(kind: type, parameters: Parameters, fixed: Mapping[str, Any], where: str) -> None:
-    """Check every choice and both ends of every range against the kind's own rules."""
+    """Check every choice and both ends of every range against the kind's own rules.
+
+    And what any two numbers may be together, since a sampler chooses each by itself.
+    """
     ends = {name: choices_of(values) for name, values in parameters.items()}
     longest = max((len(values) for values in ends.values()), default=1)
-    for i in range(longest):
-        values = {name: all_[min(i, len(all_) - 1)] for name, all_ in ends.items()}
+    tried = [
+        {name: all_[min(i, len(all_) - 1)] for name, all_ in ends.items()} for i in range(longest)
+    ]
+    numbers = [name for name, all_ in ends.items() if all(map(is_number, all_))]
+    for one, other in permutations(numbers, 2):
+        tried.append(tried[0] | {one: min(ends[one]), other: max(ends[other])})
+    for values in tried:
         try:
             kind(**fixed, **values)
         except ValueError as error:

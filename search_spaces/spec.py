@@ -11,7 +11,7 @@ from typing import Any
 
 from search_spaces.amplitude import AMPLITUDES, Amplitude, Db
 from search_spaces.augment import AUGMENTATIONS
-from search_spaces.backbones import BACKBONES, Backbone, Timm, family
+from search_spaces.backbones import BACKBONES, Backbone, BandSvm, Timm, family
 from search_spaces.channels import CHANNELS, Channels, Mono
 from search_spaces.errors import InputError
 from search_spaces.front_end import Image, Spectrogram
@@ -30,13 +30,23 @@ from search_spaces.recipe import (
 )
 from search_spaces.scales import SCALES, Linear, Scale
 
-__all__ = ["DIMENSIONS", "SECTIONS", "TrialSpec", "canonical_digest"]
+__all__ = ["DIMENSIONS", "SECTIONS", "TrialSpec", "canonical_digest", "unused"]
 
 # Dimensions take one of several kinds; sections have parameters only.
 DIMENSIONS: dict[str, Dimension] = {
     d.name: d for d in (SCALES, CHANNELS, AMPLITUDES, BACKBONES, OPTIMIZERS, LOSSES, AVERAGINGS)
 }
 SECTIONS: dict[str, type[Any]] = {"spectrogram": Spectrogram, "image": Image, "recipe": Recipe}
+
+
+def unused(backbone: Backbone | None) -> tuple[str, ...]:
+    """Return the parts of a spec that a backbone makes no use of: a linear machine is not trained.
+
+    >>> unused(BandSvm())
+    ('optimizer', 'loss', 'averaging', 'recipe', 'augment')
+    """
+    trained = ("optimizer", "loss", "averaging", "recipe", "augment")
+    return trained if isinstance(backbone, BandSvm) else ()
 
 
 def canonical_digest(plain: Any) -> str:

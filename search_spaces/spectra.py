@@ -37,14 +37,29 @@ def window_samples(window_ms: float, sampling_rate: int) -> int:
     return max(2, round(window_ms * sampling_rate / 1000))
 
 
-def transform_size(windows_ms: Sequence[float], n_fft: int | None, sampling_rate: int) -> int:
+def transform_size(
+    windows_ms: Sequence[float], n_fft: int | None, sampling_rate: int, *, padding: int = 1
+) -> int:
     """Return the size of the transform: `n_fft`, or the smallest power of two for all windows.
 
+    Args:
+        windows_ms: All windows.
+        n_fft: Size, or None.
+        sampling_rate: Hz.
+        padding: Without a size, how many times as long the transform is.
+
     Raises:
-        ValueError: If a window does not fit.
+        ValueError: If a window does not fit, or the transform is too long.
     """
     longest = window_samples(max(windows_ms), sampling_rate)
-    size = n_fft or 2 ** math.ceil(math.log2(longest))
+    if longest > MAX_N_FFT:
+        raise ValueError(
+            f"a window of {max(windows_ms):g} ms is {longest} samples at {sampling_rate} Hz; it"
+            f" must be at most {MAX_N_FFT}"
+        )
+    size = n_fft or padding * 2 ** math.ceil(math.log2(longest))
+    if size > MAX_N_FFT:
+        raise ValueError(f"padding={padding} makes transforms of {size}, at most {MAX_N_FFT}")
     if longest > size:
         raise ValueError(
             f"a window of {max(windows_ms):g} ms is {longest} samples at"
@@ -73,9 +88,10 @@ class StftBands(nn.Module):
     Args:
         windows_ms: A window length for all channels, or one a channel.
         scales: A frequency scale for all channels, or one a channel, of equally many bands.
-        n_fft: Size of the transform; None: as small as the windows allow.
+        n_fft: Size of the transform; None: as small as the windows allow, times `padding`.
         hop: Samples from frame to frame.
         sampling_rate: Hz.
+        padding: See `n_fft`.
 
     Raises:
         ValueError: If a window does not fit the transform or `fmin` the sampling rate.
@@ -89,9 +105,10 @@ class StftBands(nn.Module):
         n_fft: int | None,
         hop: int,
         sampling_rate: int,
+        padding: int = 1,
     ) -> None:
         super().__init__()
-        self.n_fft = transform_size(windows_ms, n_fft, sampling_rate)
+        self.n_fft = transform_size(windows_ms, n_fft, sampling_rate, padding=padding)
         self.hop = hop
         windows = [window_samples(ms, sampling_rate) for ms in windows_ms]
         self.register_buffer("windows", _hann(windows, self.n_fft), persistent=False)

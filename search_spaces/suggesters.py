@@ -1,16 +1,17 @@
-"""Suggesters that are not a sampler: draws for a check, a spec's own choices, and none at all."""
+"""Suggesters that are no sampler: draws for a check, a spec's own choices, the first, and none."""
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from search_spaces.kinds import applying, fields_of
-from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name
+from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name, unused
 from search_spaces.values import Choice, Range, choice_label
 
-__all__ = ["Draw", "Recall", "Refuse", "flat_parameters"]
+__all__ = ["Draw", "First", "Recall", "Refuse", "flat_parameters"]
 
 
 class Draw:
@@ -33,14 +34,25 @@ class Draw:
         self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
     ) -> float:
         """Choose a number."""
-        drawn = (self.rng.uniform(low, high), low, high)[self.corner]
-        return float(self._note(name, drawn))
+        return float(self._note(name, self._drawn(low, high, step, log=log)))
 
     def suggest_int(
         self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
     ) -> int:
         """Choose a whole number."""
-        return int(self._note(name, (self.rng.randint(low, high), low, high)[self.corner]))
+        if log:
+            return int(self._note(name, round(self._drawn(low, high, None, log=True))))
+        return int(self._note(name, round(self._drawn(low, high, step, log=False))))
+
+    def _drawn(self, low: float, high: float, step: float | None, *, log: bool) -> float:
+        """Return a number of a range: on its steps, or uniform in its logarithm."""
+        if log:
+            drawn = math.exp(self.rng.uniform(math.log(low), math.log(high)))
+            return (min(max(drawn, low), high), low, high)[self.corner]
+        if step is None:
+            return (self.rng.uniform(low, high), low, high)[self.corner]
+        most = int((high - low) / step + 1e-9)
+        return min(high, round(low + step * (self.rng.randint(0, most), 0, most)[self.corner], 12))
 
 
 class Recall:
@@ -77,6 +89,26 @@ class Recall:
         return int(value)
 
 
+class First:
+    """A suggester that takes the first choice and the low end, for what makes no difference."""
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose the first of the choices."""
+        return choices[0]
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose the lowest number."""
+        return low
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose the lowest whole number."""
+        return low
+
+
 class Refuse:
     """A suggester for what must have nothing to choose."""
 
@@ -101,15 +133,15 @@ def _values_by_parameter(spec: TrialSpec) -> dict[str, Any]:
     """Return every choice of a spec by the name under which a space asks for it."""
     values: dict[str, Any] = {}
     parts = {name: getattr(spec, name) for name in (*DIMENSIONS, *SECTIONS)}
-    for name, dimension in DIMENSIONS.items():
-        part = getattr(spec, name)
-        kind = dimension.name_of(part)
-        values[name] = kind
+    without = unused(spec.backbone)
+    for name, part in parts.items():
+        if name in without:
+            continue
+        kind = name
+        if name in DIMENSIONS:
+            kind = values[name] = DIMENSIONS[name].name_of(part)
         values |= _meaningful(kind, part, parts)
-    for name in SECTIONS:
-        part = getattr(spec, name)
-        values |= _meaningful(name, part, parts)
-    for part in spec.augment:
+    for part in spec.augment if "augment" not in without else ():
         values |= _meaningful(f"augment.{augment_name(part)}", part, parts)
     return values
 

@@ -17,6 +17,7 @@ __all__ = [
     "Values",
     "choice_label",
     "choices_of",
+    "is_number",
     "parse_values",
 ]
 
@@ -118,7 +119,7 @@ class Range:
         Raises:
             LookupError: If it is outside the range or off its steps.
         """
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not is_number(value):
             raise LookupError(value)
         if not self.low <= value <= self.high:
             raise LookupError(value)
@@ -129,6 +130,11 @@ class Range:
 
 
 Values = Fixed | Choice | Range
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a choice is a number: true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def choices_of(values: Values) -> tuple[Any, ...]:
@@ -187,7 +193,7 @@ def _parse_range(kind: type, name: str, given: Mapping[str, Any], *, where: str)
         if key not in given:
             raise InputError(f"{where}.{name}: a range needs `{key}`, got {dict(given)!r}")
     low, high = (check_value(kind, name, given[key], where=where) for key in ("low", "high"))
-    if isinstance(low, (bool, str)) or not isinstance(low, (int, float)):
+    if not is_number(low):
         raise InputError(f"{where}.{name}: only a number has a range, got low={low!r}")
     if not low < high:
         raise InputError(f"{where}.{name}: low must be below high, got low={low!r}, high={high!r}")

@@ -91,10 +91,11 @@ def input_images(
 
 
 def _title(spec: TrialSpec, shape: Sequence[int]) -> str:
-    windows = "/".join(f"{window:g}" for window in spec.channels.windows)
+    windows = "/".join(f"{window:.3g}" for window in spec.channels.windows)
     scale, amplitude = SCALES.name_of(spec.scale), AMPLITUDES.name_of(spec.amplitude)
     size = f"{shape[1]} x {shape[2]}"
-    return f"{scale}-{spec.channels.label} {amplitude}, {windows} ms, {size}"
+    made = f"{scale}-{spec.channels.label} {amplitude}"
+    return f"{made}, {spec.scale.n_bands} bands, {windows} ms, {size}"
 
 
 def _hz_ticks(centres: NDArray[np.float64]) -> tuple[Tick, ...]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 
@@ -62,6 +64,7 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
             raise InputError(f"{where}: there is no file {path}")
         if path.suffix != ".safetensors":
             raise InputError(f"{where} must be a .safetensors file, got {path.name}")
+        _check_file(where, backbone, path)
         return Weights(str(path), _sha256(path), "unknown", f"file {path.name}")
     from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
@@ -80,6 +83,26 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
             f" or false"
         )
     return _download(where, cfg)
+
+
+def _check_file(where: str, backbone: Timm, path: Path) -> None:
+    """Check that a file holds the weights of a backbone.
+
+    Raises:
+        InputError: If it cannot be read or lacks some of them.
+    """
+    try:
+        lacking = backbone.not_in(path)
+    except (OSError, SafetensorError, RuntimeError, KeyError, ValueError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"{where}: {path} holds no weights of {backbone.name}: {reason}"
+        ) from error
+    if lacking:
+        raise InputError(
+            f"{where}: {path} lacks {len(lacking)} tensors of {backbone.name}, the first"
+            f" {lacking[0]}; they must have timm's names"
+        )
 
 
 def _download(where: str, cfg: Any) -> Weights:

@@ -10,6 +10,7 @@ import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,20 +57,48 @@ def preview_png(
 def specs_to_draw(space: Space, *, seed: int = 0) -> list[TrialSpec]:
     """Return a spec for every frequency scale with every kind of channels of a space.
 
-    Amplitude scales take turns; everything else is drawn at random, the same for the same seed.
+    Amplitude scales take turns; everything else is drawn at random, once for all specs, so that
+    they compare, and the same for the same seed.
     """
     kinds = {name: list(space.dimensions.get(name, {})) for name in ("scale", "channels")}
     amplitudes = itertools.cycle(space.dimensions.get("amplitude", {"": {}}))
     specs = []
-    for i, chosen in enumerate(itertools.product(*(names or [""] for names in kinds.values()))):
+    for chosen in itertools.product(*(names or [""] for names in kinds.values())):
         taken = dict(zip((*kinds, "amplitude"), (*chosen, next(amplitudes)), strict=True))
         dimensions = {
             name: {taken[name]: parts[taken[name]]} if taken.get(name) else parts
             for name, parts in space.dimensions.items()
         }
         narrowed = replace(space, dimensions=dimensions)
-        specs.append(narrowed.suggest(Draw(random.Random(seed + i), corner=0)))
+        specs.append(narrowed.suggest(_Once(seed)))
     return specs
+
+
+class _Once:
+    """A suggester that draws the same for a parameter whatever else is asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def _draw(self, name: str) -> Draw:
+        own = name.rpartition(".")[2]  # a scale's bands as those of the next, where both have them
+        return Draw(random.Random(f"{self.seed} {own}"), corner=0)
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose one of the choices."""
+        return self._draw(name).suggest_categorical(name, choices)
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose a number."""
+        return self._draw(name).suggest_float(name, low, high, step=step, log=log)
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose a whole number."""
+        return self._draw(name).suggest_int(name, low, high, step=step, log=log)
 
 
 def draw_png(seen: Sequence[InputImages]) -> bytes:

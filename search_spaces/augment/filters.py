@@ -11,7 +11,6 @@ from torch import Generator, Tensor
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length, frequencies
 from search_spaces.augment.places import within
-from search_spaces.kinds import at_least
 
 __all__ = ["BandStop", "Equalizer"]
 
@@ -34,7 +33,7 @@ class Equalizer:
 
     def __post_init__(self) -> None:
         within(0, 1, p=self.p)
-        at_least(0, max_db=self.max_db)
+        within(0, 100, max_db=self.max_db)
         within(2, 64, n_points=self.n_points)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
@@ -67,7 +66,7 @@ class BandStop:
 
     def __post_init__(self) -> None:
         within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        at_least(0, depth_db=self.depth_db)
+        within(0, 200, depth_db=self.depth_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return filtered waveforms (clips, samples); the filter has no phase."""

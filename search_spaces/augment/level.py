@@ -9,7 +9,6 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.places import within
-from search_spaces.kinds import at_least
 
 __all__ = ["Gain", "Polarity"]
 
@@ -23,7 +22,7 @@ class Gain:
 
     def __post_init__(self) -> None:
         within(0, 1, p=self.p)
-        at_least(0, max_db=self.max_db)
+        within(0, 100, max_db=self.max_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return scaled waveforms (clips, samples)."""

@@ -35,13 +35,13 @@ def _strips(
 
 
 def _blanked(x: Tensor, blank: Tensor) -> Tensor:
-    """Return images with pixels set to their image's mean."""
-    return torch.where(blank, x.mean((1, 2, 3), keepdim=True), x)
+    """Return images with pixels set to their channel's mean: channels may be of unlike units."""
+    return torch.where(blank, x.mean((2, 3), keepdim=True), x)
 
 
 @dataclass(frozen=True)
 class TimeMask:
-    """Blank strips of columns with the image's mean (Park et al. 2019, SpecAugment)."""
+    """Blank strips of columns with each channel's mean (Park et al. 2019, SpecAugment)."""
 
     p: float = 0.5
     n_masks: int = 1
@@ -49,7 +49,7 @@ class TimeMask:
 
     def __post_init__(self) -> None:
         within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        at_least(1, n_masks=self.n_masks)
+        within(1, 64, n_masks=self.n_masks)
 
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return masked images (clips, channels, height, width)."""
@@ -59,7 +59,7 @@ class TimeMask:
 
 @dataclass(frozen=True)
 class FrequencyMask:
-    """Blank strips of rows with the image's mean (Park et al. 2019, SpecAugment)."""
+    """Blank strips of rows with each channel's mean (Park et al. 2019, SpecAugment)."""
 
     p: float = 0.5
     n_masks: int = 1
@@ -67,7 +67,7 @@ class FrequencyMask:
 
     def __post_init__(self) -> None:
         within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        at_least(1, n_masks=self.n_masks)
+        within(1, 64, n_masks=self.n_masks)
 
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return masked images (clips, channels, height, width)."""
@@ -77,7 +77,7 @@ class FrequencyMask:
 
 @dataclass(frozen=True)
 class Erasing:
-    """Blank a rectangle with the image's mean (random erasing, Zhong et al. 2020)."""
+    """Blank a rectangle with each channel's mean (random erasing, Zhong et al. 2020)."""
 
     p: float = 0.5
     max_area: float = 0.2  # of the image

@@ -98,5 +98,6 @@ def add(x: Tensor, noise: Tensor, snr_db: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _check_snr(low: float, high: float) -> None:
+    within(-100, 200, min_snr_db=low, max_snr_db=high)
     if not low <= high:
         raise ValueError(f"min_snr_db must be at most max_snr_db={high:g}, got min_snr_db={low!r}")

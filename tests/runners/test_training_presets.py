@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 from runners.clips import Clips
 from runners.job import Job, Task
@@ -41,19 +43,34 @@ def noises() -> tuple[Task, Waveforms]:
     return task, Waveforms(clips, device=torch.device("cpu"), clip_seconds=0.5, pad="repeat")
 
 
-def trains(preset: str, i: int, noises, folder: Path) -> None:
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """A file of weights for each tiny network."""
+    folder = tmp_path_factory.mktemp("weights")
+    for name in TINY:
+        torch.manual_seed(3)
+        save_file(timm.create_model(name).state_dict(), folder / f"{name}.safetensors")
+    return {name: folder / f"{name}.safetensors" for name in TINY}
+
+
+def trains(preset: str, i: int, noises, files: dict[str, Path], folder: Path) -> None:
     space = load_space(preset, folder=folder)
     drawn = space.suggest(Draw(random.Random(i), corner=i % 3), seed=i)
     again = TrialSpec.from_dict(json.loads(json.dumps(drawn.to_dict())))
     assert again == drawn
     assert again.digest == drawn.digest
     assert space.parameters(drawn) is not None
-    spec = dataclasses.replace(
-        drawn,
-        backbone=Timm(TINY[i % 3]),
-        recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1),
+    tiny = TINY[i % 3]  # with the rates, the pretraining and the resting body of the one drawn
+    backbone = (
+        dataclasses.replace(drawn.backbone, name=tiny)
+        if isinstance(drawn.backbone, Timm)
+        else Timm(tiny)
     )
-    training = Training(Job(i, 1, spec, "", str(folder)), *noises, CPU)
+    spec = dataclasses.replace(
+        drawn, backbone=backbone, recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1)
+    )
+    weights = str(files[tiny]) if backbone.pretrained else None
+    training = Training(Job(i, 1, spec, "", str(folder), weights=weights), *noises, CPU)
     before = [p.detach().clone() for p in training.model.parameters()]
     events = [event for event in training.epochs() if event["event"] == "epoch"]
     assert all(np.isfinite(event["train_loss"]) for event in events)
@@ -64,11 +81,13 @@ def trains(preset: str, i: int, noises, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("preset", "i"), DRAWN)
-def test_a_drawn_spec_builds_trains_and_is_the_same_from_its_json(preset, i, noises, tmp_path):
-    trains(preset, i, noises, tmp_path)
+def test_a_drawn_spec_builds_trains_and_is_the_same_from_its_json(
+    preset, i, noises, files, tmp_path
+):
+    trains(preset, i, noises, files, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("preset", "i"), MORE)
-def test_more_drawn_specs_do(preset, i, noises, tmp_path):
-    trains(preset, i, noises, tmp_path)
+def test_more_drawn_specs_do(preset, i, noises, files, tmp_path):
+    trains(preset, i, noises, files, tmp_path)

@@ -37,8 +37,21 @@ def test_erasing_blanks_one_rectangle_of_at_most_its_area_with_the_mean():
     aspect = (rows / columns)[rows * columns > 300]
     assert float(aspect.max()) < 3.6
     assert float(aspect.min()) > 1 / 3.6
-    mean = x.mean((1, 2, 3))[:, None, None].expand(-1, 50, 50)
+    mean = x.mean((2, 3))[:, 0, None, None].expand(-1, 50, 50)
     torch.testing.assert_close(found[:, 0][blank], mean[blank])
+
+
+@pytest.mark.parametrize("kind", [TimeMask, FrequencyMask, Erasing])
+def test_a_channel_is_blanked_with_its_own_mean(kind):
+    unlike = torch.tensor([-60.0, 0.0, 3.0])[:, None, None]  # decibels beside their slope
+    x = unlike + torch.randn(8, 3, 40, 40, generator=generator(1))
+    found = kind(p=1.0).images(x, generator=generator())
+    blank = (found != x).all(1)
+    assert bool(blank.any())
+    for channel, mean in enumerate((-60.0, 0.0, 3.0)):
+        torch.testing.assert_close(
+            found[:, channel][blank], torch.full((int(blank.sum()),), mean), atol=0.2, rtol=0
+        )
 
 
 def test_a_warp_moves_a_moment_and_keeps_the_ends():

@@ -119,6 +119,31 @@ def test_speed_moves_the_pitch_of_a_sine_by_the_factor_drawn():
     assert float(drawn.std()) > 20
 
 
+@pytest.mark.parametrize("hz", [300, 1500, 3000, 3600])
+@pytest.mark.parametrize("factor", [0.9, 0.98, 1.07])
+def test_speed_keeps_the_level_of_a_sine_and_adds_no_other(hz, factor):
+    found = play(sine(hz)[None], torch.tensor([factor]))[0]
+    power = torch.fft.rfft(found * torch.hann_window(RATE)).abs().square()
+    whole = torch.fft.rfft(sine(hz) * torch.hann_window(RATE)).abs().square().sum()
+    tone = power[round(hz * factor) - 4 : round(hz * factor) + 5].sum()
+    assert 10 * math.log10(tone / whole) == pytest.approx(0, abs=0.5)
+    assert float((power.sum() - tone) / tone) < 1e-3
+
+
+def test_speed_leaves_out_what_would_come_to_lie_above_half_the_rate():
+    faster = play(sine(3900)[None], torch.tensor([1.1]))[0]
+    assert float(faster.std() / sine(3900).std()) < 0.05
+
+
+def test_speed_keeps_the_spectrum_of_noise():
+    x = waves(40)
+    found = play(x, torch.full((40,), 1.03))
+    for low in range(0, 4000, 500):
+        bins = slice(low, low + 500)
+        power = [torch.fft.rfft(y).abs().square()[:, bins].mean() for y in (x, found)]
+        assert 10 * math.log10(power[1] / power[0]) == pytest.approx(-0.3, abs=0.5), low
+
+
 def test_a_stopped_band_takes_its_depth_from_sines_within_and_nothing_from_those_outside():
     length = fast_length(RATE + 400)
     hz = frequencies(length, RATE, torch.zeros(1))

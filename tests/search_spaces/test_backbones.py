@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import timm
 import torch
+from torch import nn
 
+from runners.model import make_classifier
+from search_spaces import TrialSpec
 from search_spaces.augment import AUGMENTATIONS
 from search_spaces.backbones import (
     BACKBONES,
@@ -19,6 +23,7 @@ from search_spaces.backbones import (
 )
 from search_spaces.errors import InputError
 from search_spaces.families import FAMILIES, family_of
+from search_spaces.grid import grid_specs
 from search_spaces.image_fit import PaddedImages, fit_images
 from search_spaces.kinds import fields_of
 from search_spaces.space_yaml import parse_space
@@ -92,6 +97,10 @@ def test_trying_a_network_draws_no_random_numbers():
             "backbone.densenet121: densenet121 has no drop_path_rate",
         ),
         (
+            {"backbone": {"densenet121": {"drop_path_rate": [0.1, 0.0]}}},
+            "backbone.densenet121: densenet121 has no drop_path_rate",
+        ),
+        (
             {"backbone": ["resnet18", "csatv2"], "image": {"height": 40, "width": 50}},
             "backbone.csatv2: csatv2 takes no images of 40 x 50 pixels: ",
         ),  # it takes images of its own size alone
@@ -106,6 +115,30 @@ def test_a_network_that_cannot_be_is_refused_before_the_study_with_the_reason(sp
     with pytest.raises(InputError) as caught:
         parse_space(space).check(sampling_rate=8000, clip_seconds=0.5)
     assert sentence in str(caught.value)
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """A backbone that is not in timm."""
+
+    pixels: int = 4
+
+    def make(self, *, in_chans: int, n_classes: int, size: tuple[int, int], weights: Path | None):
+        """Return the network."""
+        pool = nn.AdaptiveAvgPool2d(self.pixels)
+        return nn.Sequential(pool, nn.Flatten(), nn.Linear(in_chans * self.pixels**2, n_classes))
+
+
+def test_a_backbone_of_ones_own_is_a_dataclass_and_a_row(monkeypatch):
+    monkeypatch.setitem(BACKBONES.kinds, "pooled", Pooled)
+    space = parse_space({"backbone": {"pooled": {"pixels": [2, 4]}}, "baselines": {}})
+    space.check(sampling_rate=8000)
+    (spec, other) = grid_specs(space)
+    assert (spec.family, spec.label) == ("pooled", "linear-mono pooled")
+    assert TrialSpec.from_dict(other.to_dict()) == other != spec
+    model = make_classifier(other, sampling_rate=8000, n_samples=8000, n_classes=3)
+    assert model(torch.zeros(2, 8000)).shape == (2, 3)
+    assert isinstance(model.backbone[0], nn.AdaptiveAvgPool2d)
 
 
 def test_an_unknown_network_is_refused_with_the_nearest():

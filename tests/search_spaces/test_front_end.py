@@ -13,7 +13,7 @@ from torch import nn
 
 from runners.model import make_classifier
 from search_spaces import TrialSpec, flat_parameters
-from search_spaces.amplitude import Db, Pcen, Root
+from search_spaces.amplitude import AMPLITUDES, Db, Pcen, Root
 from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
 from search_spaces.front_end import FrontEnd, Image, Spectrogram
@@ -113,6 +113,37 @@ def test_band_normalisation_takes_its_statistics_from_training():
     bands = images.shape[2]
     torch.testing.assert_close(images.mean((0, 1, 3)), torch.zeros(bands), atol=1e-4, rtol=0)
     torch.testing.assert_close(images.std((0, 1, 3)), torch.ones(bands), atol=5e-2, rtol=0)
+
+
+@pytest.mark.parametrize("normalize", ["clip", "band"])
+@pytest.mark.parametrize("kind", sorted(AMPLITUDES.kinds))
+@pytest.mark.parametrize("level", [1.0, 1e-2])
+def test_every_amplitude_is_normalised_at_any_level(kind, normalize, level):
+    front = front_end(amplitude=AMPLITUDES.kinds[kind](), image=Image(normalize=normalize))
+    waves = level * torch.randn(8, RATE, generator=torch.Generator().manual_seed(0))
+    front.fit([waves])
+    images = front(waves)
+    std = images.std((1, 2, 3)) if normalize == "clip" else images.std((0, 1, 3))
+    torch.testing.assert_close(std, torch.ones_like(std), atol=0.05, rtol=0)
+
+
+def test_an_image_of_one_pixel_is_finite():
+    front = front_end(scale=Mel(1), image=Image(normalize="clip"), hop_ms=2000.0)
+    assert bool(front(torch.randn(2, RATE)).isfinite().all())
+
+
+def test_padding_tells_narrow_bands_of_a_short_window_apart():
+    waves = torch.randn(4, RATE, generator=torch.Generator().manual_seed(0))
+    ranks = []
+    for padding in (1, 8):
+        bank = front_end(Mono(8.0), Log(128), padding=padding).filters[0].banks[0]
+        ranks.append(int(torch.linalg.matrix_rank(bank)))
+    assert ranks[0] < 70
+    assert ranks[1] > 95  # the lowest bands are narrower than what 8 ms can tell apart
+    near = front_end(Mono(8.0), Linear(32), padding=4).power(waves)
+    torch.testing.assert_close(
+        near, front_end(Mono(8.0), Linear(32), n_fft=512).power(waves), rtol=0, atol=0
+    )
 
 
 @pytest.mark.parametrize("normalize", ["clip", "band", "none"])

@@ -18,6 +18,8 @@ from search_spaces import (
     parse_space,
     preset_names,
 )
+from search_spaces.backbones import BandSvm
+from search_spaces.grid import grid_specs
 from search_spaces.kinds import applying, later, settled
 from search_spaces.suggesters import Draw
 from search_spaces.yaml_file import load_yaml, parse_yaml
@@ -117,6 +119,34 @@ def test_flat_parameters_name_every_choice_once():
         ({"augment": {"shift": {"p": 2}}}, "p must be in [0, 1], got p=2"),
         ({"channels": {"windows": {"windows_ms": [8, 16]}}}, "windows_ms must be three lengths"),
         ({"baselines": {"x": {"scale": ["mel", "log"]}}}, "scale must be one kind, got mel, log"),
+        ({"scale": ["mel", "mel"]}, "scale must have each name once, got 'mel' twice"),
+        ({"augment": ["noise", "noise"]}, "augment must have each name once, got 'noise' twice"),
+        (
+            {"backbone": {"resnet18": {"name": "x"}}},
+            "unknown parameter 'name'; its key is its name",
+        ),
+        (
+            {"backbone": "resnet18.nonsense"},
+            "timm has no weights 'nonsense' for resnet18; it has a1_",
+        ),
+        ({"image": {"width": "224"}}, "got '224' (YAML reads '224' as text; write 224)"),
+        ({"amplitude": {"pcen": {"time_ms": 1e300}}}, "time_ms must be at most 60000, got"),
+        ({"augment": {"eq": {"max_db": 1000}}}, "max_db must be in [0, 100], got max_db=1000"),
+        (
+            {
+                "augment": {
+                    "noise": {
+                        "min_snr_db": {"low": 0, "high": 30},
+                        "max_snr_db": {"low": 10, "high": 40},
+                    }
+                }
+            },
+            "augment.noise: min_snr_db must be at most max_snr_db=10, got min_snr_db=30",
+        ),  # a sampler chooses each by itself
+        (
+            {"augment": {"reverb": {"min_rt60": [0.05, 0.5], "max_rt60": [0.6, 0.3]}}},
+            "augment.reverb: max_rt60 must be in [0.5, 10], got max_rt60=0.3",
+        ),
         ({"baselines": {"x": {"recipe": {"epochs": [1, 2]}}}}, "recipe.epochs must have one value"),
     ],
 )
@@ -143,6 +173,69 @@ def test_a_combination_that_cannot_be_built_is_told_before_the_study_begins():
     )
     with pytest.raises(InputError, match=r"mono.window_ms=64.*does not fit n_fft=256"):
         space.check(sampling_rate=16_000)
+
+
+def test_a_window_beyond_any_transform_is_told_before_memory_is_taken():
+    space = parse_space({"channels": {"mono": {"window_ms": 1e9}}, "baselines": {}})
+    with pytest.raises(InputError, match=r"is 16000000000 samples at 16000 Hz; it must be at most"):
+        space.check(sampling_rate=16_000)
+
+
+def test_the_check_draws_what_a_sampler_may_draw():
+    space = parse_space(
+        {
+            "channels": {"deltas": {"width": {"low": 3, "high": 9, "step": 2}}},
+            "amplitude": {"log1p": {"gain": {"low": 1e1, "high": 1e7, "log": True}}},
+            "recipe": {"batch": {"low": 16, "high": 60, "step": 16}},
+            "augment": {"shift": {"p": {"low": 0.1, "high": 0.5, "step": 0.2}}},
+            "baselines": {},
+        }
+    )
+    space.check(sampling_rate=8000)
+    drawn = [space.suggest(Draw(random.Random(i), corner=i % 3)) for i in range(300)]
+    assert {spec.channels.width for spec in drawn} == {3, 5, 7, 9}
+    assert {spec.recipe.batch for spec in drawn} == {16, 32, 48}
+    assert {spec.augment[0].p for spec in drawn} == {0.1, 0.3, 0.5}
+    gains = sorted(spec.amplitude.gain for spec in drawn[::3])
+    assert 1e3 < gains[50] < 1e5
+    assert all(space.parameters(spec) is not None for spec in drawn)
+
+
+@pytest.mark.parametrize("name", ["scales", "channels", "masks-scales", "masks-channels"])
+def test_the_grids_of_the_documentation_are_grids(name):
+    path = HERE.parent.parent / "docs" / "ablations" / f"{name}.yaml"
+    specs = grid_specs(parse_space({**load_yaml(path)["space"], "baselines": {}}))
+    assert len(specs) == (8 if name.endswith("scales") else 10)
+    table = (path.parent.parent / "comparing.md").read_text()
+    assert f"spectune run {name}.yaml" in table
+
+
+def test_a_linear_machine_is_asked_for_nothing_that_it_does_not_use():
+    space = parse_space(
+        {
+            "backbone": ["band_svm", "test_resnet"],
+            "optimizer": {"adamw": {"lr": {"low": 1e-4, "high": 1e-2}}},
+            "loss": ["cross_entropy", "focal"],
+            "averaging": ["none", "ema"],
+            "recipe": {"epochs": [4, 8]},
+            "augment": {"noise": {"p": [0, 1]}, "mixup": {"p": [0, 1]}},
+            "baselines": {},
+        }
+    )
+    specs = grid_specs(parse_space(space.plain | {"optimizer": {"adamw": {"lr": [1e-4, 1e-2]}}}))
+    linear = [spec for spec in specs if isinstance(spec.backbone, BandSvm)]
+    assert (len(linear), len(specs)) == (1, 1 + 2 * 2 * 2 * 2 * 2 * 2)
+    assert space.parameters(linear[0]) == {"backbone": "band_svm"}
+    assert not [name for name in flat_parameters(linear[0]) if "recipe" in name or "lr" in name]
+
+
+def test_steps_that_are_no_binary_fractions_stay_in_their_range():
+    space = parse_space(
+        {"recipe": {"label_smoothing": {"low": 0, "high": 0.3, "step": 0.1}}, "baselines": {}}
+    )
+    found = grid_specs(space)
+    assert [spec.recipe.label_smoothing for spec in found] == [0, 0.1, 0.2, 0.3]
+    assert all(space.parameters(spec) is not None for spec in found)
 
 
 def test_a_spec_with_an_unknown_key_is_refused():

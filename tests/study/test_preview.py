@@ -105,6 +105,7 @@ def test_specs_to_draw_show_every_scale_with_every_kind_of_channels():
     assert {type(s.amplitude).__name__ for s in specs} == {"Db", "Log1p", "Root"}
     assert specs == specs_to_draw(space)
     assert all(space.parameters(spec) is not None for spec in specs)
+    assert len({(s.spectrogram, s.image, s.recipe, s.augment) for s in specs}) == 1  # they compare
 
 
 def test_the_command_draws_a_corpus_and_a_file(synthetic, tmp_path, monkeypatch):
