@@ -157,7 +157,6 @@ def test_shares_of_a_map_are_those_of_its_clips(planted_numbers):
     assert sum(part["equal"]) == pytest.approx(1, abs=1e-3)
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
 def test_the_page_draws_every_figure_without_a_word_on_the_console(many_classes, tmp_path):
     path = write_explain(many_classes, tmp_path / "explain")

@@ -54,7 +54,7 @@ def test_a_trial_folder_without_a_spec_is_not_a_trial_yet(fake_study):
     assert [t.number for t in read_results(folder).trials] == [0, 1]
 
 
-@pytest.mark.parametrize("missing", ["trials", "clips.json", "ensemble"])
+@pytest.mark.parametrize("missing", ["trials", "ensemble"])
 def test_a_study_that_has_only_begun_is_read(fake_study, missing):
     folder = fake_study(n_trials=3)
     (folder / missing).rename(folder / "elsewhere")
