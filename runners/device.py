@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +11,8 @@ import torch
 from search_spaces.errors import InputError
 
 __all__ = ["Compute", "choose_compute", "default_slots", "set_threads", "usable_compute"]
+
+DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?|mps")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ def usable_compute(name: str) -> Compute:
     Raises:
         InputError: If there is no such device, or it does not work.
     """
+    if not DEVICE.fullmatch(name):
+        raise InputError(f"device must be cpu, cuda, cuda:N or mps, got {name!r}")
     try:
         found = choose_compute(name)
         torch.zeros(1, device=found.device)

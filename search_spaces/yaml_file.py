@@ -13,21 +13,23 @@ from typing import Any
 
 import yaml
 
+from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
 
-__all__ = ["load_yaml", "parse_yaml"]
+__all__ = ["PlainLoader", "load_yaml", "parse_yaml"]
 
 MAX_BYTES = 200_000
 MAX_DEPTH = 20
 
 
-class _PlainLoader(yaml.SafeLoader):
+class PlainLoader(yaml.SafeLoader):
     """A safe loader without anchors, aliases or tags, which refuses a key given twice."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own, filled below)
     depth = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node; refuses anchors, aliases, tags and what nests too deep."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.MarkedYAMLError(
@@ -47,6 +49,7 @@ class _PlainLoader(yaml.SafeLoader):
         return node
 
     def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """Return a plain value; refuses characters that no text has."""
         value = super().construct_scalar(node)
         if odd := _ODD.search(str(value)):
             raise yaml.MarkedYAMLError(
@@ -56,6 +59,7 @@ class _PlainLoader(yaml.SafeLoader):
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Return a mapping; refuses a key given twice."""
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
@@ -83,7 +87,7 @@ _VALUES = {
     ),
 }
 for _name, (_pattern, _first) in _VALUES.items():
-    _PlainLoader.add_implicit_resolver(
+    PlainLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), _first
     )
 
@@ -95,7 +99,7 @@ def parse_yaml(text: str, *, where: str) -> dict[str, Any]:
         InputError: If it is not YAML, not a mapping, or uses anchors, aliases or tags.
     """
     try:
-        loaded = yaml.load(text, Loader=_PlainLoader)
+        loaded = yaml.load(text, Loader=PlainLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
@@ -118,9 +122,7 @@ def load_yaml(path: Path) -> dict[str, Any]:
         InputError: If the file cannot be read or is not such YAML; see `parse_yaml`.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise InputError(f"{path}: must be under {MAX_BYTES} bytes, got {path.stat().st_size}")
-        text = path.read_text("utf-8-sig")
+        text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: cannot be read: {reason}") from error

@@ -233,7 +233,9 @@ def window_cost(spec: TrialSpec, sampling_rate: int, n_samples: int) -> int:
     longest = longest_window(spec.scale, max(spec.channels.windows), sampling_rate)
     if longest > MAX_N_FFT:
         raise InputError(f"a window must have at most {MAX_N_FFT:,} samples, got {longest:,.0f}")
-    n_fft = max(spec.spectrogram.n_fft or 0, 1 << math.ceil(math.log2(longest)))
+    n_fft = max(
+        spec.spectrogram.n_fft or 0, spec.spectrogram.padding << math.ceil(math.log2(longest))
+    )
     bins, bands = n_fft // 2 + 1, spec.scale.n_bands
     if bins * bands > MAX_BANK:
         raise InputError(

@@ -19,6 +19,7 @@ __all__ = ["audio_findings"]
 SILENT_DB = -66.0  # of full scale: 16 steps of 16 bits
 CLIPPED_SHARE = 0.001
 DC_SHARE = 0.05
+LATE_S = 0.01  # by which a segment may end after its file, as `study.audio` decodes it
 
 
 def audio_findings(
@@ -52,6 +53,8 @@ def audio_findings(
     findings += of("empty", there & ~faulty & (facts["frames"] == 0))
     findings += of("not finite", there & (facts["bad"] > 0), lambda row: f"{row['bad']} samples")
     findings += of("truncated", there & facts["cut"])
+    late = there & (facts["late"] > LATE_S)
+    findings += of("segment", late, lambda row: f"ends {row['late']:.2f} s after its file")
     findings += of("silent", silent, lambda row: f"peak {row['peak']:.0f} dB")
     clipped = loud & (facts["clipped"] >= CLIPPED_SHARE)
     findings += of("clipped", clipped, lambda row: f"{row['clipped']:.1%} of the samples")

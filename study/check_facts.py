@@ -23,7 +23,7 @@ __all__ = [
     "without_facts",
 ]
 
-FACTS_VERSION = 1  # raised whenever the same file gives another row
+FACTS_VERSION = 2  # raised whenever the same file gives another row
 
 Segment = tuple[float | None, float | None]  # start and end in s; None is the file's own
 
@@ -37,6 +37,7 @@ FACTS = np.dtype(
         ("channels", "i2"),
         ("frames", "i8"),  # samples per channel
         ("cut", "?"),  # the file ends before what its header promises
+        ("late", "f4"),  # seconds by which a segment's end lies after the file's
         ("bad", "i8"),  # samples that are NaN or infinite
         ("dc", "f4"),  # mean, as a share of the peak
         ("clipped", "f4"),  # share of samples in flat tops
@@ -69,6 +70,7 @@ def facts_of(data: bytes, segments: Sequence[Segment] = ((None, None),)) -> NDAr
     rows["cut"] = len(wave) < promised or wav_is_cut(data)
     for row, (start, end) in zip(rows, segments, strict=True):
         first = round((start or 0.0) * rate)
+        row["late"] = 0.0 if end is None else max(0.0, end - len(wave) / rate)
         _describe(row, wave[first : None if end is None else round(end * rate)], rate)
     return rows
 

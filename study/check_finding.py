@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was brok
     "empty": ("audio", "a clip must have samples"),
     "not finite": ("audio", "samples must be finite"),
     "truncated": ("audio", "a file must be as long as its header says"),
+    "segment": ("audio", "a segment must end where its file does, or before"),
     "silent": ("audio", "a clip must not be silent (peak below -66 dB of full scale)"),
     "clipped": ("audio", "peaks must not be cut flat (for 0.1 % of the samples)"),
     "DC": ("audio", "the mean must be near zero (below 5 % of the peak)"),

@@ -5,6 +5,7 @@ It alone, with `study/commands/`, sees all rooms.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -30,6 +31,18 @@ __all__ = ["app", "main"]
 
 EXIT_BAD_INPUT, EXIT_FAULTY = 2, 3
 MOST_TOLD = 50  # problems of one input
+# Said by the system of a path that cannot be used: the command named it.
+NO_SUCH_PATH = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENOTEMPTY,
+    errno.EBUSY,
+    errno.EINVAL,
+}
 
 app = typer.Typer(
     name="spectune",
@@ -79,11 +92,17 @@ def main() -> None:
         for problem in told:
             print(f"spectune: {problem}", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+    except BrokenPipeError:  # `spectune leaderboard | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
+        if "--debug" in sys.argv:
+            raise
+        if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PATH:
+            path = printable(os.fsdecode(error.filename2 or error.filename))
+            print(f"spectune: {path:.300}: {error.strerror}", file=sys.stderr)
+            sys.exit(EXIT_BAD_INPUT)
         reason = storage_fault(error)
-        if reason is None or "--debug" in sys.argv:
+        if reason is None:
             raise
         print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
         sys.exit(EXIT_FAULTY)
-    except BrokenPipeError:  # `spectune leaderboard | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from search_spaces.errors import InputError
 from search_spaces.kinds import nearest
 from search_spaces.yaml_file import load_yaml, parse_yaml
+from study.plain_yaml import dump_yaml
 
 __all__ = [
     "Budget",
@@ -68,7 +68,7 @@ class EnsembleConfig(_Strict):
     max_mb: float | None = Field(default=None, gt=0)  # of all members' weights, 1e6 bytes
     max_ms: float | None = Field(default=None, gt=0)  # of all members for a clip, one CPU thread
     decision: bool = True  # temperature and bias per class, where they gain on other speakers
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
 
 class RefitConfig(_Strict):
@@ -98,7 +98,7 @@ class StudyConfig(_Strict):
     seeds: SeedsConfig = SeedsConfig()
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
-    clip_seconds: float = Field(default=1.0, gt=0, le=60)
+    clip_seconds: float = Field(default=1.0, ge=0.01, le=60)
     pad: Literal["repeat", "reflect", "zero"] = "repeat"
     protocol: Literal["holdout", "kfold", "loso"] = "holdout"  # see study/protocols.py
     folds: int = Field(default=5, ge=2, le=1000)  # of `kfold`
@@ -140,7 +140,7 @@ class StudyConfig(_Strict):
 
     def to_yaml(self) -> str:
         """Return the configuration with every default spelled out."""
-        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        return dump_yaml(self.model_dump(mode="json"))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -154,6 +154,8 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise InputError(f"{text!r}: an override must be key=value, like budget.trials=40")
+        if len(text.splitlines()) > 1:
+            raise InputError(f"{text!r}: an override must be one line")
         _put(plain, key.split("."), parse_yaml(f"value: {value}", where=text)["value"], text)
     return parse_config(plain, where=str(path))
 

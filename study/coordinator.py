@@ -23,7 +23,14 @@ from study.leaderboard import write_leaderboard
 from study.opening import Plan
 from study.origins import GRID, REPEAT
 from study.progress import Progress
-from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
+from study.records import (
+    epoch_metrics,
+    final_artifacts,
+    final_metrics,
+    logged_parameters,
+    result_tags,
+    trial_tags,
+)
 from study.recovery import of_memory, recover
 from study.results import read_results
 from study.sampling import Asked, Sampling, rungs
@@ -98,6 +105,7 @@ class Coordinator:
             settle(TrialFolder(self.plan.trials, number), result)
         self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
         self.progress.begin(self.finished.values(), self._total())
+        self._note_session()
         try:
             while not self.interrupted and not self._fault:
                 while self.engine.free and not self.interrupted:
@@ -175,7 +183,7 @@ class Coordinator:
         )
         self.active[number] = active
         self.tracker.start_trial(
-            number, spec.label, flat_parameters(spec), trial_tags(spec, origin=origin)
+            number, spec.label, logged_parameters(spec), trial_tags(spec, origin=origin)
         )
         self._submit(active)
 
@@ -323,6 +331,17 @@ class Coordinator:
 
     def _best_uar(self) -> float:
         return max((r["uar"] for r in self.finished.values() if r["uar"] is not None), default=0.0)
+
+    def _note_session(self) -> None:
+        """Note for `spectune status` where this session began and what it may use."""
+        self.plan.state["session"] = {
+            "started": time.time(),
+            "elapsed_before": self.elapsed_before,
+            "finished_before": len(self.finished),
+            "trials": self._total(),
+            "hours": self.plan.config.budget.hours,
+        }
+        self._note_elapsed()
 
     def _note_elapsed(self) -> None:
         self.plan.state["elapsed_s"] = self.elapsed

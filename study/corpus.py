@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
 from study.clip import PARTITIONS, Clip, Partition
 from study.corpus_rules import listed_once, to_classes, to_clips
@@ -25,6 +26,8 @@ __all__ = [
     "list_rows",
     "read_corpus",
 ]
+
+MAX_INFO_BYTES = 10_000_000  # of corpus.json
 
 
 @dataclass(frozen=True)
@@ -189,7 +192,7 @@ def _read_info(root: Path, problems: Problems) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        info = json.loads(path.read_text("utf-8-sig"))
+        info = json.loads(read_bounded(path, MAX_INFO_BYTES).decode("utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         problems.add("corpus.json", None, "must be a JSON object", str(error).partition(";")[0])
         return {}

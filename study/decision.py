@@ -91,7 +91,8 @@ class Decision:
             return f"{text}."
         return (
             f"{text}; temperature {self.temperature:.2f}, expected calibration error "
-            f"{100 * self.ece_before:.1f} % before and {100 * self.ece_after:.1f} % after."
+            f"{100 * self.ece_before:.1f} % before and {100 * self.ece_after:.1f} % after, "
+            "on clips it was not fitted on."
         )
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
-from study.config import Budget, StudyConfig
+from search_spaces.errors import InputError
+from study.config import Budget, StudyConfig, load_config
 from study.running import run_study
 from study.synthetic import make_synthetic
+from study.whole_files import replace_text
 
 __all__ = ["run_demo"]
 
@@ -23,15 +26,29 @@ def run_demo(
 
     Returns:
         The exit code.
+
+    Raises:
+        InputError: If the folder has another study or corpus; nothing is written then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    corpus = make_synthetic(folder / "corpus")
     config = StudyConfig(
         name="demo",
-        corpus=corpus.name,
+        corpus="corpus",
         space="demo",
         budget=Budget(trials=trials),
         clip_seconds=1.0,
     )
-    (folder / "study.yaml").write_text(config.to_yaml())
+    path = folder / "study.yaml"
+    if os.path.lexists(path) and not _is_demo(path, config):
+        raise InputError(f"{path}: must be the demo's own; name another --folder")
+    make_synthetic(folder / config.corpus)
+    replace_text(path, config.to_yaml())
     return run_study(config, base=folder.resolve(), echo=echo, report=report)
+
+
+def _is_demo(path: Path, config: StudyConfig) -> bool:
+    """Whether a study.yaml is the demo's, of any number of trials."""
+    try:
+        there = load_config(path)
+    except InputError:
+        return False
+    return there.model_copy(update={"budget": config.budget}) == config

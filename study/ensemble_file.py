@@ -65,7 +65,7 @@ def read_ensemble(path: Path) -> Ensemble | None:
     Raises:
         InputError: If the file is damaged.
     """
-    if not path.is_file():
+    if not path.exists():
         return None
     values = read_object(path)
     try:

@@ -13,14 +13,18 @@ from study.tracking_children import ChildRun
 __all__ = ["track_explanation"]
 
 
-def track_explanation(results: StudyResults, numbers: Mapping[str, Any], page: Path) -> str | None:
+def track_explanation(
+    results: StudyResults, numbers: Mapping[str, Any], page: Path, *, report: Path
+) -> str | None:
     """Write an explanation as a run with its page; return what could not be written.
 
     Args:
         results: The study.
         numbers: Content of `explain.json`.
         page: `explain.html`, beside which `explain.json` lies.
+        report: The study's report, which has been drawn again with it.
     """
+    ended = page.stat().st_mtime
     metrics = {}
     for system in numbers["systems"]:
         metrics[f"devel/uar_{system['id']}_explained"] = system["uar"]
@@ -34,7 +38,10 @@ def track_explanation(results: StudyResults, numbers: Mapping[str, Any], page: P
         params={"seed": numbers["seed"], "clips": numbers["clips"]["n"]},
         metrics=metrics,
         artifacts={page.name: page, "explain.json": page.with_suffix(".json")},
+        started=ended - numbers["seconds"],
+        ended=ended,
     )
     tracker = continue_tracker(results.state)
     tracker.log_child(run)
+    tracker.log_report(report)
     return tracker.close("finished")

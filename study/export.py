@@ -19,7 +19,9 @@ from search_spaces.spec import TrialSpec
 from study.bundle import FORMAT
 from study.bundle_readme import readme
 from study.fusion_apply import stored_rule
+from study.new_folder import new_folder
 from study.opening import Plan
+from study.outputs import check_output_folder
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL, training_file
 from study.restoring import WEIGHTS, missing_weights, restore_weights, restored_note
@@ -82,10 +84,7 @@ def export_bundle(
         sources = _of_trials(results)
     else:
         sources = _of_refit(results, refit)
-    partial = target.with_name(f".{target.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with new_folder(target) as partial:
         members = [_copy(source, partial) for source in sources]
         plain = _describe(results, protocol, members)
         plain["figures"] |= _figures(results, protocol, refit) if whole else {}
@@ -93,9 +92,6 @@ def export_bundle(
         (partial / "README.md").write_text(readme(plain), "utf-8")
         if target.exists():
             shutil.rmtree(target)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
     echo(f"bundle of {len(sources)} networks, {protocol}, {size:.1f} MB: {target}")
     return target
@@ -137,16 +133,25 @@ def networks_alone(
 
 
 def _check_target(target: Path, results: StudyResults) -> None:
-    if not target.exists():
+    check_output_folder(target)
+    if target.is_symlink() or not target.name:
+        raise InputError(f"{target}: the output must be a folder of its own; nothing was written")
+    if not target.exists() or not any(target.iterdir()):
         return
     try:
         plain = json.loads((target / "bundle.json").read_text())
-        if plain["study"]["id"] == results.state.get("id"):
-            return
-    except (OSError, ValueError, KeyError, TypeError):
-        if target.is_dir() and not any(target.iterdir()):
-            return
-    raise InputError(f"{target}: exists and is no bundle of this study; nothing was written")
+        ours = plain["study"]["id"] == results.state.get("id")
+        names = {"bundle.json", "README.md", *(member["file"] for member in plain["members"])}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        ours, names = False, set()
+    if not ours:
+        raise InputError(f"{target}: exists and is no bundle of this study; nothing was written")
+    programs = {str(Path(name).with_suffix(".pt2")) for name in names}  # of --torch-export
+    if foreign := sorted({path.name for path in target.iterdir()} - names - programs):
+        raise InputError(
+            f"{target}: must hold nothing but the bundle to be replaced, got {foreign[0]};"
+            f" nothing was written"
+        )
 
 
 def _of_trials(results: StudyResults) -> list[_Source]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,8 +39,7 @@ def fusion_table(fusion: Fusion) -> str:
 def fusion_sentences(fusion: Fusion) -> list[str]:
     """Return what is said beside the honest value: comparisons, caution, decision, imports."""
     compared = [_compared(one) for one in fusion.honest.comparisons]
-    if fusion.best_of is not None and fusion.best_of.p_value is not None:
-        compared.append(fusion.best_of.sentence())
+    compared += _best_of(fusion)
     said = [*compared, search_note(fusion.library.n_speakers)]
     if fusion.decision is not None:
         said.append(fusion.decision.sentence())
@@ -140,6 +140,15 @@ def _compared(one: Comparison) -> str:
     if one.p_value is None and one.note:
         return one.sentence().replace(one.note, "for the same reason")
     return one.sentence()
+
+
+def _best_of(fusion: Fusion) -> list[str]:
+    """Return how the best trial compares; nothing where it is the baseline itself, or no better."""
+    found = fusion.best_of
+    if found is None or found.p_value is None:
+        return []
+    equal = fusion.library.baseline is not None and math.isclose(*found.uars)
+    return [] if equal else [found.sentence()]
 
 
 def _diversity(found: Diversity) -> str:

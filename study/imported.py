@@ -9,13 +9,13 @@ Reading the records needs the standard library alone, so that `spectune status` 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
+from study.plain_json import read_object
 
 __all__ = ["ImportedRecord", "read_imports"]
 
@@ -52,7 +52,7 @@ def read_imports(folder: Path) -> tuple[ImportedRecord, ...]:
 
 def _record(path: Path) -> ImportedRecord:
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_object(path)
         return ImportedRecord(
             str(plain["name"]),
             path.parent,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.csv_rows import read_rows
+from study.csv_rows import Table, read_rows
 from study.probabilities import ROW_SUM_TOLERANCE
 from study.text import spreadsheet_plain
 
@@ -81,19 +81,20 @@ def import_predictions(
     """
     path = Path(path)
     partitions = _trained_on(path, trained_on)
-    header, rows = _read(path)
+    table = _read(path)
+    header, rows = table.header, table.rows
     column = next((name for name in FILE_COLUMNS if name in header), None)
     if column is None:
         raise InputError(
             f"{path}: needs a column with file names ({', '.join(FILE_COLUMNS)}), "
             f"got {', '.join(header)}."
         )
-    values, hard = _values(path, header, rows, tuple(classes))
-    lines = _lines(path, [row[header.index(column)] for row in rows])
+    values, hard = _values(path, table, tuple(classes))
+    positions_by_name = _positions(path, table, header.index(column))
     probabilities: dict[str, NDArray[np.float32]] = {}
     used = 0
     for partition, wanted in file_names.items():
-        positions, missing = _align(path, lines, wanted)
+        positions, missing = _align(path, positions_by_name, wanted)
         if missing and (partition == "devel" or len(missing) < len(wanted)):
             raise InputError(
                 f"{path}: must predict every clip of {partition}, "
@@ -135,26 +136,25 @@ def _trained_on(path: Path, trained_on: str | Sequence[str] | None) -> tuple[str
     return partitions
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
-    header, rows, _ = read_rows(path)
+def _read(path: Path) -> Table:
+    header, rows, lines = read_rows(path)
     if not rows:
         raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
     header = [spreadsheet_plain(name) for name in header]
-    return header, [[spreadsheet_plain(cell) for cell in row] for row in rows]
+    return Table(header, [[spreadsheet_plain(cell) for cell in row] for row in rows], lines)
 
 
-def _values(
-    path: Path, header: list[str], rows: list[list[str]], classes: tuple[str, ...]
-) -> tuple[NDArray[np.float32], bool]:
+def _values(path: Path, table: Table, classes: tuple[str, ...]) -> tuple[NDArray[np.float32], bool]:
     """Probabilities of all rows, (rows, classes), and whether they are bare decisions."""
+    header, rows, lines = table
     for pattern in CLASS_COLUMNS:
         names = [pattern.format(label) for label in classes]
         lacking = [name for name in names if name not in header]
         if not lacking:
-            return _probabilities(path, header, rows, names), False
+            return _probabilities(path, table, names), False
         if len(lacking) < len(names):
             raise InputError(
                 f"{path}: needs a column per class, {', '.join(lacking)} "
@@ -173,24 +173,23 @@ def _values(
         label = row[header.index(column)].strip()
         if label not in codes:
             raise InputError(
-                f"{path}:{index + 2}: {column} must be one of {', '.join(classes)}, got {label!r}."
+                f"{path}:{lines[index]}: {column} must be one of {', '.join(classes)}, "
+                f"got {label!r}."
             )
         values[index, codes[label]] = 1
     return values, True
 
 
-def _probabilities(
-    path: Path, header: list[str], rows: list[list[str]], names: list[str]
-) -> NDArray[np.float32]:
-    columns = [header.index(name) for name in names]
-    values = np.empty((len(rows), len(names)))
-    for index, row in enumerate(rows):
+def _probabilities(path: Path, table: Table, names: list[str]) -> NDArray[np.float32]:
+    columns = [table.header.index(name) for name in names]
+    values = np.empty((len(table.rows), len(names)))
+    for index, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
         for position, column in enumerate(columns):
-            values[index, position] = _probability(path, index + 2, names[position], row[column])
+            values[index, position] = _probability(path, line, names[position], row[column])
         total = values[index].sum()
         if abs(total - 1) > ROW_SUM_TOLERANCE:
             raise InputError(
-                f"{path}:{index + 2}: the probabilities of a clip must sum to 1, got {total:.4g}."
+                f"{path}:{line}: the probabilities of a clip must sum to 1, got {total:.4g}."
             )
     return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float32)
 
@@ -207,22 +206,22 @@ def _probability(path: Path, line: int, column: str, text: str) -> float:
     return value
 
 
-def _lines(path: Path, names: Sequence[str]) -> dict[str, int]:
+def _positions(path: Path, table: Table, column: int) -> dict[str, int]:
     """Position of every file name among the rows."""
     positions: dict[str, int] = {}
-    for index, text in enumerate(names):
-        name = text.strip().replace("\\", "/")
+    for index, row in enumerate(table.rows):
+        name = row[column].strip().replace("\\", "/")
         if name in positions:
             raise InputError(
-                f"{path}:{index + 2}: every clip may occur once, {name!r} is also in line "
-                f"{positions[name] + 2}."
+                f"{path}:{table.lines[index]}: every clip may occur once, {name!r} is also in line "
+                f"{table.lines[positions[name]]}."
             )
         positions[name] = index
     return positions
 
 
 def _align(
-    path: Path, lines: Mapping[str, int], wanted: Sequence[str]
+    path: Path, rows: Mapping[str, int], wanted: Sequence[str]
 ) -> tuple[list[int], list[str]]:
     """Rows of the wanted clips and the clips without one.
 
@@ -237,7 +236,7 @@ def _align(
     for key in keys:
         found: dict[str, int] = {}
         twice: set[str] = set()
-        for name, position in lines.items():
+        for name, position in rows.items():
             short = key(name)
             if short in found:
                 twice.add(short)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from search_spaces.errors import InputError
 from study.audio_headers import AudioLook, look_at_audio, usual_rate, usual_seconds
 from study.clip import known_partition
@@ -17,6 +15,8 @@ from study.corpus import Corpus, Listing, divide, list_corpus, read_corpus
 from study.corpus_summary import summarise
 from study.partition_file import write_partitions
 from study.partitions import Division, make_partitions
+from study.plain_yaml import dump_yaml
+from study.whole_files import replace_text
 
 __all__ = ["init_study"]
 
@@ -24,7 +24,7 @@ _PARTITIONS = "partitions.csv"
 TEMPLATE = """\
 # A spectune study. Launch or resume it with
 # `spectune run {file}`. Only the first {n_needed} keys are needed; the rest are the defaults.
-name: {name}
+{name_line}
 {corpus}
 space: small              # a preset (`spectune spaces`), a YAML file, or the space itself
 budget: {{trials: 60}}      # and/or hours: 8
@@ -79,14 +79,13 @@ def init_study(
         InputError: If the corpus is wrong, or there is a file already; nothing is written then.
     """
     path = folder / "study.yaml"
-    if path.exists():
+    if os.path.lexists(path):
         raise InputError(f"{path}: exists already; nothing was written")
     listing = list_corpus(corpus, layout=layout, label_column=label_column, base=folder)
     division = None
     if _has_no_devel(listing):
         division = make_partitions(listing.rows)
         found = divide(listing, division.partitions)
-        write_partitions(folder / _PARTITIONS, listing.rows, division.partitions)
     else:
         found = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
     segments = [(clip.start, clip.end) for clip in found.clips]
@@ -95,7 +94,10 @@ def init_study(
     keys |= {"layout": layout} if layout is not None else {}
     keys |= {"label_column": label_column} if label_column is not None else {}
     keys |= {"partitions": _PARTITIONS} if division is not None else {}
-    path.write_text(_study_yaml(_Found(found, look, division), keys, path.name), "utf-8")
+    text = _study_yaml(_Found(found, look, division), keys, path.name)
+    if division is not None:
+        write_partitions(folder / _PARTITIONS, listing.rows, division.partitions)
+    replace_text(path, text)
     durations = look.durations if look.complete else None
     echo(summarise(found, durations, _rates(look)))
     if division is not None:
@@ -137,6 +139,7 @@ def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
         file=file,
         n_needed={4: "four", 5: "five", 6: "six", 7: "seven"}[3 + len(keys)],
         name=name,
+        name_line=dump_yaml({"name": name}).strip(),
         corpus="\n".join(lines),
         clip_seconds=_line("clip_seconds", usual_seconds(found.look), _heard(found.look)),
         sampling_rate=_sampling_rate(found.look),
@@ -145,7 +148,7 @@ def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
 
 def _line(key: str, value: object, comment: str) -> str:
     """A YAML line with its comment at the usual column."""
-    text = yaml.safe_dump({key: value}, allow_unicode=True, width=1000).strip()
+    text = dump_yaml({key: value}, width=1000).strip()
     return f"{text:<25} # {comment}"
 
 

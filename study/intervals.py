@@ -56,7 +56,7 @@ class Interval:
 
     def sentence(self) -> str:
         """As in `UAR 71.2 % (95 % interval 66.0 to 75.9 %, 20 speakers, 400 clips)`."""
-        who = f"{self.n} clips" if self.n_speakers is None else _who(self.n_speakers, self.n)
+        who = f"{self.n:,} clips" if self.n_speakers is None else _who(self.n_speakers, self.n)
         if self.low is None or self.high is None:
             return f"UAR {100 * self.uar:.1f} % ({who}; {self.note})"
         bounds = f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
@@ -66,7 +66,7 @@ class Interval:
 
 
 def _who(n_speakers: int, n: int) -> str:
-    return f"{n_speakers} speaker{'s' if n_speakers != 1 else ''}, {n} clips"
+    return f"{n_speakers} speaker{'s' if n_speakers != 1 else ''}, {n:,} clips"
 
 
 def interval(

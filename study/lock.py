@@ -13,12 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+from search_spaces.bounded_file import check_bounded
 from search_spaces.errors import InputError
+from study.plain_json import number, read_object
 
-__all__ = ["StudyLock"]
+__all__ = ["RUN", "StudyLock", "holder"]
 
+RUN = "run"
 HEARTBEAT_S = 10.0
-STALE_S = 60.0  # a lease of another host that is older counts for nothing
+LOCK = ".lock"
+STALE_S = 60.0  # a lease of another host that is older, or as far ahead, counts for nothing
+MAX_BYTES = 10_000
 
 
 class StudyLock:
@@ -29,22 +34,25 @@ class StudyLock:
 
     Args:
         folder: The study's.
+        purpose: The command that holds it, for whoever asks.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / ".lock"
+    def __init__(self, folder: Path, *, purpose: str = RUN) -> None:
+        self.path = folder / LOCK
+        self.purpose = purpose
         self._file: IO[str] | None = None
         self._done = threading.Event()
 
     def __enter__(self) -> StudyLock:
+        _check(self.path)
         file = self.path.open("a+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             file.close()
-            raise InputError(self._refusal(self._lease())) from error
-        lease = self._lease()
-        fresh = time.time() - float(lease.get("heartbeat", 0)) < STALE_S
+            raise InputError(self._refusal(_lease(self.path))) from error
+        lease = _lease(self.path)
+        fresh = abs(time.time() - (number(lease.get("heartbeat")) or 0.0)) < STALE_S
         if lease.get("host", socket.gethostname()) != socket.gethostname() and fresh:
             file.close()
             raise InputError(self._refusal(lease))
@@ -67,22 +75,22 @@ class StudyLock:
 
     def _refusal(self, lease: dict[str, Any]) -> str:
         who = f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
+        purpose = lease.get("purpose", RUN)
+        what = "being run" if purpose == RUN else f"held for `spectune {purpose}`"
         return (
-            f"{self.path.parent}: is being run by {who}; wait for it, or stop it"
+            f"{self.path.parent}: is {what} by {who}; wait for it, or stop it"
             f" (one study has one coordinator)"
         )
-
-    def _lease(self) -> dict[str, Any]:
-        with contextlib.suppress(OSError, ValueError):
-            plain = json.loads(self.path.read_text())
-            if isinstance(plain, dict):
-                return plain
-        return {}
 
     def _beat(self) -> None:
         if self._file is None:
             return
-        lease = {"host": socket.gethostname(), "pid": os.getpid(), "heartbeat": time.time()}
+        lease = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "purpose": self.purpose,
+            "heartbeat": time.time(),
+        }
         with contextlib.suppress(OSError, ValueError):  # a full disk must not end the study
             self._file.seek(0)
             self._file.truncate()
@@ -92,3 +100,35 @@ class StudyLock:
     def _keep_beating(self) -> None:
         while not self._done.wait(HEARTBEAT_S):
             self._beat()
+
+
+def holder(folder: Path) -> str | None:
+    """Return the command that holds a study's lock (`run`, `explain`), or None."""
+    _check(folder / LOCK)
+    try:
+        with (folder / LOCK).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return str(_lease(folder / LOCK).get("purpose", RUN))
+    return None
+
+
+def _check(path: Path) -> None:
+    """Check that the lock may be opened: no pipe, and no link to a file that it would empty.
+
+    Raises:
+        InputError: It may not.
+    """
+    if path.is_symlink():
+        raise InputError(f"{path}: must be a regular file, got a link; delete it")
+    with contextlib.suppress(FileNotFoundError):
+        check_bounded(path, MAX_BYTES)
+
+
+def _lease(path: Path) -> dict[str, Any]:
+    """What the lock says of its holder; nothing where that is no JSON."""
+    with contextlib.suppress(InputError):
+        return read_object(path, MAX_BYTES)
+    return {}

@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -41,7 +40,9 @@ from study.masks import (
 )
 from study.masks_plan import CLASSES, Piece, partitions_by_speaker, plan_pieces
 from study.microphones import octaves_above_60_hz, random_eq, record
+from study.new_folder import new_folder
 from study.opening import common_rate
+from study.text import spreadsheet_safe
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
 
@@ -112,16 +113,13 @@ def simulate_masks(
         raise InputError(f"{folder}: a simulated corpus is never written over something else")
     pieces = _pieces(corpus, cached.clips, seed, seconds)
     people = _draw_people(pieces, masks, seed, rate)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
-    (partial / "wav").mkdir(parents=True)
-    (partial / "lab").mkdir()
-    _write_audio(partial / "wav", cached.clips, pieces, people, seed, progress)
-    _write_labels(partial, corpus, pieces, people)
-    (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-    if folder.exists():
-        folder.rmdir()
-    return partial.rename(folder)
+    with new_folder(folder) as partial:
+        (partial / "wav").mkdir()
+        (partial / "lab").mkdir()
+        _write_audio(partial / "wav", cached.clips, pieces, people, seed, progress)
+        _write_labels(partial, corpus, pieces, people)
+        (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    return folder
 
 
 def _judge(seed: int, seconds: float | None, rate: int) -> None:
@@ -229,7 +227,10 @@ def _write_labels(
     if speakers:
         _write_csv(folder / "lab/speakers.csv", ("file_name", "speaker"), speakers)
     wearers = [
-        (voice, *(x if isinstance(x, str) else f"{x:.4f}" for x in asdict(person.wearer).values()))
+        (
+            spreadsheet_safe(voice),
+            *(x if isinstance(x, str) else f"{x:.4f}" for x in asdict(person.wearer).values()),
+        )
         for voice, person in sorted(people.items())
     ]
     _write_csv(folder / "wearers.csv", ("voice", "mask", "fit", "shift", "leak"), wearers)

@@ -177,15 +177,14 @@ def write_study(plan: Plan) -> None:
 
 
 def source_revision() -> str:
-    """Return the git revision of spectune's own source, or its version where it is installed."""
+    """Return the git revision of spectune's own source, or its version where it is installed.
+
+    A tracked file that was changed since is told by `-dirty` at the end.
+    """
+    git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
+    asked = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
+        done = subprocess.run([*git, *asked], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return f"v{version('spectune')}"
     return done.stdout.strip()

@@ -11,6 +11,7 @@ from search_spaces.errors import InputError
 from study.clip import Partition, known_partition
 from study.layouts import Problems, Row
 from study.layouts.tables import read_table
+from study.text import spreadsheet_plain, spreadsheet_safe
 
 __all__ = ["read_partitions", "write_partitions"]
 
@@ -30,7 +31,7 @@ def read_partitions(path: Path, names: Sequence[str]) -> dict[str, Partition]:
     clips = set(names)
     found: dict[str, Partition] = {}
     for line, cells in read_table(path.parent, path.name, ("file_name", "partition"), problems):
-        name, text = cells["file_name"], cells["partition"]
+        name, text = spreadsheet_plain(cells["file_name"]), cells["partition"]
         partition = known_partition(text)
         if partition is None:
             rule = "the partition must be train, devel (dev, val, validation) or test"
@@ -60,12 +61,12 @@ def write_partitions(
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file_name", "partition", "label", "speaker", *columns])
+    writer.writerow(["file_name", "partition", "label", "speaker", *map(spreadsheet_safe, columns)])
     for row in rows:
         more = [row.metadata.get(column, "") for column in columns]
         label = "?" if row.label is None else row.label
-        name = row.file_name
-        writer.writerow([name, partitions[name], label, row.speaker or "", *more])
+        cells = [row.file_name, partitions[row.file_name], label, row.speaker or "", *more]
+        writer.writerow(map(spreadsheet_safe, cells))
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
             file.write(out.getvalue())

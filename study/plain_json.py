@@ -11,24 +11,39 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
 
-__all__ = ["is_count", "mapping", "number", "numbers", "read_object"]
+__all__ = ["check_format", "is_count", "mapping", "number", "numbers", "read_object"]
+
+MAX_BYTES = 300_000_000  # a corpus of a million clips has half of it in clips.json
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object that a file holds.
+def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
+    """The JSON object that a file of at most so many bytes holds.
 
     Raises:
         InputError: If there is no such file, or it holds something else.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(read_bounded(path, most).decode())
+    except InputError:
+        raise
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold a JSON object, got {type(values).__name__}")
     return values
+
+
+def check_format(path: Path, plain: Mapping[str, Any]) -> None:
+    """Check that a file is of this version's format, 1.
+
+    Raises:
+        InputError: It is of another one.
+    """
+    if plain.get("format") != 1:
+        raise InputError(f"{path}: format must be 1, got {plain.get('format')!r:.80}")
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -56,6 +56,7 @@ def predict_files(
     )
     if output is None:
         sys.stdout.write(text)
+        sys.stdout.flush()  # a reader that has gone is met here, not when Python ends
     else:
         replace_text(output, text)
     rate = f"{len(kept) / max(seconds, 1e-9):.0f} clips/s on {predictor.compute.device}"

@@ -52,6 +52,9 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
             items += _named(text, paths, stdin)
         except OSError as error:
             raise InputError(f"{text:.80}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            byte = error.object[error.start]
+            raise InputError(f"{text}: names must be UTF-8 text, got byte 0x{byte:02x}") from error
     if not items:
         raise InputError(f"{', '.join(paths)}: no audio files found")
     seen: set[str] = set()

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from runners.clips import PCM16_SCALE, Clips, quantise
-from runners.device import Compute, choose_compute, default_slots
+from runners.device import default_slots, usable_compute
 from runners.evaluation import EVAL_BATCH, autocast
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
@@ -53,7 +53,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, *, device: str | None = None) -> None:
         self.bundle = bundle
-        self.compute = _compute(device or default_slots()[0])
+        self.compute = usable_compute(device or default_slots()[0])
         self.networks = [network.to(self.compute.device) for network in load_networks(bundle)]
         if self.compute.channels_last:
             self.networks = [n.to(memory_format=torch.channels_last) for n in self.networks]  # type: ignore[call-overload]
@@ -87,7 +87,11 @@ class Predictor:
 
     @torch.inference_mode()
     def predict_clips(self, clips: Clips) -> NDArray[np.float64]:
-        """Return probabilities (clips, classes) of clips at the bundle's sampling rate."""
+        """Return probabilities (clips, classes) of clips at the bundle's sampling rate.
+
+        Raises:
+            InputError: If a network gives NaN: its weights are not finite, or overflow.
+        """
         if not len(clips):
             return np.zeros((0, len(self.classes)))
         waveforms = Waveforms(
@@ -99,6 +103,10 @@ class Predictor:
         views = waveforms.cover(range(len(clips)))
         parts = [self._fuse(waves) for waves in waveforms.batches(views, self.batch)]
         values: NDArray[np.float64] = views.average(torch.cat(parts)).cpu().numpy()
+        if not np.isfinite(values).all():
+            raise InputError(
+                f"{self.bundle.folder}: its networks must give finite probabilities, got NaN"
+            )
         if self.bundle.rule is None:
             return values
         members = self.bundle.members
@@ -172,13 +180,3 @@ def _clip(waveform: Any, i: int, rate: int, wanted: int) -> tuple[NDArray[np.int
     if np.array_equal(steps, exact) and exact.min() >= -32768 and exact.max() <= 32767:
         return exact.astype(np.int16), PCM16_SCALE
     return quantise(wave)
-
-
-def _compute(device: str) -> Compute:
-    try:
-        found = choose_compute(device)
-        torch.zeros(1, device=found.device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"device {device!r} cannot be used: {reason}") from error
-    return found

@@ -14,7 +14,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from study.text import duration, percent
+from study.pace import pace_words, seconds_left, trials_per_hour
+from study.text import percent
 
 __all__ = ["LineProgress", "LiveProgress", "Progress", "make_progress"]
 
@@ -51,9 +52,7 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Trials an hour in this session; None before the first has ended."""
-        ended = self.done - self.before
-        seconds = time.monotonic() - self.started
-        return 3600 * ended / seconds if ended and seconds > 0 else None
+        return trials_per_hour(self.done - self.before, time.monotonic() - self.started)
 
     def trial_started(self, number: int, name: str, slot: int) -> None:
         """A trial has begun, or begun again."""
@@ -86,15 +85,6 @@ class Progress:
     def end(self) -> None:
         """The session is over."""
 
-    def left(self) -> str:
-        """Return the time left, from the rate of this session."""
-        bounds = []
-        if self.total is not None and self.rate is not None:
-            bounds.append(3600 * max(0, self.total - self.done) / self.rate)
-        if self.hours is not None:
-            bounds.append(max(0.0, self.hours * 3600 - self.elapsed))
-        return f"about {duration(min(bounds))} left" if bounds else ""
-
     def summary(self) -> str:
         """Return the whole state as one line."""
         of = f"/{self.total}" if self.total is not None else ""
@@ -102,11 +92,17 @@ class Progress:
         parts += [f"{n} {state}" for state, n in self.states.items() if n]
         if self.best:
             parts.append(f"best {percent(self.best[0])} ({self.best[1]:03d} {self.best[2]})")
-        if self.rate is not None:
-            parts.append(f"{self.rate:.3g} trials/h")
-        if left := self.left():
-            parts.append(left)
-        return ", ".join(parts)
+        rate = self.rate
+        left = seconds_left(
+            done=self.done, total=self.total, rate=rate, hours=self.hours, elapsed=self.elapsed
+        )
+        return ", ".join([*parts, *pace_words(rate, left)])
+
+
+def trial_line(result: Mapping[str, Any]) -> str:
+    """Return how a trial ended: its devel UAR, or why it failed."""
+    what = percent(result["uar"]) if result["state"] != "failed" else result["reason"]
+    return f"trial {result['number']:03d} {result['name']}: {result['state']}, {what}"
 
 
 class LineProgress(Progress):
@@ -119,9 +115,7 @@ class LineProgress(Progress):
     def trial_finished(self, result: Mapping[str, Any]) -> None:
         """Print the trial and the state of the study."""
         super().trial_finished(result)
-        what = percent(result["uar"]) if result["state"] != "failed" else result["reason"]
-        line = f"trial {result['number']:03d} {result['name']}: {result['state']}, {what}"
-        print(f"{line} | {self.summary()}", file=self.out, flush=True)
+        print(f"{trial_line(result)} | {self.summary()}", file=self.out, flush=True)
 
     def note(self, text: str) -> None:
         """Print the note."""
@@ -129,7 +123,7 @@ class LineProgress(Progress):
 
 
 class LiveProgress(Progress):
-    """A live display on a terminal: the bar, the running trials, the best so far."""
+    """A line per finished trial, and below them a display: bar, running trials, best so far."""
 
     def __init__(self, console: Console, *, hours: float | None = None) -> None:
         super().__init__(hours=hours)
@@ -147,11 +141,10 @@ class LiveProgress(Progress):
         self.live.start()
 
     def trial_finished(self, result: Mapping[str, Any]) -> None:
-        """Move the bar."""
+        """Move the bar, and print the trial above it."""
         super().trial_finished(result)
         self.bars.update(self.task, completed=self.done)
-        if result["state"] == "failed":
-            self.note(f"trial {result['number']:03d} {result['name']} failed: {result['reason']}")
+        self.note(trial_line(result))
 
     def note(self, text: str) -> None:
         """Print above the display."""

@@ -84,7 +84,7 @@ not hear the speaker'
         return ""
     heard = "the speaker" if protocol == "loso" else "its speakers"
     return (
-        f'protocol {protocol}: "devel" is train+devel, its {len(folds)} clips each judged by the'
+        f'protocol {protocol}: "devel" is train+devel, its {len(folds):,} clips each judged by the'
         f" network of {max(folds) + 1} that did not hear {heard}"
     )
 

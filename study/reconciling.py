@@ -1,8 +1,9 @@
 """`spectune reconcile`: the stores made equal to the trial folders, which are the truth.
 
 Optuna's store is filled with what it lacks, or made anew where it cannot be read. MLflow's runs
-are made, closed and completed. A trial whose files are damaged loses its result, so that the next
-run trains it again: on a CPU that gives the same bytes.
+are made, closed and completed, and its SQLite file, too, is made anew where it is damaged. A trial
+whose files are damaged loses its result, so that the next run trains it again: on a CPU that gives
+the same bytes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from study.recovery import recover
 from study.restoring import WEIGHTS
 from study.results import read_results
 from study.running import describe_study, open_sampling
+from study.stores import check_stores, tracking_store
 from study.tracked_study import open_tracker, select_fusion
+from study.tracking_store import resolve_tracking, sqlite_path
 from study.trial_folder import TrialFolder, trial_folders
 
 __all__ = ["damaged_files", "reconcile_study"]
@@ -46,11 +49,16 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
     plan = plan_study(config, base=base)
     if not plan.resumed:
         raise InputError(f"{plan.folder}: the study has not been run yet")
-    with StudyLock(plan.folder):
+    check_stores(config, plan.state)
+    with StudyLock(plan.folder, purpose="reconcile"):
         folders = trial_folders(plan.trials)
         again = [folder.number for folder in folders if _drop_damaged(folder, echo)]
         if config.storage is None:
-            _move_damaged(plan.folder / "optuna.db", echo)
+            _move_damaged(plan.folder / "optuna.db", "trials", "Optuna", echo)
+        if config.tracking:
+            store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
+            if (runs := sqlite_path(store.tracking_uri)) is not None:
+                _move_damaged(runs, "runs", "MLflow", echo)
         sampling = open_sampling(plan)
         before = len(sampling.numbers())
         found = recover(plan.trials, sampling)
@@ -58,7 +66,7 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
             f"Optuna: {len(sampling.numbers())} trials, {len(sampling.numbers()) - before} of them"
             f" put into the store again"
         )
-        tracker = open_tracker(plan)
+        tracker = open_tracker(plan, adding=not found.left)
         try:
             results = read_results(plan.folder)
             selected = None if found.left else select_fusion(config, results, tracker)
@@ -86,7 +94,7 @@ def damaged_files(folder: TrialFolder) -> list[str]:
         path = attempt / name
         if not path.exists():
             damaged += [] if name == WEIGHTS else [name]
-        elif _sha256(path) != digest and not (name == WEIGHTS and _restored(folder)):
+        elif not _has_digest(path, digest) and not (name == WEIGHTS and _restored(folder)):
             damaged.append(name)
     return damaged
 
@@ -109,23 +117,24 @@ def _drop_damaged(folder: TrialFolder, echo: Callable[[str], None]) -> bool:
     return True
 
 
-def _move_damaged(path: Path, echo: Callable[[str], None]) -> None:
-    """Move the study's own Optuna store away if SQLite finds it damaged."""
-    if not path.exists():
+def _move_damaged(path: Path, table: str, whose: str, echo: Callable[[str], None]) -> None:
+    """Move an SQLite store away, with all that is left in it, if SQLite finds it damaged."""
+    if not path.is_file():
         return
     try:
         with contextlib.closing(sqlite3.connect(path)) as database:
             (said,) = database.execute("pragma integrity_check").fetchone()
-            database.execute("select count(*) from trials")
+            database.execute(f"select count(*) from {table}")
     except sqlite3.DatabaseError as error:
         said = str(error)
-    if said == "ok":
+    if said == "ok" or "locked" in said:  # by another study that writes to it
         return
-    aside = path.with_name("optuna.db.damaged")
+    aside = path.with_name(f"{path.name}.damaged")
     path.replace(aside)
     for suffix in ("-journal", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-    echo(f"Optuna: {path.name} is damaged ({said.splitlines()[0]}), and is now {aside.name}")
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+    echo(f"{whose}: {path.name} is damaged ({said.splitlines()[0]}), and is now {aside.name}")
 
 
 def _restored(folder: TrialFolder) -> bool:
@@ -133,6 +142,9 @@ def _restored(folder: TrialFolder) -> bool:
     return (folder.path / "restored.json").exists()
 
 
-def _sha256(path: Path) -> str:
+def _has_digest(path: Path, digest: str) -> bool:
+    """Whether it is a file, and the one that the trial wrote."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest() == digest

@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.backbones import Timm
+from search_spaces.errors import InputError
 from study.origins import SAMPLER
+from study.plain_json import number as plain_number
 from study.sampling import Sampling, rungs
 from study.trial_folder import TrialFolder, trial_folders
 
 __all__ = ["Recovered", "of_memory", "recover"]
+
+MOST_GAPS = 1000  # a kill between asking and writing leaves one per slot, until the next session
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,18 @@ def recover(trials: Path, sampling: Sampling) -> Recovered:
 
     A trial that has ended is told once. One that was begun and has no result, or a damaged one, is
     left to be run. What the store has lost is put into it again.
+
+    Raises:
+        InputError: If a `spec.json` is damaged, a result another version's, or so many trials are
+            missing before the last one that this is no trial of the study.
     """
     folders = {folder.number: folder for folder in trial_folders(trials)}
+    last = max(folders, default=-1)
+    if last + 1 - len(folders) > MOST_GAPS:
+        raise InputError(
+            f"{folders[last].path}: at most {MOST_GAPS} trials may be missing before a trial, got"
+            f" {last + 1 - len(folders)}"
+        )
     origins = {number: folder.origin() for number, folder in folders.items()}
     results = {number: folder.result() for number, folder in folders.items()}
     finished = {number: result for number, result in results.items() if result is not None}
@@ -67,6 +81,8 @@ def _replay(folders: dict[int, TrialFolder], origins: dict[int, str], sampling: 
         if spec is None or not isinstance(spec.backbone, Timm):
             continue
         steps = rungs(spec.recipe.epochs)
-        epochs = {e["epoch"]: e for e in folders[number].events() if e.get("event") == "epoch"}
+        epochs = {e["epoch"]: e for e in folders[number].events() if e["event"] == "epoch"}
         for epoch in sorted(epochs.keys() & steps.keys()):
-            sampling.report(number, step=steps[epoch], uar=epochs[epoch]["devel_uar"])
+            uar = plain_number(epochs[epoch].get("devel_uar"))
+            if uar is not None:
+                sampling.report(number, step=steps[epoch], uar=uar)

@@ -22,12 +22,11 @@ from runners.job import Task
 from search_spaces.backbones import BandSvm
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
-from search_spaces.suggesters import flat_parameters
 from study.config import StudyConfig
 from study.ensemble_file import Member
 from study.lock import StudyLock
 from study.opening import Plan, plan_study
-from study.records import epoch_metrics, trial_tags
+from study.records import epoch_metrics, logged_parameters, trial_tags
 from study.refit_predictions import PROTOCOL, told, write_refit
 from study.results import StudyResults, read_results
 from study.text import duration
@@ -65,7 +64,7 @@ def refit_study(
     plan = plan_study(config, base=base)
     members = fusion_members(read_results(plan.folder))
     folder = plan.folder / "refit"
-    with StudyLock(plan.folder):
+    with StudyLock(plan.folder, purpose="refit"):
         results = read_results(plan.folder)
         folder.mkdir(exist_ok=True)
         refit_task(plan.task).write(folder / "task.json")
@@ -78,7 +77,7 @@ def refit_study(
             f"refit of {len(members)} members on train+devel: {len(trainings)} trainings in"
             f" {folder}"
         )
-        tracker = open_tracker(plan)
+        tracker = open_tracker(plan, adding=True)
         try:
             failures = run_trainings(
                 trainings,
@@ -196,7 +195,7 @@ def _tracked(training: Training) -> ChildRun:
         kind="refit",
         key=f"{about['trial']}/seed-{about['n']}",
         name=training.title,
-        params=flat_parameters(training.spec) | {"refit": dict(about)},
+        params=logged_parameters(training.spec) | {"refit": dict(about)},
         metrics={
             "time/trial_s": result.get("seconds"),
             "devel/epoch_best": result.get("last_epoch"),

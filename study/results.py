@@ -14,30 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
+from study.clips_file import Clip, Partition, read_clips
 from study.ensemble_file import Ensemble, read_ensemble
 from study.imported import ImportedRecord, read_imports
-from study.plain_json import mapping, read_object
+from study.plain_json import check_format, read_object
 from study.trial_record import STATES, TrialRecord, read_trials
 
 __all__ = ["Clip", "Partition", "StudyResults", "read_results"]
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One row of `clips.json`."""
-
-    file_name: str
-    audio_sha256: str
-    label: str | None  # None where blind
-    speaker: str | None  # None where unknown
-
-
-@dataclass(frozen=True)
-class Partition:
-    """The clips of `train`, `devel` or `test` in the order of every probability array."""
-
-    digest: str
-    clips: tuple[Clip, ...]
 
 
 @dataclass(frozen=True)
@@ -93,7 +76,7 @@ def read_results(folder: Path | str) -> StudyResults:
 
     Raises:
         InputError: The folder is no results folder, or a file that is only ever written whole
-            is damaged.
+            is damaged, of another version, or of other classes and clips than the rest.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -101,41 +84,30 @@ def read_results(folder: Path | str) -> StudyResults:
     if not (folder / "state.json").is_file():
         raise InputError(f"{folder}: not a results folder, it has no state.json")
     state = read_object(folder / "state.json")
-    clips = read_object(folder / "clips.json") if (folder / "clips.json").is_file() else {}
+    check_format(folder / "state.json", state)
+    trials = read_trials(folder / "trials")  # before the clips, which are written before them
+    clips = read_clips(folder / "clips.json")
+    ensemble = read_ensemble(folder / "ensemble" / "ensemble.json")
+    if trials:
+        clips.check_used()
+    for trial in trials:
+        clips.check_identity(trial.identity, trial.folder / "result.json")
+    if ensemble is not None:
+        clips.check_identity(ensemble.identity, folder / "ensemble" / "ensemble.json")
     return StudyResults(
         folder=folder,
         name=str(state.get("name") or folder.resolve().name),
         state=state,
-        classes=_classes(folder / "clips.json", clips),
-        corpus=mapping(clips.get("corpus")),
-        partitions=_partitions(folder / "clips.json", clips),
-        trials=read_trials(folder / "trials"),
-        ensemble=read_ensemble(folder / "ensemble" / "ensemble.json"),
-        protocol=str(clips.get("protocol", "holdout")),
-        folds=tuple(clips.get("folds", ())),
+        classes=clips.classes,
+        corpus=clips.corpus,
+        partitions=clips.partitions,
+        trials=trials,
+        ensemble=ensemble,
+        protocol=clips.protocol,
+        folds=clips.folds,
         imports=read_imports(folder / "imports"),
     )
 
 
 def _by_uar(trial: TrialRecord) -> tuple[float, int]:
     return -(trial.uar or 0.0), trial.number
-
-
-def _classes(path: Path, clips: Mapping[str, Any]) -> tuple[str, ...]:
-    classes = clips.get("classes", [])
-    if not isinstance(classes, list) or not all(isinstance(label, str) for label in classes):
-        raise InputError(f"{path}: classes must be a list of texts, got {classes!r:.80}")
-    return tuple(classes)
-
-
-def _partitions(path: Path, clips: Mapping[str, Any]) -> dict[str, Partition]:
-    try:
-        return {
-            name: Partition(
-                digest=str(partition["digest"]),
-                clips=tuple(Clip(*row) for row in partition["clips"]),
-            )
-            for name, partition in mapping(clips.get("partitions")).items()
-        }
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: a partition needs a digest and clips of four values") from error

@@ -21,6 +21,7 @@ from study.protocols import protocol_sentence
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
+from study.stores import check_stores
 from study.text import duration, percent
 from study.tracked_study import note_run, open_tracker, select_fusion, tracking_store
 from study.tracking import Tracker, escape_markdown
@@ -58,8 +59,9 @@ def run_study(
         InputError: If anything the user gave is wrong; nothing is written then.
     """
     plan = plan_study(config, base=base, progress=_counting("decoding", echo))
+    check_stores(config, plan.state)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with StudyLock(plan.folder):
+    with StudyLock(plan.folder, purpose="run"):
         write_study(plan)
         echo(plan.cached.summary())
         check = write_check(
@@ -88,7 +90,9 @@ def run_study(
         if left:
             echo(f"MLflow: {left}; `spectune reconcile` writes it from the trial folders")
     _closing(plan, results, fusion, outcome, echo)
-    return {"finished": EXIT_DONE, "interrupted": EXIT_INTERRUPTED}.get(outcome.state, EXIT_FAULTY)
+    if outcome.state == "interrupted":
+        return EXIT_INTERRUPTED
+    return EXIT_DONE if outcome.state == "finished" and fusion is not None else EXIT_FAULTY
 
 
 def _run(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:

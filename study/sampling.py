@@ -23,6 +23,7 @@ from search_spaces.spec import TrialSpec
 from study.config import Pruning
 from study.origins import SAMPLER
 from study.prescribed import Prescribed, derive_seed
+from study.text import without_passwords
 
 __all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
 
@@ -94,10 +95,12 @@ class Sampling:
                 pruner=make_pruner(pruning),
                 load_if_exists=True,
             )
-        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        except (
+            SQLAlchemyError, optuna.exceptions.StorageInternalError, ImportError, ValueError,
+        ) as error:  # fmt: skip
             if storage_fault(error) is not None and "unable to open" not in str(error):
                 raise  # a full disk is no fault of the input
-            reason = str(error).splitlines()[0]
+            reason = without_passwords(str(error).partition("\n")[0])
             raise InputError(
                 f"storage: the Optuna store cannot be used: {reason}; where it is a damaged"
                 f" optuna.db, move it away and the same command makes it anew from the trials"

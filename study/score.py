@@ -10,13 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from runners.arrays import load_array
 from search_spaces.errors import InputError
 from study.csv_rows import read_rows
 from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
+from study.probabilities import load_test
 from study.results import StudyResults
-from study.submission import PROTOCOLS, blind_probabilities, read_ledger
+from study.submission import (
+    PROTOCOLS,
+    NoRefitError,
+    blind_probabilities,
+    read_ledger,
+    read_refit,
+)
 from study.tracked_study import continue_tracker
 from study.tracking import ChildRun
 from study.whole_files import write_json
@@ -37,7 +43,8 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         labels_file: CSV with `file_name,label` of every test clip.
 
     Raises:
-        InputError: If a label is missing, unknown or doubled, or there is nothing to score.
+        InputError: If a label is missing, unknown or doubled, or predictions are missing or
+            damaged.
     """
     if "test" not in results.partitions:
         raise InputError(f"{results.folder}: the corpus has no test partition")
@@ -49,8 +56,6 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         {"name": name, "protocol": protocol, **_metrics(labels, guesses, known, results.classes)}
         for name, protocol, guesses in _systems(results)
     ]
-    if not systems:
-        raise InputError(f"{results.folder}: nothing has predicted test yet")
     record = {
         "format": 1,
         "labels": {
@@ -61,6 +66,7 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         "n": len(labels),
         "classes": list(results.classes),
         "systems": systems,
+        "not_refitted": _not_refitted(results),
     }
     write_json(results.folder / SCORES, record)
     return record
@@ -112,23 +118,29 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
 def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
     """Yield name, protocol and predictions of what has predicted test."""
     classes = results.classes
-    for protocol in PROTOCOLS:
-        try:
-            values = blind_probabilities(results, protocol)
-        except InputError:
-            continue  # no refit, or one of an earlier fusion
+    clips = results.partitions["test"].clips
+    for protocol in PROTOCOLS if _not_refitted(results) is None else PROTOCOLS[:1]:
+        values = blind_probabilities(results, protocol)
         yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
-    best = results.best
-    if best is not None and best.file("test.npy").exists():
-        codes = load_array(best.file("test.npy")).argmax(1)
+    if (best := results.best) is not None:
+        test = load_test(best.file("test.npy"), clips=len(clips), classes=len(classes))
         name = f"best single: {best.number:03d} {best.name}"
-        yield name, "train", [classes[code] for code in codes]
+        yield name, "train", [classes[code] for code in test.argmax(1)]
     folder = results.folder / "submission"
     for entry in read_ledger(folder)["entries"]:
         path = folder / Path(entry["file"]).name
         if path.exists():
-            names = [clip.file_name for clip in results.partitions["test"].clips]
-            yield path.name, str(entry.get("protocol", "")), _submitted(path, names, classes)
+            names = [clip.file_name for clip in clips]
+            yield path.name, str(entry["protocol"]), _submitted(path, names, classes)
+
+
+def _not_refitted(results: StudyResults) -> str | None:
+    """Say why there is no refit of the current fusion, None where there is one."""
+    try:
+        read_refit(results)
+    except NoRefitError as error:
+        return error.problems[0]
+    return None
 
 
 def _submitted(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
@@ -163,10 +175,11 @@ def _metrics(
     }
 
 
-def track_scores(results: StudyResults, record: dict[str, Any]) -> str | None:
-    """Write a scoring into the study's MLflow store; return what could not be written."""
+def track_scores(results: StudyResults, record: dict[str, Any], *, report: Path) -> str | None:
+    """Write a scoring into MLflow, and the report with it; return what could not be written."""
     tracker = continue_tracker(results.state)
     tracker.log_child(_run(record))
+    tracker.log_report(report)
     return tracker.close("finished")
 
 
@@ -195,3 +208,5 @@ def told(record: dict[str, Any], echo: Callable[[str], None]) -> None:
             width = max(map(len, system["labels"]))
             for label, row in zip(system["labels"], system["confusion_matrix"], strict=True):
                 echo(f"    {label:>{width}}  " + "  ".join(f"{n:6d}" for n in row))
+    if record["not_refitted"]:
+        echo(f"fusion ({PROTOCOLS[1]}): not scored: {record['not_refitted']}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.lock import RUN, holder
+from study.pace import pace_words, seconds_left, trials_per_hour
+from study.plain_json import is_count, mapping, number
 from study.results import StudyResults, read_results
 from study.text import NOTHING, percent
 
@@ -15,13 +18,15 @@ __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
 def status_of(folder: Path) -> dict[str, Any]:
     """Return where a study stands, as plain JSON values."""
-    results = read_results(folder)
+    results, held_for = read_results(folder), holder(folder)
     best, fusion = results.best, results.ensemble
     return {
         "name": results.name,
         "folder": str(folder),
-        "coordinator": coordinator_runs(folder),
+        "coordinator": held_for == RUN,
+        "held_for": held_for,
         "trials": results.count(),
+        **_pace(results, running=held_for == RUN),
         "elapsed_s": results.state.get("elapsed_s"),
         "best": None if best is None else _named(best.number, best.name, best.uar),
         "fusion": None
@@ -46,23 +51,17 @@ def status_of(folder: Path) -> dict[str, Any]:
     }
 
 
-def coordinator_runs(folder: Path) -> bool:
-    """Return whether a coordinator holds the study's lock."""
-    try:
-        with (folder / ".lock").open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
-
-
 def status_lines(found: Mapping[str, Any]) -> list[str]:
     """Return a status as lines for a terminal."""
-    counts = ", ".join(f"{n} {state}" for state, n in found["trials"].items() if n)
-    how = "is running" if found["coordinator"] else "is not running"
-    lines = [f"study {found['name']} {how}: {counts or 'no trials yet'}"]
+    counts = [f"{n} {state}" for state, n in found["trials"].items() if n]
+    if counts and found["total"] is not None:
+        done = sum(n for state, n in found["trials"].items() if state != "running")
+        counts.insert(0, f"{done}/{found['total']} trials")
+    words = counts + pace_words(found["trials_per_hour"], found["left_s"])
+    how = {None: "is not running", RUN: "is running"}.get(
+        found["held_for"], f"is not running, but `spectune {found['held_for']}` is at work on it"
+    )
+    lines = [f"study {found['name']} {how}: {', '.join(words) or 'no trials yet'}"]
     if best := found["best"]:
         lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}")
     if fusion := found["fusion"]:
@@ -103,8 +102,26 @@ def _number(trial: int | None) -> str:
     return NOTHING if trial is None else f"{trial:05d}"
 
 
-def _named(number: int, name: str, uar: float | None) -> dict[str, Any]:
-    return {"trial": number, "name": name, "uar": uar}
+def _pace(results: StudyResults, *, running: bool) -> dict[str, Any]:
+    """Return the trials there will be; while the study runs also its rate and the time left."""
+    session = mapping(results.state.get("session"))
+    total = session.get("trials") if is_count(session.get("trials")) else None
+    started, rate, left = number(session.get("started")), None, None
+    if running and started is not None:
+        done, seconds = sum(trial.finished for trial in results.trials), time.time() - started
+        rate = trials_per_hour(done - int(number(session.get("finished_before")) or 0), seconds)
+        left = seconds_left(
+            done=done,
+            total=total,
+            rate=rate,
+            hours=number(session.get("hours")),
+            elapsed=(number(session.get("elapsed_before")) or 0.0) + seconds,
+        )
+    return {"total": total, "trials_per_hour": rate, "left_s": left}
+
+
+def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:
+    return {"trial": trial, "name": name, "uar": uar}
 
 
 def _failures(results: StudyResults) -> dict[str, int]:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 import time
 from collections import Counter
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.ensemble_file import Ensemble
 from study.fusion_apply import fuse_on_test, others_of
+from study.plain_json import is_count
 from study.probabilities import load_test
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL
@@ -32,6 +34,7 @@ from study.whole_files import replace_text, write_json
 
 __all__ = [
     "PROTOCOLS",
+    "NoRefitError",
     "Submission",
     "blind_probabilities",
     "default_protocol",
@@ -42,6 +45,10 @@ __all__ = [
 ]
 
 PROTOCOLS = ("train", PROTOCOL)
+
+
+class NoRefitError(InputError):
+    """The current fusion was not refitted."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ def submit(
         beyond: Write also what is one try too many.
 
     Raises:
-        InputError: If the tries are used up, or there are no such predictions.
+        InputError: If the tries are used up, there are no such predictions, or the file is there
+            already and no try of the ledger.
     """
     values = blind_probabilities(results, protocol)
     clips = results.partitions["test"].clips
@@ -115,12 +123,21 @@ def submit(
         "beyond": n > tries,
     }
     folder.mkdir(exist_ok=True)
-    replace_text(folder / entry["file"], text)
+    _write_once(folder / entry["file"], text)
     write_json(
         folder / "ledger.json",
         {"format": 1, "tries": tries, "entries": [*ledger["entries"], entry]},
     )
     return Submission(folder / entry["file"], entry, tries, new=True)
+
+
+def _write_once(path: Path, text: str) -> None:
+    """Write a submission; one that was cut short before the ledger knew of it is the same."""
+    if os.path.lexists(path) and not (path.is_file() and path.read_bytes() == text.encode()):
+        raise InputError(
+            f"{path}: is no try of ledger.json, but is there already; put the ledger right by hand"
+        )
+    replace_text(path, text)
 
 
 def _members(ensemble: Ensemble | None) -> list[dict[str, Any]]:
@@ -161,14 +178,15 @@ def read_ledger(folder: Path) -> dict[str, Any]:
         if plain["format"] != 1 or not isinstance(plain["entries"], list):
             raise ValueError("another format")
         for entry in plain["entries"]:
-            if not isinstance(entry["n"], int) or not isinstance(entry["file"], str):
-                raise ValueError("n must be a whole number and file a text")
-            _ = entry["sha256"]
+            if not is_count(entry["n"]) or entry["file"] != Path(entry["file"]).name:
+                raise ValueError("n must be a whole number from 1 on and file a file's name")
+            _ = entry["sha256"], entry["protocol"], entry["predicted"].items()
     except FileNotFoundError:
         return {"format": 1, "entries": []}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else error
         raise InputError(
-            f"{path}: the ledger of tries cannot be read ({error}); put it right by hand"
+            f"{path}: the ledger of tries cannot be read ({what}); put it right by hand"
         ) from error
     return dict(plain)
 
@@ -200,7 +218,7 @@ def default_protocol(results: StudyResults) -> str:
     """Return train+devel where the current fusion was refitted, else train."""
     try:
         read_refit(results)
-    except InputError:
+    except NoRefitError:
         return "train"
     return PROTOCOL
 
@@ -209,7 +227,8 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     """Return `refit.json` of the current fusion.
 
     Raises:
-        InputError: If there is none, or it is one of another fusion.
+        NoRefitError: If there is none, or it is one of another fusion.
+        InputError: If it is damaged.
     """
     path = results.folder / "refit" / "refit.json"
     try:
@@ -219,12 +238,12 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
         if plain["format"] != 1:
             raise ValueError("another format")
     except FileNotFoundError as error:
-        raise InputError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
+        raise NoRefitError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
     if found != {(m.trial, m.weight) for m in members} or found_others != others:
-        raise InputError(
+        raise NoRefitError(
             f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
             f" are kept)"
         )

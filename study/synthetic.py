@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.decode import n_cores
 from study.microphones import octaves_above_60_hz, random_eq, record
+from study.new_folder import new_folder
 from study.voices import Voice, draw_voice, speak
 
 __all__ = ["GENERATOR_VERSION", "MASK_DB", "make_synthetic", "mask_response"]
@@ -110,22 +110,18 @@ def make_synthetic(
         if _about(folder) == about:
             return folder
         raise InputError(f"{folder}: a synthetic corpus is never written over something else")
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a killed process
-    (partial / "wav").mkdir(parents=True)
-    (partial / "lab").mkdir()
 
     def voice(i: int) -> tuple[list[str], Array]:
         rng = np.random.default_rng([GENERATOR_VERSION, seed, i])
         labels = [CLASSES[k] for k in rng.permutation(np.arange(clips_per_speaker) % 2)]
         return labels, _say(rng, i, labels, sampling_rate, mask_strength, cue_hz)
 
-    with ThreadPoolExecutor(n_cores()) as pool:
+    with new_folder(folder) as partial, ThreadPoolExecutor(n_cores()) as pool:
+        (partial / "wav").mkdir()
+        (partial / "lab").mkdir()
         _write(partial, list(pool.map(voice, range(n_speakers))), seed, sampling_rate)
-    (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-    if folder.exists():
-        folder.rmdir()
-    return partial.rename(folder)
+        (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    return folder
 
 
 def _judge(

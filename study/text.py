@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["NOTHING", "duration", "percent", "printable", "spreadsheet_plain", "spreadsheet_safe"]
+__all__ = [
+    "NOTHING",
+    "duration",
+    "percent",
+    "printable",
+    "spreadsheet_plain",
+    "spreadsheet_safe",
+    "without_passwords",
+]
 
 NOTHING = "-"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line end
+PASSWORD = re.compile(r"(://[^\s:/@]*:)\S+@")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -43,6 +52,15 @@ def printable(text: str) -> str:
     True
     """
     return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def without_passwords(text: str) -> str:
+    """Text whose addresses do not tell their passwords, as errors of a store quote them.
+
+    >>> without_passwords("no answer from https://me:secret@host/api")
+    'no answer from https://me:***@host/api'
+    """
+    return PASSWORD.sub(r"\1***@", text)
 
 
 def spreadsheet_safe(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,8 @@ from study.lock import StudyLock
 from study.opening import Plan
 from study.records import tracked_trial
 from study.results import StudyResults, read_results
-from study.tracking import NullTracker, Tracker, TrackingStore, resolve_tracking
+from study.stores import tracking_store
+from study.tracking import NullTracker, Tracker, resolve_tracking
 from study.trial_folder import trial_folders
 from study.whole_files import write_json
 
@@ -31,24 +33,14 @@ __all__ = [
     "tracking_store",
 ]
 
-PASSWORD = ":***@"  # as `TrackingStore.label` writes it
 
+def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
+    """Open the study's MLflow run, the same store at each session, and reconcile it.
 
-def tracking_store(state: Mapping[str, Any]) -> TrackingStore | None:
-    """Return the MLflow store that a study was first run on.
-
-    A password is never written down: such a store is taken from `MLFLOW_TRACKING_URI` again.
+    Args:
+        plan: The study.
+        adding: Whether its run only gets something added, and keeps its status and end.
     """
-    noted = state.get("mlflow")
-    if not isinstance(noted, dict):
-        return None
-    if PASSWORD in str(noted["tracking_uri"]):
-        return resolve_tracking(Path.cwd())
-    return TrackingStore(str(noted["tracking_uri"]), noted["artifact_root"])
-
-
-def open_tracker(plan: Plan) -> Tracker:
-    """Open the study's MLflow run, the same store at each session, and reconcile it."""
     if not plan.config.tracking:
         return NullTracker()
     logging.getLogger("study").addHandler(logging.StreamHandler())
@@ -73,6 +65,7 @@ def open_tracker(plan: Plan) -> Tracker:
             "source": str(plan.cached.corpus.root),
             "profile": {name: len(part) for name, part in plan.task.partitions.items()},
         },
+        adding=adding,
     )
     plan.state["mlflow"] = {
         "tracking_uri": store.label,
@@ -115,6 +108,7 @@ def select_fusion(
     Raises:
         InputError: If no candidate keeps the limits.
     """
+    started = time.time()
     chosen = config.ensemble
     limited = chosen.max_mb is not None or chosen.max_ms is not None
     library = read_library(results, only_trials=limited)
@@ -142,6 +136,7 @@ def select_fusion(
         record["trajectory"],
         {path.name: path for path in sorted(folder.iterdir())},
         [member["trial"] for member in record["members"]],
+        started,
     )  # fmt: skip
     return fusion, record
 
@@ -163,7 +158,7 @@ def select_again(
         InputError: If the study runs, no trial has ended with a result, or no candidate keeps the
             limits.
     """
-    with StudyLock(folder):
+    with StudyLock(folder, purpose="ensemble"):
         results = read_results(folder)
         tracker = continue_tracker(results.state)
         try:
@@ -176,7 +171,7 @@ def select_again(
 
 
 def continue_tracker(state: Mapping[str, Any]) -> Tracker:
-    """Open the parent run of an earlier session as it is, from the study's `state.json`."""
+    """Open the parent run of an earlier session to add to it, from the study's `state.json`."""
     store = tracking_store(state)
     if store is None:
         return NullTracker()
@@ -188,4 +183,5 @@ def continue_tracker(state: Mapping[str, Any]) -> Tracker:
         run_id=state["mlflow"].get("run_id"),
         params={},
         tags={},
+        adding=True,
     )

@@ -70,6 +70,7 @@ class Tracker:
         params: Mapping[str, object],
         tags: Mapping[str, object],
         dataset: Mapping[str, Any] | None = None,
+        adding: bool = False,
         wait_s: float = 30.0,
     ) -> Tracker:
         """Create or continue the study's parent run.
@@ -83,13 +84,15 @@ class Tracker:
             params: Nested parameters of the study. One that changed since is kept as a tag.
             tags: For instance `mlflow.source.git.commit`.
             dataset: `{digest, name, source, profile}` of the corpus; only the digest is needed.
+            adding: Whether a run that has ended only gets something added: it keeps its status and
+                its end, so that its duration stays that of the study.
             wait_s: How long to wait until the run exists. A store that is away is not waited for:
                 `run_id` is then None until it is back.
 
         Raises:
             InputError: The store can never be used: wrong address, no permission, another version.
         """
-        plan = Plan(experiment, study_id, run_name, run_id, params, tags, dataset)
+        plan = Plan(experiment, study_id, run_name, run_id, params, tags, dataset, adding)
         thread = StoreThread(store, plan)
         thread.start(wait_s)
         return cls(thread)
@@ -181,9 +184,13 @@ class Tracker:
         trajectory: Sequence[Mapping[str, Any]],
         artifacts: Artifacts,
         members: Sequence[int],
+        started: float | None = None,
     ) -> None:
-        """Log a fusion as a run that links its members; the same one again changes nothing."""
-        fusion = Fusion(name, params, metrics, trajectory, artifacts, members)
+        """Log a fusion as a run that links its members; the same one again changes nothing.
+
+        It lasts from `started` (Unix seconds) until now.
+        """
+        fusion = Fusion(name, params, metrics, trajectory, artifacts, members, started)
         time_ms = now_ms()
         self._thread.put(
             f"fusion {name}",
@@ -218,6 +225,14 @@ class Tracker:
             lambda session, _again: write_description(session, plain, report),
             len(text),
         )
+
+    def log_report(self, report: Path) -> None:
+        """Make a page an artifact of the parent run, in place of the one of that name."""
+
+        def apply(session: Session, _again: bool) -> None:
+            session.log_artifacts(session.run_id, {report.name: report})
+
+        self._thread.put(STUDY, "the report", apply)
 
     def reconcile(self, trials: Iterable[TrackedTrial]) -> None:
         """Make the store equal to the trial folders; twice gives the same.
@@ -259,6 +274,8 @@ class Tracker:
                 session.terminate(session.runs[number], "KILLED", time_ms)
 
         def end(session: Session, _again: bool) -> None:
+            if session.adding:
+                return
             session.log(session.run_id, tags={"spectune.state": state})
             session.terminate(session.run_id, _ENDS[state], time_ms)
 

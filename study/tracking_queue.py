@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from study.text import without_passwords
+
 __all__ = ["Write", "Writer"]
 
 _FIRST_WAIT = 0.25  # seconds; doubled at each failure
@@ -216,5 +218,6 @@ class Writer:
 
 
 def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    """What an error says, on one line and without passwords."""
+    text = without_passwords(str(error).strip() or type(error).__name__)
     return text.splitlines()[0][:300]

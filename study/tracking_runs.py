@@ -56,6 +56,7 @@ class Fusion:
     trajectory: Sequence[Mapping[str, Any]]
     artifacts: Artifacts
     members: Sequence[int]
+    started: float | None = None  # Unix seconds
 
     @property
     def digest(self) -> str:
@@ -137,8 +138,8 @@ def _run_link(session: Session, run_id: str) -> str:
 def write_fusion(session: Session, fusion: Fusion, time_ms: int) -> None:
     """Write a fusion as a child run; the same one again changes nothing.
 
-    Parameters are write-once, so another selection under the same name is a new run, and the old
-    one is tagged `spectune.superseded`.
+    Parameters are write-once, so another selection is a new run, and the old one is renamed
+    `fusion (superseded)` and tagged `spectune.superseded`.
     """
     same_name = [
         run
@@ -149,9 +150,12 @@ def write_fusion(session: Session, fusion: Fusion, time_ms: int) -> None:
     if run is None or run.info.status != "FINISHED":
         _write_new_fusion(session, fusion, None if run is None else run.info.run_id, time_ms)
     for other in same_name:
-        superseded = str(_digest(other) != fusion.digest).lower()
-        if other.data.tags.get("spectune.superseded", "false") != superseded:
-            session.log(other.info.run_id, tags={"spectune.superseded": superseded})
+        superseded = _digest(other) != fusion.digest
+        wanted = f"{fusion.name} (superseded)" if superseded else fusion.name
+        if other.info.run_name != wanted:
+            tags = {"spectune.superseded": str(superseded).lower()}
+            session.log(other.info.run_id, tags=tags)
+            session.client.update_run(other.info.run_id, name=wanted)
     _tag_members(session)
 
 
@@ -163,7 +167,8 @@ def _write_new_fusion(session: Session, fusion: Fusion, run_id: str | None, time
         "spectune.members": ",".join(str(number) for number in fusion.members),
     }
     if run_id is None:
-        run_id = session.new_child("fusion", tags, time_ms)
+        started_ms = time_ms if fusion.started is None else int(1000 * fusion.started)
+        run_id = session.new_child("fusion", tags, started_ms)
     params = session.client.get_run(run_id).data.params
     session.log_params(run_id, flatten_params(fusion.params), params)
     finite, notes = split_metrics(fusion.metrics)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from study.text import without_passwords
 from study.tracking_errors import is_transient
 from study.tracking_points import Point
 from study.tracking_store import TrackingStore, find_or_create_experiment, open_client
@@ -40,6 +41,7 @@ class Plan:
     params: Mapping[str, object]
     tags: Mapping[str, object]
     dataset: Mapping[str, Any] | None
+    adding: bool = False  # to a run that has ended, and keeps its status and its end
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Session:
     Attributes:
         client: An `MlflowClient`; only explicit run ids, no global state.
         runs: Trial number -> run id, of the child runs known so far; loaded when first needed.
+        adding: Whether the parent run is only added to: its status and its end stay.
     """
 
     client: Any
@@ -57,6 +60,7 @@ class Session:
     run_id: str
     study_id: str
     runs: dict[int, str] = field(default_factory=dict)
+    adding: bool = False
 
     @classmethod
     def open(cls, store: TrackingStore, plan: Plan) -> Session:
@@ -71,7 +75,9 @@ class Session:
             )
         # A run noted by the study stays where it is, also when its experiment was renamed.
         session = cls(client, store, parent.info.experiment_id, parent.info.run_id, plan.study_id)
-        client.update_run(session.run_id, status="RUNNING", name=plan.run_name)
+        session.adding = plan.adding and parent.info.status != "RUNNING"
+        if not session.adding:
+            client.update_run(session.run_id, status="RUNNING", name=plan.run_name)
         session.log(session.run_id, tags=clean_tags(plan.tags))
         session.log_params(session.run_id, flatten_params(plan.params), parent.data.params)
         session._log_dataset(parent, plan.dataset)
@@ -163,7 +169,8 @@ class Session:
             except Exception as error:
                 if is_transient(error):
                     raise
-                _log.warning("not tracked, artifacts refused: %s", cut(str(error), 300))
+                said = without_passwords(str(error))
+                _log.warning("not tracked, artifacts refused: %s", cut(said, 300))
                 return False
         return not missing
 

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from search_spaces.errors import InputError
+from study.text import without_passwords
 
 __all__ = [
     "TrackingStore",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_SERVERS = ("http", "https", "databricks")
 # Set only where the user has not; all are read by MLflow at import or at each request.
 _ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -101,17 +103,22 @@ def store_at(tracking_uri: str, cwd: Path) -> TrackingStore:
         cwd: The folder that relative paths, and the artifacts of a database server, belong to.
 
     Raises:
-        InputError: The URI names a folder of files, or a database in memory.
+        InputError: The URI names a folder of files, a database in memory, or nothing at all.
     """
     scheme = tracking_uri.partition(":")[0].partition("+")[0] if ":" in tracking_uri else ""
     if scheme in ("", "file"):
         raise InputError(
             "MLFLOW_TRACKING_URI must be a database or a server, such as sqlite:///mlflow.db or "
             "http://127.0.0.1:5000 (MLflow 3 no longer writes folders of files), "
-            f"got {tracking_uri!r}"
+            f"got {without_passwords(tracking_uri)!r}"
         )
-    if scheme not in _DATABASES:
+    if scheme in _SERVERS and _has_host(tracking_uri):
         return TrackingStore(tracking_uri, None)
+    if scheme not in _DATABASES:
+        raise InputError(
+            f"MLFLOW_TRACKING_URI must begin with {', '.join(_DATABASES)}, http or https, and name"
+            f" a host where it is a server, got {without_passwords(tracking_uri)!r}"
+        )
     if scheme != "sqlite":
         return TrackingStore(tracking_uri, str(cwd.resolve() / "mlartifacts"))
     path = sqlite_path(tracking_uri)
@@ -122,6 +129,15 @@ def store_at(tracking_uri: str, cwd: Path) -> TrackingStore:
         )
     path = (cwd / path).resolve()
     return TrackingStore(sqlite_uri(path), str(path.parent / "mlartifacts"))
+
+
+def _has_host(uri: str) -> bool:
+    """Whether the address of a server is one, with a port that is a number if it has any."""
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def sqlite_uri(path: Path) -> str:

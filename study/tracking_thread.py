@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from search_spaces.errors import InputError
+from study.text import without_passwords
 from study.tracking_errors import is_transient
 from study.tracking_points import Point, now_ms
 from study.tracking_queue import Write, Writer
@@ -56,9 +57,9 @@ class StoreThread:
                 _log.warning("the study starts without the tracking store %s", self._store.label)
                 return
         if self._refused is not None:
-            reason = cut(" ".join(str(self._refused).split()), 400)
+            reason = cut(without_passwords(" ".join(str(self._refused).split())), 400)
             broken = "not a database" in reason or "malformed" in reason
-            hint = "; move it away, and `spectune reconcile` makes a new one" if broken else ""
+            hint = "; `spectune reconcile` moves it away and makes a new one" if broken else ""
             raise InputError(
                 f"the tracking store {self._store.label} cannot be used: {reason}{hint}"
             )

@@ -10,8 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
-from study.whole_files import write_json
+from study.plain_json import check_format, read_object
+from study.trial_record import numbered_folders, read_events, read_spec
+from study.trial_result import wrong_value
+from study.whole_files import naming, write_json
 
 __all__ = ["TrialFolder", "trial_folders"]
 
@@ -31,8 +35,9 @@ class TrialFolder:
     def begin(self, spec: TrialSpec, *, origin: str, params: Mapping[str, Any]) -> None:
         """Write down what the trial is, before anything runs."""
         self.path.mkdir(parents=True, exist_ok=True)
-        plain = {"number": self.number, "origin": origin, "params": dict(params)}
-        write_json(self.path / "spec.json", plain | {"spec": spec.to_dict()})
+        plain = {"number": self.number, "origin": origin, "name": spec.label}
+        whole = plain | {"params": dict(params), "spec": spec.to_dict()}
+        write_json(self.path / "spec.json", whole)
 
     @property
     def begun(self) -> bool:
@@ -40,20 +45,41 @@ class TrialFolder:
         return (self.path / "spec.json").exists()
 
     def spec(self) -> TrialSpec:
-        """Return what the trial is."""
-        return TrialSpec.from_dict(json.loads((self.path / "spec.json").read_text())["spec"])
+        """Return what the trial is.
+
+        Raises:
+            InputError: If `spec.json` is damaged.
+        """
+        plain, path = read_spec(self.path, self.number).get("spec"), self.path / "spec.json"
+        if not isinstance(plain, dict):
+            raise InputError(f"{path}: spec must be a mapping, got {plain!r:.80}")
+        try:
+            return TrialSpec.from_dict(plain)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
 
     def origin(self) -> str:
         """Return where the trial comes from: `sampler`, or `baseline:NAME`."""
-        return str(json.loads((self.path / "spec.json").read_text())["origin"])
+        origin = read_spec(self.path, self.number).get("origin")
+        if not isinstance(origin, str):
+            path = self.path / "spec.json"
+            raise InputError(f"{path}: origin must be text, got {origin!r:.80}")
+        return origin
 
     def result(self) -> dict[str, Any] | None:
-        """Return what came of the trial, or None where it has not ended or the file is damaged."""
-        with contextlib.suppress(OSError, ValueError):
-            plain = json.loads((self.path / "result.json").read_text())
-            if isinstance(plain, dict) and plain.get("format") == 1:
-                return plain
-        return None
+        """Return what came of the trial, or None where it has not ended or the file is damaged.
+
+        Raises:
+            InputError: If another version of spectune wrote it, which is no damage.
+        """
+        path = self.path / "result.json"
+        try:
+            plain = read_object(path)
+        except InputError:
+            return None
+        if "format" in plain:
+            check_format(path, plain)
+        return None if wrong_value(plain, self.number) else plain
 
     def set_aside_result(self) -> None:
         """Rename a result that is there and does not count, so that the trial has not ended."""
@@ -72,7 +98,7 @@ class TrialFolder:
         """Append an event to `events.jsonl`; a torn line from a kill is closed first."""
         line = json.dumps({"time": time.time(), **event}, ensure_ascii=False) + "\n"
         path = self.path / "events.jsonl"
-        with path.open("ab+") as file:
+        with naming(path), path.open("ab+") as file:
             if file.tell():
                 file.seek(-1, os.SEEK_END)
                 if file.read(1) != b"\n":
@@ -81,14 +107,7 @@ class TrialFolder:
 
     def events(self) -> list[dict[str, Any]]:
         """Return the events so far; what cannot be read (a torn line) is left out."""
-        found = []
-        with contextlib.suppress(OSError):
-            for line in (self.path / "events.jsonl").read_bytes().splitlines():
-                with contextlib.suppress(ValueError):
-                    event = json.loads(line)
-                    if isinstance(event, dict):
-                        found.append(event)
-        return found
+        return list(read_events(self.path / "events.jsonl"))
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Promote an attempt: from here on the trial has ended."""
@@ -97,5 +116,5 @@ class TrialFolder:
 
 def trial_folders(trials: Path) -> list[TrialFolder]:
     """Return the trials that were written down, by number."""
-    numbers = sorted(int(path.name) for path in trials.glob("[0-9]*") if path.name.isdigit())
-    return [folder for n in numbers if (folder := TrialFolder(trials, n)).begun]
+    folders = [TrialFolder(trials, number) for number, _ in numbered_folders(trials)]
+    return [folder for folder in folders if folder.begun]

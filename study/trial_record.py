@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -9,12 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
-from study.plain_json import is_count, mapping, number, numbers, read_object
+from study.plain_json import check_format, is_count, mapping, number, numbers, read_object
+from study.trial_result import ENDS, wrong_value
 
-__all__ = ["STATES", "TrialRecord", "read_trials"]
+__all__ = [
+    "STATES",
+    "TrialRecord",
+    "numbered_folders",
+    "read_events",
+    "read_result",
+    "read_spec",
+    "read_trials",
+]
 
-STATES = ("complete", "pruned", "failed", "running")
+STATES = (*ENDS, "running")
+MAX_EVENTS_BYTES = 100_000_000
 
 
 @dataclass(frozen=True)
@@ -73,19 +85,56 @@ def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
     """
     if not folder.is_dir():
         return ()
-    names = sorted((p for p in folder.iterdir() if p.name.isdigit()), key=lambda p: int(p.name))
-    trials = (_read_trial(path) for path in names)
+    trials = (_read_trial(path, number) for number, path in numbered_folders(folder))
     return tuple(trial for trial in trials if trial is not None)
 
 
-def _read_trial(folder: Path) -> TrialRecord | None:
-    """The trial in a folder, or None while its `spec.json` is not there yet."""
-    result_file, spec_file = folder / "result.json", folder / "spec.json"
-    if not spec_file.is_file():
+def numbered_folders(folder: Path) -> list[tuple[int, Path]]:
+    """Numbers and folders of what is named as a trial (`00042`), in order; the rest is not ours."""
+    found = []
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name.isascii() and path.name.isdecimal() and f"{int(path.name):05d}" == path.name:
+            found.append((int(path.name), path))
+    return sorted(found)
+
+
+def read_spec(folder: Path, trial: int) -> dict[str, Any]:
+    """The content of a trial's `spec.json`.
+
+    Raises:
+        InputError: If it is damaged or another trial's, whose folder was copied or renamed.
+    """
+    plain = read_object(folder / "spec.json")
+    if plain.get("number") != trial:
+        raise InputError(
+            f"{folder / 'spec.json'}: number must be that of its folder, {trial}, got"
+            f" {plain.get('number')!r:.80}"
+        )
+    return plain
+
+
+def read_result(folder: Path, trial: int) -> dict[str, Any] | None:
+    """The content of a trial's `result.json`; None where there is none.
+
+    Raises:
+        InputError: If it is damaged, or of another version of spectune.
+    """
+    path = folder / "result.json"
+    if not path.exists():
         return None
-    spec = read_object(spec_file)
-    result = read_object(result_file) if result_file.is_file() else {}
-    events = _read_events(folder / "events.jsonl")
+    plain = read_object(path)
+    check_format(path, plain)
+    if (problem := wrong_value(plain, trial)) is not None:
+        raise InputError(f"{path}: {problem}")
+    return plain
+
+
+def _read_trial(folder: Path, trial: int) -> TrialRecord | None:
+    """The trial in a folder, or None while its `spec.json` is not there yet."""
+    if not (folder / "spec.json").exists():
+        return None
+    spec, result = read_spec(folder, trial), read_result(folder, trial) or {}
+    events = read_events(folder / "events.jsonl")
     starts = [event for event in events if event["event"] == "start"]
     ends = [event for event in events if event["event"] == "end"]
     epochs = _epochs(events)
@@ -94,22 +143,18 @@ def _read_trial(folder: Path) -> TrialRecord | None:
     uar, best_epoch = number(result.get("uar")), result.get("best_epoch")
     if not result:
         uar, best_epoch = _best(curve)
-    params = mapping(spec.get("params"))
+    params, origin = mapping(spec.get("params")), str(spec.get("origin", "sampler"))
     attempts = [e.get("attempt", 1) for e in events]
-    attempt = result.get("attempt") or max(filter(is_count, attempts), default=1)
-    if not is_count(attempt):
-        path = folder / "result.json"
-        raise InputError(f"{path}: attempt must be a whole number above 0, got {attempt!r}")
     return TrialRecord(
-        number=int(folder.name),
+        number=trial,
         folder=folder,
-        origin=str(spec.get("origin", "sampler")),
-        name=str(result.get("name") or _provisional_name(params, str(spec.get("origin", "")))),
+        origin=origin,
+        name=str(result.get("name") or spec.get("name") or _name_of(params, origin)),
         state=str(result.get("state", "running")),
         reason=result.get("reason"),
         params=params,
         spec=mapping(spec.get("spec")),
-        attempt=attempt,
+        attempt=result.get("attempt") or max(filter(is_count, attempts), default=1),
         uar=uar,
         best_epoch=best_epoch,
         epochs=result.get("epochs", epochs[-1].get("epochs") if epochs else None),
@@ -129,8 +174,8 @@ def _read_trial(folder: Path) -> TrialRecord | None:
     )
 
 
-def _provisional_name(params: Mapping[str, Any], origin: str) -> str:
-    """A name for a trial that has not written its own yet."""
+def _name_of(params: Mapping[str, Any], origin: str) -> str:
+    """A name for a trial from before `spec.json` had one."""
     front = "-".join(str(params[key]) for key in ("scale", "channels") if params.get(key))
     name = " ".join(part for part in (front, str(params.get("backbone") or "")) if part)
     return name or origin.removeprefix("baseline:") or "trial"
@@ -154,18 +199,30 @@ def _best(curve: Sequence[float]) -> tuple[float | None, int | None]:
     return max(known, key=lambda pair: (pair[0], -pair[1]))
 
 
-def _read_events(path: Path) -> tuple[Mapping[str, Any], ...]:
-    """The lines that are whole objects with an `event`; a torn one is skipped."""
+def read_events(path: Path) -> tuple[dict[str, Any], ...]:
+    """The lines that are whole objects with an `event`; a torn one is skipped.
+
+    Raises:
+        InputError: If the file cannot be read at all.
+    """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bounded(path, MAX_EVENTS_BYTES).splitlines()
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     events = []
     for line in lines:
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(event, dict) and isinstance(event.get("event"), str):
-            events.append(event)
+        with contextlib.suppress(ValueError, RecursionError):
+            event = json.loads(line.decode(errors="replace"))
+            if isinstance(event, dict) and _is_sound(event):
+                events.append(event)
     return tuple(events)
+
+
+def _is_sound(event: Mapping[str, Any]) -> bool:
+    """Whether an event has what is asked of it."""
+    kind = event.get("event")
+    if kind == "verdict":
+        return is_count(event.get("epoch")) and isinstance(event.get("prune"), bool)
+    return isinstance(kind, str) and (kind != "epoch" or is_count(event.get("epoch")))

@@ -57,6 +57,7 @@ def serve(
         raise InputError(f"the port must be free, got {port}, where something listens already")
     chosen = free_port() if port is None else port
     address = f"http://{HOST}:{chosen}"
+    echo("starting MLflow ...")
     initialise(store)
     with _terminate_like_ctrl_c(), _server(store, chosen) as (process, output):
         try:
@@ -71,14 +72,16 @@ def serve(
 def page(address: str, experiment_id: str | None) -> str:
     """The address of an experiment's runs, the best trial first.
 
-    Sorted so, MLflow lists trials; by default it folds them into the study's run.
+    Sorted so, MLflow lists trials; by default it folds them into the study's run, and shows what
+    language models need in place of runs and models.
 
     >>> page("http://127.0.0.1:5000/", "3").partition("?")[0]
     'http://127.0.0.1:5000/#/experiments/3/runs'
     """
     base = address.rstrip("/")
     order = f"orderByKey={quote('metrics.`devel/uar_best`', safe='')}&orderByAsc=false"
-    return base if experiment_id is None else f"{base}/#/experiments/{experiment_id}/runs?{order}"
+    shown = f"{order}&workflowType=machine_learning"
+    return base if experiment_id is None else f"{base}/#/experiments/{experiment_id}/runs?{shown}"
 
 
 def free_port() -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from search_spaces.errors import InputError
+from study.plain_json import read_object
 
 __all__ = ["Debug", "StudyPath", "config_and_base", "echo", "results_folder"]
 
@@ -19,14 +19,20 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a ba
 
 
 def results_folder(study: Path) -> Path:
-    """Return the results folder of a study.yaml, or the folder itself."""
+    """Return the results folder of a study.yaml, or the folder itself.
+
+    Raises:
+        InputError: There is none; nothing is ever written into another folder.
+    """
     if study.is_dir():
+        if not (study / "state.json").is_file():
+            raise InputError(f"{study}: not a results folder, it has no state.json")
         return study.resolve()
     from study.config import load_config
 
     config = load_config(study)
     folder = (study.parent / config.results / config.name).resolve()
-    if not folder.is_dir():
+    if not (folder / "state.json").is_file():
         raise InputError(f"{study}: the study has not been run yet (there is no {folder})")
     return folder
 
@@ -52,8 +58,8 @@ def config_and_base(study: Path, overrides: list[str]) -> tuple[Any, Path]:
 def _base_of(folder: Path) -> Path:
     """Return the folder of the study.yaml that made a results folder."""
     try:
-        return Path(json.loads((folder / "state.json").read_text())["base"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Path(read_object(folder / "state.json")["base"])
+    except (KeyError, TypeError) as error:
         raise InputError(f"{folder}: is no results folder of a study: {error}") from error
 
 

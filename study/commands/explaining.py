@@ -31,7 +31,9 @@ def explain(
     clips: Annotated[
         int | None, typer.Option(min=10, help="At most so many; by default all, 200 on a CPU.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the choice of clips and the noise.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of the choice of clips and the noise.")
+    ] = 0,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
     output: Annotated[
         Path | None,
@@ -51,14 +53,16 @@ def explain(
     from study.explain_inputs import inputs_of_study
     from study.lock import StudyLock
     from study.opening import plan_study
+    from study.outputs import check_output_folder
     from study.results import read_results
 
     config, base = config_and_base(study, [])
     folder = results_folder(study)
-    with StudyLock(folder):
+    target = output or folder / "explain"
+    check_output_folder(target)
+    with StudyLock(folder, purpose="explain"):
         results = read_results(folder)
         inputs = inputs_of_study(plan_study(config, base=base), results, echo=echo)
-        target = output or folder / "explain"
         numbers, page = _explain(inputs, target, clips=clips, seed=seed, device=device)
         if output is None:
             _show_in_study(results, numbers, page)
@@ -66,10 +70,12 @@ def explain(
 
 def _explain_bundle(bundle: Path, corpus: Path | None, output: Path | None, **options: Any) -> None:
     from study.explain_inputs import inputs_of_bundle
+    from study.outputs import check_output_folder
 
     if corpus is None:
         raise InputError(f"{bundle}: a bundle holds no clips; name a corpus with --corpus FOLDER")
     target = output or bundle.with_name(f"{bundle.name}-explain")
+    check_output_folder(target)
     _explain(inputs_of_bundle(bundle, corpus), target, **options)
 
 
@@ -98,10 +104,11 @@ def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -
     from reports.page import write_report
     from study.explain_tracking import track_explanation
 
-    left = track_explanation(results, numbers, page)
+    drawn = write_report(results.folder)
+    left = track_explanation(results, numbers, page, report=drawn)
     if left:
         echo(f"MLflow: {left}")
-    echo(f"report: {write_report(results.folder)}")
+    echo(f"report: {drawn}")
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def import_(
     from study.results import read_results
 
     folder = results_folder(study)
-    with StudyLock(folder):
+    with StudyLock(folder, purpose="import"):
         record = import_system(read_results(folder), predictions, name=name, trained_on=trained_on)
     echo(imported_sentence(record))
     echo(f"`spectune ensemble {study}` selects again, with it among the candidates")

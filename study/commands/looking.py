@@ -42,12 +42,14 @@ def leaderboard(
     from study.config import load_config
     from study.leaderboard import leaderboard as rows_of
     from study.leaderboard import write_leaderboard
+    from study.outputs import check_output
     from study.results import read_results
     from study.seeds import seeds_lines, seeds_table
     from study.status import leaderboard_lines
 
     results = read_results(results_folder(study))
     if csv is not None:
+        check_output(csv, inputs=[study], within=[results.folder])
         write_leaderboard(results, csv)
     rows = rows_of(results)
     trials = [row for row in rows if row["state"] != "imported"]
@@ -72,6 +74,7 @@ def ablation(
     Example: spectune ablation grid.yaml --reference scale=linear --reference channels=windows
     """
     from study.ablation import ablation_csv, ablation_lines, ablation_rows, judged_of
+    from study.outputs import check_output
     from study.results import read_results
     from study.whole_files import replace_text
 
@@ -79,7 +82,10 @@ def ablation(
     wrong = [key + equals + value for key, equals, value in pairs if not equals]
     if wrong:
         raise InputError(f"--reference {wrong[0]}: must be KEY=VALUE, like scale=linear")
-    judged = judged_of(read_results(results_folder(study)))
+    folder = results_folder(study)
+    if csv is not None:
+        check_output(csv, inputs=[study], within=[folder])
+    judged = judged_of(read_results(folder))
     rows = ablation_rows(judged, reference={key: value for key, _, value in pairs})
     if csv is not None:
         replace_text(csv, ablation_csv(rows))

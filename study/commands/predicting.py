@@ -42,7 +42,7 @@ def export(
 
     config, base = config_and_base(study, [])
     folder = results_folder(study)
-    with StudyLock(folder):
+    with StudyLock(folder, purpose="export"):
         results = read_results(folder)
         bundle = export_bundle(
             results,
@@ -78,8 +78,12 @@ def predict(
 
     Example: spectune predict digits.bundle recordings/ -o predictions.csv
     """
+    from study.outputs import check_output
     from study.predict_files import predict_files
     from study.predict_inputs import collect
 
     items = collect(paths, stdin=sys.stdin)
+    if output is not None:
+        read = [*(item.path for item in items), *map(Path, paths)]
+        check_output(output, inputs=read, within=[bundle])
     raise typer.Exit(predict_files(bundle, items, output=output, device=device))

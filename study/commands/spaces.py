@@ -67,9 +67,11 @@ def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed
         raise InputError(f"--sampling-rate must be in [1000, 192000] Hz, got {sampling_rate}")
     from search_spaces.space_yaml import load_space
     from study.input_images import input_images
+    from study.outputs import check_output
     from study.preview import draw_png, specs_to_draw
     from study.preview_clip import preview_clip
 
+    check_output(output, inputs=[source])
     space = load_space(name, folder=Path.cwd(), where="spectune spaces")
     clip = preview_clip(source, sampling_rate)
     specs = specs_to_draw(space, seed=seed)

@@ -46,7 +46,7 @@ def submit(
 
     config, _ = config_and_base(study, [])
     folder = results_folder(study)
-    with StudyLock(folder):
+    with StudyLock(folder, purpose="submit"):
         results = read_results(folder)
         done = submit_to(
             results,
@@ -73,11 +73,12 @@ def score(
     from study.score import score_study, told, track_scores
 
     folder = results_folder(study)
-    with StudyLock(folder):
+    with StudyLock(folder, purpose="score"):
         results = read_results(folder)
         record = score_study(results, labels)
-        left = track_scores(results, record)
+        drawn = write_report(folder)
+        left = track_scores(results, record, report=drawn)
         told(record, echo)
         if left:
             echo(f"MLflow: {left}")
-        echo(f"report: {write_report(folder)}")
+        echo(f"report: {drawn}")

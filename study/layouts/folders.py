@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from search_spaces.errors import InputError
 from study.clip import AUDIO, known_partition
 from study.layouts.problems import Problems
 from study.layouts.rows import Row, Source
@@ -16,11 +17,24 @@ from study.layouts.tables import read_speakers
 
 __all__ = ["is_folders", "list_audio", "read_folders"]
 
+MOST_FILES = 1_000_000  # of any kind, with folders, below a corpus folder
+
 
 def list_audio(root: Path) -> list[str]:
-    """Audio files below a folder, relative to it, sorted; hidden ones are left out."""
-    found = []
+    """Audio files below a folder, relative to it, sorted; hidden ones are left out.
+
+    Raises:
+        InputError: There is so much below it that it is hardly a corpus.
+    """
+    found: list[str] = []
+    seen = 0
     for parent, folders, files in os.walk(root):
+        seen += len(folders) + len(files)
+        if seen > MOST_FILES:
+            raise InputError(
+                f"{root}: a corpus folder must hold at most {MOST_FILES:,} files and folders, got"
+                " more; name the folder that the corpus alone lies in"
+            )
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
         inside = Path(parent).relative_to(root)
         found += [

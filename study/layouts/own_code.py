@@ -45,7 +45,7 @@ def own_layout(text: str, *, base: Path) -> Layout:
     def read(source: Source, problems: Problems) -> list[Row]:
         try:
             listed = list(load(source.root))
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise InputError(f"layout: {text} raised {type(error).__name__}: {error}") from error
         return _rows(listed, text, source.label_column or "label", problems)
 
@@ -60,7 +60,7 @@ def _load(path: Path, name: str, text: str) -> Callable[[Path], Any]:
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InputError(f"layout: {text}: {type(error).__name__}: {error}") from error
     load = getattr(module, name, None)
     if not callable(load):

@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from search_spaces.bounded_file import check_bounded
+from search_spaces.errors import InputError
 from study.layouts.problems import Problems
 from study.layouts.rows import BLIND
 
@@ -85,10 +87,11 @@ def read_table(
 def header_of(path: Path) -> list[str]:
     """Columns of a CSV file by their names in ``COLUMNS``; none where it is not one."""
     try:
+        check_bounded(path, MAX_BYTES)
         with path.open("rb") as file:
             text = file.readline(65536).decode("utf-8-sig")
         cells = next(csv.reader([text], strict=True, delimiter=_delimiter(text)), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, InputError, UnicodeDecodeError, csv.Error):
         return []
     return _canonical([cell.strip() for cell in cells], None)
 

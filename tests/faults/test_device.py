@@ -90,7 +90,7 @@ def test_memory_that_is_never_enough_prunes_the_trial_and_the_study_goes_on(synt
     large = HUNGRY | {"image": {"height": 1024, "width": 1024}}
     study = Attacked(tmp_path / "s", synthetic, space=large, **options)
     watch(study, least + 200)
-    study.finish()
+    assert study.finish() == 3, study.log()
     result = json.loads((study.folder / "trials" / "00000" / "result.json").read_text())
     assert (result["state"], result["kind"]) == ("failed", "memory"), study.log()
     kinds = [event.get("kind") for event in events(study) if event["event"] == "retry"]

@@ -7,6 +7,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,16 +47,56 @@ def same(study: Attacked, quiet: Attacked) -> None:
     assert study.files() == quiet.files()
 
 
-@pytest.mark.parametrize("kilobytes", [700, 60, 2], ids=["weights", "database", "events"])
+def hit_weights(study: Attacked, said: str) -> bool:
+    log = (study.folder / "trials/00001/attempt-1/log.txt").read_text()
+    return "save_checkpoint" in log and "File too large" in log
+
+
+def hit_database(study: Attacked, said: str) -> bool:
+    return "disk I/O error" in said and (study.folder / "optuna.db").stat().st_size > 50_000
+
+
+def hit_clips(study: Attacked, said: str) -> bool:
+    return said.rstrip().endswith(f"File too large: {study.folder / 'clips.json'}")
+
+
+@pytest.mark.parametrize(
+    ("kilobytes", "was_hit"), [(700, hit_weights), (60, hit_database), (2, hit_clips)]
+)
 def test_a_file_that_may_not_grow_stops_the_study_and_it_goes_on_later(
-    undisturbed, synthetic, tmp_path, kilobytes
+    undisturbed, synthetic, tmp_path, kilobytes, was_hit
 ):
     study = Attacked(tmp_path, synthetic, budget={"trials": 3}, tracking=False)
     code, said = attempt(study, most_bytes=kilobytes * 1000)
     assert code == 3, said
     assert "Traceback" not in said
     assert "stopped" in said
-    study.finish()
+    assert was_hit(study, said), said
+    assert study.finish() == 0, study.log()
+    assert study.leaderboard() == undisturbed.leaderboard()
+    assert study.files() == undisturbed.files()
+
+
+def test_events_that_may_not_grow_stop_the_study_and_it_goes_on_later(
+    undisturbed, synthetic, tmp_path
+):
+    study = Attacked(tmp_path, synthetic, budget={"trials": 3}, tracking=False)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "study", "run", "study.yaml"],
+        cwd=study.base, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    events = study.folder / "trials" / "00001" / "events.jsonl"
+    while process.poll() is None and not (events.exists() and events.stat().st_size):
+        time.sleep(0.001)
+    most = events.stat().st_size + 20
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+    said, _ = process.communicate(timeout=600)
+    assert process.returncode == 3, said
+    assert "Traceback" not in said
+    assert "File too large" in said
+    assert events.stat().st_size == most  # in the middle of its second line
+    assert not events.read_bytes().endswith(b"\n")
+    assert study.finish() == 0, study.log()
     assert study.leaderboard() == undisturbed.leaderboard()
     assert study.files() == undisturbed.files()
 

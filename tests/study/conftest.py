@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from finished_study import config_of, copy_study, make_study
 
+from study.cli import main
 from study.refit import refit_study
 
 
@@ -43,3 +45,20 @@ def tracked_copy(tracked, tmp_path, monkeypatch) -> Path:
     state.write_text(state.read_text().replace(str(tracked.parent.parent), str(tmp_path)))
     monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture
+def spectune(monkeypatch, capsys):
+    """Type a command; returns its exit code, output and errors."""
+
+    def type_(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["spectune", *words])
+        code = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return type_

@@ -21,17 +21,31 @@ from study.submission import read_ledger
 pytestmark = pytest.mark.timeout(120)
 
 
-LEDGER = {
-    "format": 1,
-    "tries": 5,
-    "entries": [{"n": 1, "file": "c.test.team_1.csv", "sha256": "0" * 64, "protocol": "train"}],
+ENTRY = {
+    "n": 1,
+    "file": "c.test.team_1.csv",
+    "sha256": "0" * 64,
+    "protocol": "train",
+    "predicted": {"mask": 3},
 }
+LEDGER = {"format": 1, "tries": 5, "entries": [ENTRY]}
 
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_damaged_ledger_is_never_taken_for_an_empty_one(tmp_path: Path, text: str):
     (tmp_path / "ledger.json").write_text(text)
     with pytest.raises(InputError, match=r"ledger\.json"):
+        read_ledger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values", [{"n": 0}, {"n": -5}, {"n": True}, {"file": "../l.csv"}, {"predicted": None}]
+)
+def test_a_try_of_the_ledger_is_counted_from_1_and_its_file_lies_beside_it(tmp_path: Path, values):
+    (tmp_path / "ledger.json").write_text(json.dumps(LEDGER))
+    assert read_ledger(tmp_path) == LEDGER
+    (tmp_path / "ledger.json").write_text(json.dumps({**LEDGER, "entries": [ENTRY | values]}))
+    with pytest.raises(InputError, match="ledger of tries cannot be read"):
         read_ledger(tmp_path)
 
 

@@ -98,7 +98,10 @@ REFUSED = {
     "a seed of 32 bits": (BASE + "seed: 2147483648\n", "less than or equal to 2147483647"),
     "1e999 seconds": (BASE + "clip_seconds: 1e999\n", "clip_seconds must be less than"),
     "NaN seconds": (BASE + "clip_seconds: .nan\n", "got nan"),
-    "no seconds": (BASE + "clip_seconds: 0\n", "clip_seconds must be greater than 0"),
+    "no seconds": (
+        BASE + "clip_seconds: 0\n",
+        "clip_seconds must be greater than or equal to 0.01",
+    ),
     "a rate as text": (BASE + "sampling_rate: '16000'\n", "must be a valid integer"),
     "a negative rate": (BASE + "sampling_rate: -1\n", "greater than or equal to 1000"),
     "no slots": (BASE + "slots: 0\n", "slots must be greater than or equal to 1"),

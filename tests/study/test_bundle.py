@@ -15,7 +15,9 @@ import pytest
 import soundfile
 import torch
 from finished_study import config_of, copy_study
+from safetensors.torch import load_file, save_file
 
+from runners.device import usable_compute
 from search_spaces import InputError
 from search_spaces.spec import TrialSpec
 from study import load
@@ -203,6 +205,38 @@ def test_a_manifest_and_standard_input_name_clips(synthetic, tmp_path):
         collect(["-"], stdin=[])
 
 
+def test_names_on_standard_input_must_be_utf_8(tmp_path):
+    (tmp_path / "names").write_bytes(b"a.wav\n\xff.wav\n")
+    told = pytest.raises(InputError, match="-: names must be UTF-8 text, got byte 0xff")
+    with (tmp_path / "names").open(encoding="utf-8") as stdin, told:
+        collect(["-"], stdin=stdin)
+
+
+@pytest.mark.parametrize("name", ["meta", "cuda:x", "cpu:0", "xla", "", "mkldnn"])
+def test_a_device_that_computes_nothing_is_refused(name):
+    with pytest.raises(InputError, match="device must be cpu, cuda, cuda:N or mps, got"):
+        usable_compute(name)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e38])
+def test_a_bundle_whose_weights_are_not_finite_or_overflow_predicts_nothing(
+    bundles, tmp_path, value
+):
+    bundle = shutil.copytree(bundles["train"], tmp_path / "b")
+    for member in read_bundle(bundle).members:
+        tensors = load_file(member.path)
+        tensors = {k: torch.full_like(t, value) if t.is_floating_point() else t
+                   for k, t in tensors.items()}  # fmt: skip
+        save_file(tensors, member.path)
+        entries = json.loads((bundle / "bundle.json").read_text())["members"]
+        for entry in entries:
+            if entry["file"] == member.path.name:
+                entry["sha256"] = hashlib.sha256(member.path.read_bytes()).hexdigest()
+        change(bundle, members=entries)
+    with pytest.raises(InputError, match="b: its networks must give finite probabilities, got NaN"):
+        load(bundle, device="cpu").predict(np.ones((1, 8000)) / 9, 8000)
+
+
 def change(bundle: Path, **values) -> None:
     path = bundle / "bundle.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
@@ -352,6 +386,22 @@ def test_an_export_does_not_write_over_something_else(refitted, bundles, tmp_pat
     first = export_bundle(read_results(refitted), tmp_path / "again", **options)
     assert export_bundle(read_results(refitted), tmp_path / "again", **options) == first
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("name", ["mine.txt", "mine.pt2", "inner"])
+def test_an_export_keeps_what_a_person_put_into_the_bundle(refitted, bundles, tmp_path, name):
+    target = shutil.copytree(bundles["train"], tmp_path / "b")
+    options = {"protocol": "train", "plan": lambda: None, "echo": lambda text: None}
+    first_file(target).with_suffix(".pt2").write_text("of --torch-export")
+    export_bundle(read_results(refitted), target, **options)
+    (target / name).mkdir()
+    with pytest.raises(InputError, match=f"but the bundle to be replaced, got {name}; nothing"):
+        export_bundle(read_results(refitted), target, **options)
+    assert (target / name).is_dir()
+    (tmp_path / "link").symlink_to(target)
+    for odd in (tmp_path / "link", Path()):
+        with pytest.raises(InputError, match="must be a folder of its own"):
+            export_bundle(read_results(refitted), odd, **options)
 
 
 def test_an_export_trains_dropped_weights_again(refitted, bundles, synthetic, tmp_path):

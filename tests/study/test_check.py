@@ -210,3 +210,11 @@ def test_segments_of_a_long_file_are_clips_of_their_own(tmp_path: Path) -> None:
     found = check_corpus(Reading(tmp_path), cache_root=tmp_path / "cache")
     assert [(one.kind, one.cases) for one in found.findings] == [("silent", 1)]
     assert found.counts.partitions[0].longest == pytest.approx(0.5)
+    late = text.removesuffix("4.0") + "4.5\n"
+    (tmp_path / "manifest.csv").write_text(late)
+    (told,) = [
+        one
+        for one in check_corpus(Reading(tmp_path), cache_root=tmp_path / "cache").findings
+        if one.kind == "segment"
+    ]
+    assert told.names == ("long.wav#t=3.5,4.5 (ends 0.50 s after its file)",)

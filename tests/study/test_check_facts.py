@@ -148,3 +148,9 @@ def test_a_multichannel_clip_is_measured_mixed_down() -> None:
     assert row["level"] == pytest.approx(measured((left + right) / 2)["level"], abs=1e-3)
     with soundfile.SoundFile(io.BytesIO(encoded(left, RATE))) as file:
         assert file.channels == 1
+
+
+def test_a_segment_that_ends_after_its_file_is_late_by_so_much() -> None:
+    segments = [(0.0, 1.0), (0.5, None), (None, None), (0.5, 3.25)]
+    rows = facts_of(encoded(noise(0), RATE), segments)
+    assert rows["late"].tolist() == [0.0, 0.0, 0.0, 2.25]

@@ -15,25 +15,8 @@ import pytest
 import yaml
 
 from study.__main__ import main as started
-from study.cli import app, main
+from study.cli import app
 from tests_support import TINY_SPACE
-
-
-@pytest.fixture
-def spectune(monkeypatch, capsys):
-    """Type a command; returns its exit code, output and errors."""
-
-    def type_(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectune", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return type_
 
 
 @pytest.fixture
@@ -169,7 +152,7 @@ def test_a_study_is_run_reported_and_looked_at(folder, spectune):
     assert "SIMULATED" in said
     page = (folder / "results" / "s" / "report.html").read_text()
     assert "band_svm" in page
-    assert spectune("status", "study.yaml")[1].startswith("study s is not running: 1 complete")
+    assert spectune("status", "study.yaml")[1].startswith("study s is not running: 1/1 trials")
     status = json.loads(spectune("status", "study.yaml", "--json")[1])
     assert status["trials"]["complete"] == 1
     assert "mel-mono band_svm" in spectune("leaderboard", "results/s")[1]

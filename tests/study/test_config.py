@@ -57,7 +57,14 @@ def test_overrides_reach_nested_keys(tmp_path):
     assert (config.budget.trials, config.ensemble.seed) == (40, 2)
 
 
-@pytest.mark.parametrize("text", ["budget.trials", "=3", "name.x=3", "budget.trials=[", "seed=x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "budget.trials", "=3", "name.x=3", "budget.trials=[", "seed=x", "seed=0\nx: 4",
+        "seed=0\ry: 1", "ensemble.seed=-1", "ensemble.seed=2147483648", "clip_seconds=1e-9",
+        "clip_seconds=0.009",
+    ],
+)  # fmt: skip
 def test_an_override_that_makes_no_sense_is_refused(tmp_path, text):
     (tmp_path / "study.yaml").write_text("name: s\ncorpus: c\nbudget: {trials: 3}\n")
     with pytest.raises(InputError):

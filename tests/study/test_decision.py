@@ -89,6 +89,7 @@ def test_a_decision_survives_json_and_says_what_it_gained():
     text = plain["sentence"]
     assert text.startswith("A bias per class is added: it gains +")
     assert "on speakers it was not fitted on" in text
+    assert text.endswith(" % after, on clips it was not fitted on.")
     assert f"expected calibration error {100 * decision.ece_before:.1f} % before" in text
 
 

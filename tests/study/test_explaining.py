@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,6 +44,9 @@ def stored_devel(results, number: int) -> np.ndarray:
 
 def test_a_study_is_explained_with_weights_that_were_dropped(tracked_copy, spectune):
     folder, base = tracked_copy, tracked_copy.parent.parent
+    mlflow = read_results(folder).state["mlflow"]
+    client = open_client(tracking_store(read_results(folder).state))
+    study = client.get_run(mlflow["run_id"]).info
     best = read_results(folder).ensemble.references["best_single"]["trial"]
     read_results(folder).trial(best).file("model.safetensors").unlink()
     code, out, err = spectune("explain", base / "study.yaml", "--clips", 12)
@@ -58,8 +62,6 @@ def test_a_study_is_explained_with_weights_that_were_dropped(tracked_copy, spect
     assert 'id="frequencies"' in (folder / "report.html").read_text()
 
     # A run of its own beside the trials, with the page and the numbers.
-    client = open_client(tracking_store(read_results(folder).state))
-    mlflow = read_results(folder).state["mlflow"]
     found = client.search_runs(
         [mlflow["experiment_id"]], "attributes.run_name = 'explanation on 12 clips'"
     )
@@ -69,6 +71,14 @@ def test_a_study_is_explained_with_weights_that_were_dropped(tracked_copy, spect
     assert run.data.metrics["devel/uar_winner_explained"] == numbers["systems"][0]["uar"]
     files = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert files == {"explain.html", "explain.json"}
+    took = (run.info.end_time - run.info.start_time) / 1000
+    assert took == pytest.approx(numbers["seconds"], abs=0.1)
+
+    # The study's run has the new report, and lasts as long as the study did.
+    now = client.get_run(mlflow["run_id"]).info
+    assert (now.status, now.end_time) == (study.status, study.end_time)
+    stored = client.download_artifacts(mlflow["run_id"], "report.html")
+    assert Path(stored).read_text() == (folder / "report.html").read_text()
 
 
 def test_what_is_explained_are_the_networks_and_the_fusion_of_the_study(finished, synthetic):

@@ -14,13 +14,14 @@ import pytest
 from finished_study import PLAIN, config_of, copy_study
 
 from search_spaces import InputError
+from study.comparisons import Comparison
 from study.config import EnsembleConfig
 from study.export import export_bundle
 from study.fusion import fuse
 from study.fusion_apply import stored_rule
 from study.fusion_costs import milliseconds_of
 from study.fusion_library import read_library
-from study.fusion_told import fusion_table
+from study.fusion_told import fusion_sentences, fusion_table
 from study.importing import import_system
 from study.leaderboard import leaderboard
 from study.predicting import load
@@ -142,6 +143,21 @@ def test_few_speakers_have_a_reason_once_and_no_p_value(finished, synthetic, tmp
     assert "(p = " not in text
     assert "95 %" not in text
     assert fusion.rule.decision is None
+
+
+def test_the_best_trial_is_not_compared_with_itself(finished):
+    fusion = fuse(read_library(read_results(finished)))
+    names = ("The best epoch of the best trial", "the first baseline")
+
+    def told(baseline: int | None, *uars: float) -> bool:
+        compared = Comparison(names, uars, uars[0] - uars[1], 1.0, 8, n_trials=4)
+        library = dataclasses.replace(fusion.library, baseline=baseline)
+        found = dataclasses.replace(fusion, library=library, best_of=compared)
+        return any(sentence.startswith(names[0]) for sentence in fusion_sentences(found))
+
+    assert not told(0, 0.827, 0.827)
+    assert told(0, 0.827, 0.826)
+    assert told(None, 0.5, 0.5)  # guessing
 
 
 def test_an_imported_system_is_a_candidate_everywhere_but_in_a_bundle(

@@ -131,6 +131,10 @@ def test_equal_seeds_give_equal_intervals():
 def test_the_sentence_has_per_cent_with_one_decimal():
     found = Interval(0.7123, 0.66, 0.759, 0.95, "bca", 400, 20)
     assert found.sentence() == ("UAR 71.2 % (95 % interval 66.0 to 75.9 %, 20 speakers, 400 clips)")
+    many = Interval(0.7123, 0.66, 0.759, 0.95, "bca", 36554, 20)
+    assert many.sentence().endswith("20 speakers, 36,554 clips)")
+    unknown = Interval(0.7123, 0.66, 0.759, 0.95, "bca", 36554, None)
+    assert unknown.sentence().endswith("36,554 clips)")
 
 
 @pytest.mark.parametrize(

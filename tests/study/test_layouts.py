@@ -293,6 +293,8 @@ def broken(folder):
 
 def raises(folder):
     raise KeyError("no such thing")
+def leaves(root):
+    raise SystemExit(0)
 """
 
 
@@ -313,6 +315,7 @@ def test_a_persons_own_function_may_list_the_clips(truth: Corpus, tmp_path: Path
         ("mine.py:nothing", "must have a function 'nothing', got None"),
         ("mine.py:LABELS", "must have a function 'LABELS'"),
         ("mine.py:raises", "mine.py:raises raised KeyError: 'no such thing'"),
+        ("mine.py:leaves", "mine.py:leaves raised SystemExit: 0"),
         ("wrong.py:load", "SyntaxError"),
         ("mine.py:broken", "the function must return a mapping per clip, got 4"),
         ("mine.py:broken", "a clip must have a file_name, got {'label': 'x'}"),

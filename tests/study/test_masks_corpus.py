@@ -16,12 +16,21 @@ from search_spaces.errors import InputError
 from study.cli import main
 from study.corpus import Corpus, read_corpus
 from study.corpus_summary import summarise
-from study.masks_corpus import simulate_masks
-from study.masks_plan import partitions_by_speaker
+from study.masks import Wearer
+from study.masks_corpus import _Person, _write_labels, simulate_masks
+from study.masks_plan import Piece, partitions_by_speaker
 from study.synthetic import make_synthetic
 
 DIGITS = Path(__file__).parents[3] / "shared/corpora/fsdd_digits"
 RATE = 8000
+
+
+def test_a_voice_is_no_formula_for_a_spreadsheet(synthetic, tmp_path):
+    (tmp_path / "lab").mkdir()
+    piece = Piece("train_00001.wav", 0, 0, 9, "=1+1", "train", "mask", 0)
+    people = {"=1+1": _Person(Wearer("N95"), {})}
+    _write_labels(tmp_path, read_corpus(synthetic), [piece], people)
+    assert rows(tmp_path / "wearers.csv")[0]["voice"] == "'=1+1"
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -111,7 +120,7 @@ def test_it_reads_as_a_corpus_that_says_it_is_simulated(masked: Corpus) -> None:
     )
     assert masked.info["generator"] == "study.masks_corpus"
     assert "SIMULATED" in summarise(masked)
-    assert not list(masked.root.parent.glob("*.partial"))
+    assert not list(masked.root.parent.glob(f".{masked.root.name}.*"))
 
 
 def test_speakers_stay_in_the_partition_they_had(clear: Path, masked: Corpus) -> None:

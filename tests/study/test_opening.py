@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import subprocess
 
 import pytest
 from finished_study import config_of
 
 from runners.job import Task
 from search_spaces.errors import InputError
-from study.opening import plan_study, write_study
+from study import opening
+from study.opening import plan_study, source_revision, write_study
 from study.results import read_results
 
 
@@ -48,3 +51,30 @@ def test_a_folder_with_files_of_somebody_is_left_alone(synthetic, tmp_path):
     (folder / "study.yaml").write_text("mine")
     with pytest.raises(InputError, match=r"is not empty and is no study .* study\.yaml"):
         plan_study(config_of(synthetic), base=tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_revision_says_where_a_tracked_file_was_changed(tmp_path, monkeypatch):
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=me", "-c", "user.email=me@example.org"]
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    source = tmp_path / "opening.py"
+    source.write_text("one")
+    monkeypatch.setattr(opening, "__file__", str(source))
+    git("init")
+    git("add", "opening.py")
+    git("commit", "-m", "first")
+    git("tag", "-m", "a release", "v1.0")
+    revision = git("rev-parse", "HEAD")
+    (tmp_path / "notes.txt").write_text("not tracked")
+    assert source_revision() == revision
+    source.write_text("two")
+    assert source_revision() == f"{revision}-dirty"
+
+
+def test_without_git_the_revision_is_the_version(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert source_revision().startswith("v")

@@ -184,6 +184,17 @@ def test_partitions_are_written_down_and_read_back(tmp_path: Path) -> None:
         write_partitions(path, rows, found.partitions)
 
 
+def test_partitions_hold_no_formula_for_a_spreadsheet(tmp_path: Path) -> None:
+    rows = [row(f"{sign}1+{i}.wav", label) for i, sign in enumerate("=+-@'") for label in "=x"]
+    rows = list({one.file_name: one for one in rows}.values())
+    path = tmp_path / "partitions.csv"
+    partitions = {one.file_name: "train" for one in rows}
+    write_partitions(path, rows, partitions, columns=["=A1"])  # type: ignore[arg-type]
+    with path.open(newline="") as file:
+        assert not [c for cells in csv.reader(file) for c in cells if c[:1] in ("=", "+", "-", "@")]
+    assert read_partitions(path, list(partitions)) == partitions
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

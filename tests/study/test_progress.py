@@ -54,6 +54,32 @@ def test_a_budget_in_hours_counts_all_sessions():
     assert progress.summary() == "0 trials, about 10 min 0 s left"
 
 
+def test_the_last_line_promises_no_time_that_is_left():
+    progress = LineProgress(out=io.StringIO())
+    progress.begin([], 1)
+    progress.trial_finished(result(0))
+    assert progress.summary().endswith("trials/h")
+    progress = LineProgress(hours=1.0, out=io.StringIO())
+    progress.begin([], None)
+    progress.tick(3700.0)
+    assert progress.summary() == "0 trials"
+
+
+def test_the_live_display_leaves_a_line_for_each_finished_trial():
+    console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    progress = LiveProgress(console)
+    progress.begin([], 2)
+    progress.trial_finished(result(0, uar=0.7312))
+    progress.trial_finished(result(1, "failed", None, "loss is nan in epoch 1"))
+    progress.end()
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+    said = [line for line in re.split(r"[\r\n]+", plain) if line.startswith("trial 0")]
+    assert said == [
+        "trial 000 mel-mono test_resnet: complete, 73.1 %",
+        "trial 001 mel-mono test_resnet: failed, loss is nan in epoch 1",
+    ]
+
+
 def test_the_live_display_shows_the_running_epoch_and_names_that_look_like_markup():
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     progress = LiveProgress(console)

@@ -63,6 +63,7 @@ def test_holdout_has_no_folds(synthetic):
     assert not set(partitions["train"]) & set(partitions["devel"])
     assert deal_folds(corpus, partitions["devel"], protocol="holdout", n_folds=5, seed=0) == ()
     assert protocol_sentence("holdout", ()) == ""
+    assert "its 1,200 clips each judged" in protocol_sentence("kfold", (0, 1, 2) * 400)
 
 
 @pytest.mark.parametrize(

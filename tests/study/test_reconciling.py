@@ -62,17 +62,18 @@ def test_a_whole_study_has_nothing_to_reconcile(tracked_copy, synthetic):
 def test_stores_that_are_gone_are_made_anew_with_equal_content(tracked_copy, synthetic, damage):
     base = tracked_copy.parent.parent
     optuna_before, mlflow_before = in_optuna(tracked_copy), in_mlflow(base)
-    (base / "mlflow.db").unlink()
-    if damage == "delete":
-        (tracked_copy / "optuna.db").unlink()
-    else:
-        content = (tracked_copy / "optuna.db").read_bytes()
-        (tracked_copy / "optuna.db").write_bytes(content[: len(content) // 3] + b"x" * 5000)
+    for path in (base / "mlflow.db", tracked_copy / "optuna.db"):
+        content = path.read_bytes()
+        path.unlink()
+        if damage == "tear":
+            path.write_bytes(content[: len(content) // 3] + b"x" * 5000)
     code, said = reconcile(tracked_copy, synthetic)
     assert code == 0, said
     assert in_optuna(tracked_copy) == optuna_before
     assert in_mlflow(base) == mlflow_before
-    assert (tracked_copy / "optuna.db.damaged").exists() == (damage == "tear")
+    for path in (base / "mlflow.db.damaged", tracked_copy / "optuna.db.damaged"):
+        assert path.exists() == (damage == "tear")
+        assert (path.name.removesuffix(".damaged") + " is damaged" in said) == (damage == "tear")
 
 
 @pytest.mark.parametrize(

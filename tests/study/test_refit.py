@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +23,8 @@ from study.opening import plan_study
 from study.refit import refit_study, seed_of
 from study.restoring import missing_weights, restore_weights
 from study.results import read_results
-from study.score import read_labels, score_study
-from study.submission import blind_probabilities, submission_csv, submit
+from study.score import read_labels, score_study, told
+from study.submission import blind_probabilities, default_protocol, submission_csv, submit
 
 
 def results_of(path: Path) -> list[dict]:
@@ -149,6 +150,20 @@ def test_tries_are_counted_refused_when_used_up_and_not_used_by_the_same_predict
         submit(results, protocol="train", team="team", tries=9)
 
 
+def test_a_submission_is_never_written_over_when_its_ledger_is_gone(refitted, tmp_path):
+    results = read_results(copy_study(refitted, tmp_path / "base"))
+    done = submit(results, protocol="train", team="team", tries=2)
+    (results.folder / "submission" / "ledger.json").unlink()
+    again = submit(results, protocol="train", team="team", tries=2)  # as one that was cut short
+    assert (again.new, again.path) == (True, done.path)
+    (results.folder / "submission" / "ledger.json").unlink()
+    done.path.write_text("file_name,prediction\n")
+    with pytest.raises(InputError, match=r"is no try of ledger\.json, but is there already"):
+        submit(results, protocol="train", team="team", tries=2)
+    assert done.path.read_text() == "file_name,prediction\n"
+    assert not (results.folder / "submission" / "ledger.json").exists()
+
+
 def test_names_and_labels_are_written_as_they_are():
     text = submission_csv(["=1.wav", 'a"b,c.wav'], ["01", "NA"])
     assert list(csv.reader(text.splitlines())) == [
@@ -190,6 +205,48 @@ def test_labels_that_arrive_later_are_scored_for_every_system(refitted, tmp_path
 
     html = page(read_results(folder))
     assert "whose labels came from test_labels.csv" in html
+
+
+def test_a_fusion_without_a_refit_is_scored_and_what_is_missing_said(finished, tmp_path):
+    results = read_results(copy_study(finished, tmp_path / "base"))
+    record = score_study(results, Path(results.corpus["root"]) / "lab" / "test_labels.csv")
+    assert {system["protocol"] for system in record["systems"]} == {"train"}
+    said: list[str] = []
+    told(record, said.append)
+    assert "fusion (train+devel): not scored: " in said[-1]
+    assert "has no refit yet" in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("where", "spoil", "rule"),
+    [
+        ("best", lambda a: np.full_like(a, np.nan), "must be finite"),
+        ("best", lambda a: a[1:], "must hold"),
+        ("member", lambda a: a[1:], "must hold"),
+        ("refit", lambda a: a[1:], "must hold"),
+    ],
+)
+def test_damaged_predictions_are_not_scored(refitted, tmp_path, where, spoil, rule):
+    results = read_results(copy_study(refitted, tmp_path / "base"))
+    path = {
+        "best": results.best.file("test.npy"),
+        "member": results.trial(results.ensemble.members[-1].trial).file("test.npy"),
+        "refit": results.folder / "refit" / "test.npy",
+    }[where]
+    np.save(path, spoil(np.load(path)))
+    with pytest.raises(InputError, match=rf"test\.npy: .*{rule}"):
+        score_study(results, Path(results.corpus["root"]) / "lab" / "test_labels.csv")
+    assert not (results.folder / "scores.json").exists()
+
+
+def test_a_damaged_refit_is_told_and_not_passed_over(refitted, tmp_path):
+    folder = copy_study(refitted, tmp_path / "base")
+    assert default_protocol(read_results(folder)) == "train+devel"
+    (folder / "refit" / "refit.json").write_text("{")
+    with pytest.raises(InputError, match="cannot be read"):
+        default_protocol(read_results(folder))
+    shutil.rmtree(folder / "refit")
+    assert default_protocol(read_results(folder)) == "train"
 
 
 @pytest.mark.parametrize(

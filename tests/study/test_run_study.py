@@ -49,16 +49,6 @@ def run(corpus: Path, base: Path, **changes) -> tuple[int, str]:
     return code, "\n".join(said)
 
 
-@pytest.fixture(scope="module")
-def finished(synthetic, tmp_path_factory) -> Path:
-    """A study of four trials that nothing disturbed."""
-    base = tmp_path_factory.mktemp("finished")
-    code, said = run(synthetic, base)
-    assert code == 0
-    assert "fusion of" in said
-    return base / "results" / "tiny"
-
-
 def table(folder: Path) -> list[dict[str, str]]:
     """The leaderboard, without what depends on the clock."""
     with (folder / "leaderboard.csv").open() as file:
@@ -108,16 +98,19 @@ def test_the_stored_probabilities_give_the_uar_that_is_told(finished):
         assert trial.uar == max(trial.uar_per_epoch)
 
 
-def test_the_same_command_again_trains_nothing_and_more_budget_goes_on(synthetic, tmp_path):
-    run(synthetic, tmp_path, budget={"trials": 2})
+def test_the_same_command_again_trains_nothing_and_more_budget_goes_on(
+    finished, synthetic, tmp_path
+):
+    shutil.copytree(finished.parent, tmp_path / "results")
     folder = tmp_path / "results" / "tiny"
-    before = table(folder)
     times = [p.stat().st_mtime_ns for p in sorted(folder.glob("trials/*/result.json"))]
-    run(synthetic, tmp_path, budget={"trials": 2})
-    assert table(folder) == before
-    run(synthetic, tmp_path, budget={"trials": 3})
+    code, said = run(synthetic, tmp_path)
+    assert code == 0
+    assert "fusion of" in said
+    assert table(folder) == table(finished)
+    run(synthetic, tmp_path, budget={"trials": 5})
     again = [p.stat().st_mtime_ns for p in sorted(folder.glob("trials/*/result.json"))]
-    assert (len(again), again[:2]) == (3, times)
+    assert (len(again), again[:4]) == (5, times)
 
 
 def spectune(*arguments: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
@@ -214,6 +207,13 @@ def test_a_second_coordinator_is_refused_with_a_sentence(finished, tmp_path):
         pass
     with StudyLock(finished):  # and a lock that was left is taken
         pass
+    held = rf"is held for `spectune refit` by process {os.getpid()} on"
+    with (
+        StudyLock(finished, purpose="refit"),
+        pytest.raises(InputError, match=held),
+        StudyLock(finished),
+    ):
+        pass
 
 
 def test_a_fresh_lease_of_another_host_is_respected_and_a_stale_one_is_not(tmp_path):
@@ -255,7 +255,7 @@ def test_a_loss_that_is_not_finite_fails_its_trial_and_not_the_study(synthetic, 
     optimizer = {"sgd": {"lr": {"low": 1e29, "high": 1e30}}}
     space = {**TINY_SPACE, "baselines": {}, "optimizer": optimizer}
     code, said = run(synthetic, tmp_path, space=space, budget={"trials": 4})
-    assert code == 0  # the specs' fault, not the machine's: the study went on to its budget
+    assert code == 3  # the study went on to its budget, since the specs are at fault, in vain
     assert "no trial has ended with a result" in said
     results = read_results(tmp_path / "results" / "tiny")
     assert [t.state for t in results.trials] == ["failed"] * 4
@@ -289,18 +289,17 @@ def test_only_the_best_weights_and_the_fusions_are_kept(synthetic, tmp_path):
 
 
 def test_a_study_is_tracked_in_mlflow_and_found_again_by_a_second_session(
-    synthetic, tmp_path, monkeypatch
+    tracked_copy, synthetic, tmp_path
 ):
-    monkeypatch.chdir(tmp_path)
-    for trials in (1, 2):
-        code, _ = run(synthetic, tmp_path, tracking=True, budget={"trials": trials})
-        assert code == 0
+    code, _ = run(synthetic, tmp_path, tracking=True, budget={"trials": 4})
+    assert code == 0
+    trials = read_results(tracked_copy).trials
     database = sqlite3.connect(tmp_path / "mlflow.db")
     runs = database.execute("select name, status from runs order by name").fetchall()
     assert [name for name, _ in runs if name.startswith("0")] == [
-        "000 mel-mono band_svm",
-        read_results(tmp_path / "results" / "tiny").trials[1].name.join(["001 ", ""]),
+        f"{trial.number:03d} {trial.name}" for trial in trials
     ]
+    assert (len(trials), trials[0].name) == (4, "mel-mono band_svm")
     assert len([name for name, _ in runs if name == "study tiny"]) == 1
     assert any("fusion" in name for name, _ in runs)
     assert {status for _, status in runs} == {"FINISHED"}

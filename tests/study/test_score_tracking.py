@@ -10,7 +10,7 @@ from study.results import read_results
 from study.score import score_study, track_scores
 
 
-def test_scores_are_a_run_beside_the_trials_and_once_only(tracked_copy, tmp_path):
+def test_scores_are_a_run_beside_the_trials_and_once_only(tracked, tracked_copy, tmp_path):
     results = read_results(tracked_copy)
     labels = tmp_path / "arrived.csv"
     with labels.open("w", newline="") as file:
@@ -19,8 +19,10 @@ def test_scores_are_a_run_beside_the_trials_and_once_only(tracked_copy, tmp_path
         for i, clip in enumerate(results.partitions["test"].clips):
             writer.writerow([clip.file_name, results.classes[i % 2]])
     record = score_study(results, labels)
+    report = tmp_path / "report.html"
+    report.write_text("with scores")
     for _ in range(2):
-        assert track_scores(results, record) is None
+        assert track_scores(results, record, report=report) is None
     database = sqlite3.connect(tmp_path / "mlflow.db")
     found = database.execute(
         "select r.run_uuid, r.status from runs r where r.name = 'test labels arrived.csv'"
@@ -37,4 +39,6 @@ def test_scores_are_a_run_beside_the_trials_and_once_only(tracked_copy, tmp_path
     ).fetchone()
     named = database.execute("select name from runs where run_uuid=?", (parent,)).fetchall()
     assert named == [("study tiny",)]
+    (stored,) = tracked.parent.parent.glob(f"mlartifacts/**/{parent}/artifacts/report.html")
+    assert stored.read_text() == "with scores"
     assert json.loads((tracked_copy / "scores.json").read_text())["n"] == record["n"]

@@ -14,6 +14,7 @@ import pytest
 from search_spaces.errors import InputError
 from study import tracking_session
 from study.tracking import (
+    ChildRun,
     NullTracker,
     TrackedTrial,
     Tracker,
@@ -250,6 +251,7 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
     fusions = client.search_runs([tracker.experiment_id], "tags.`spectune.kind` = 'fusion'")
     new, old = sorted(fusions, key=lambda run: run.data.tags["spectune.members"])[::1]
     assert (old.data.tags["spectune.members"], new.data.tags["spectune.members"]) == ("2,0", "1")
+    assert (old.info.run_name, new.info.run_name) == ("greedy (superseded)", "greedy")
     assert old.data.tags["spectune.superseded"] == "true"
     assert "spectune.superseded" not in new.data.tags
     note = old.data.tags["mlflow.note.content"]
@@ -261,6 +263,48 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
     assert [file.path for file in client.list_artifacts(old.info.run_id)] == ["trajectory.json"]
     members = {n for n, run in trials.items() if "spectune.fusion_member" in run.data.tags}
     assert members == {"001 net"}
+
+
+def test_a_fusion_that_is_selected_again_has_its_name_again(store, client):
+    tracker = Tracker.open(store, **OPEN)
+    for bags in (20, 40, 20):
+        tracker.log_fusion("greedy", {"bags": bags}, {}, [], {}, [])
+    tracker.close("finished")
+    bags = {
+        name: run.data.params["bags"] for name, run in runs_of(client, tracker, "fusion").items()
+    }
+    assert bags == {"greedy": "20", "greedy (superseded)": "40"}
+
+
+def test_a_fusion_lasts_as_long_as_its_selection_took(store, client):
+    tracker = Tracker.open(store, **OPEN)
+    tracker.log_fusion("greedy", {}, {}, [], {}, [], time.time() - 30.0)
+    tracker.close("finished")
+    run = runs_of(client, tracker, "fusion")["greedy"]
+    assert 30_000 <= run.info.end_time - run.info.start_time < 90_000
+
+
+@pytest.mark.parametrize("end", ["finished", "killed", "failed"])
+def test_what_is_added_to_a_study_that_has_ended_leaves_its_end_alone(store, client, tmp_path, end):
+    Tracker.open(store, **OPEN).close(end)
+    (before,) = client.search_runs(["1"])
+    (tmp_path / "report.html").write_text("drawn again")
+    tracker = Tracker.open(store, **OPEN, adding=True)
+    tracker.log_child(ChildRun("explain", "0", "explanation", started=1_000.0, ended=1_060.0))
+    tracker.log_report(tmp_path / "report.html")
+    assert tracker.close("finished") is None
+    after = client.get_run(before.info.run_id)
+    assert (after.info.status, after.info.end_time) == (before.info.status, before.info.end_time)
+    assert after.data.tags["spectune.state"] == end
+    assert [file.path for file in client.list_artifacts(tracker.run_id)] == ["report.html"]
+    child = runs_of(client, tracker, "explain")["explanation"]
+    assert child.info.end_time - child.info.start_time == 60_000
+
+
+def test_what_is_added_to_a_study_whose_run_was_lost_makes_it_and_ends_it(store, client):
+    tracker = Tracker.open(store, **OPEN, adding=True)
+    assert tracker.close("finished") is None
+    assert client.get_run(tracker.run_id).info.status == "FINISHED"
 
 
 def reconciled(store, trials=TRIALS, **changes):
@@ -428,7 +472,7 @@ def test_a_database_of_another_version_is_refused_with_a_sentence(store):
 
 def test_a_broken_database_is_refused_with_what_to_do(tmp_path):
     (tmp_path / "mlflow.db").write_text("a text that is no database " * 50)
-    with pytest.raises(InputError, match=r"not a database.*move it away, and `spectune reconcile`"):
+    with pytest.raises(InputError, match=r"not a database.*`spectune reconcile` moves it away"):
         Tracker.open(resolve_tracking(tmp_path, {}), **OPEN)
 
 

@@ -21,7 +21,7 @@ def test_a_study_on_a_server_has_that_servers_interface():
     assert ui.serve(store, experiment_id="3", echo=said.append) == 0
     shown = "metrics.%60devel%2Fuar_best%60&orderByAsc=false"
     where = "http://me:***@mlflow.example:5000/#/experiments/3/runs"
-    assert said == [f"MLflow: {where}?orderByKey={shown}"]
+    assert said == [f"MLflow: {where}?orderByKey={shown}&workflowType=machine_learning"]
 
 
 def test_a_port_in_use_is_refused_with_its_number(tmp_path):
@@ -67,6 +67,7 @@ def test_the_interface_answers_on_loopback_alone_and_ends_with_its_parent(tmp_pa
         stdout=subprocess.PIPE,
         text=True,
     )
+    assert parent.stdout.readline() == "starting MLflow ...\n"
     line = parent.stdout.readline()
     assert line.startswith("MLflow: http://127.0.0.1:")
     address = line.split()[1].partition("/#/")[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
 
@@ -16,7 +15,6 @@ from study.tracked_study import tracking_store
 from study.tracking_store import open_client
 
 pytestmark = [
-    pytest.mark.slow,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(find_chromium() is None, reason="Chromium is not installed"),
 ]
@@ -28,10 +26,11 @@ def address(tracked):
     """What `spectune ui` prints for a real study of three trials."""
     command = [sys.executable, "-m", "study", "ui", str(tracked)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "starting MLflow ...\n"
         line = process.stdout.readline()
         assert line.startswith("MLflow: http://127.0.0.1:")
         yield line.split()[1]
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # as Ctrl-C, which a job in the background does not hear
         assert process.wait(60) == 0
 
 
@@ -57,6 +56,9 @@ def test_a_person_opens_the_experiment_compares_runs_and_opens_an_artifact(addre
         numbers = [int(text) for row in listed for text in re.findall(r"\b(\d{3}) ", row)]
         best_first = sorted(read_results(tracked).ranked, key=lambda trial: -trial.uar)
         assert numbers == [trial.number for trial in best_first]
+        around = browser.ask("document.body.innerText").splitlines()
+        assert {"Runs", "Models"} <= set(around)  # and not what language models need
+        assert "Evaluation runs" not in around
 
         # Two runs beside each other, with the parameters and metrics in which they differ.
         ids = json.dumps([one.info.run_id, two.info.run_id], separators=(",", ":"))

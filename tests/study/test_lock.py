@@ -1,0 +1,70 @@
+"""The lock of a study: whatever lies in its place, there is one coordinator or a sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from search_spaces.errors import InputError
+from study.lock import StudyLock, holder
+
+pytestmark = pytest.mark.timeout(60)
+NOW = time.time()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "null", "[]", "5", '{"heartbeat": "soon"}', '{"heartbeat": null, "host": "x"}',
+        json.dumps({"host": "elsewhere", "heartbeat": NOW - 3600}),
+        json.dumps({"host": "elsewhere", "heartbeat": NOW + 86_400}),
+        json.dumps({"host": ["x"], "pid": {}, "purpose": 5}),
+    ],
+)  # fmt: skip
+def test_what_is_no_lease_of_a_living_holder_holds_nothing(tmp_path, text):
+    (tmp_path / ".lock").write_text(text)
+    with StudyLock(tmp_path):
+        assert holder(tmp_path) == "run"
+    assert holder(tmp_path) is None
+
+
+def test_a_fresh_lease_of_another_host_holds(tmp_path):
+    lease = {"host": "elsewhere", "pid": 7, "heartbeat": time.time()}
+    (tmp_path / ".lock").write_text(json.dumps(lease))
+    with pytest.raises(InputError, match="is being run by process 7 on elsewhere"):
+        StudyLock(tmp_path).__enter__()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_file_is_a_sentence(tmp_path, make):
+    make(tmp_path / ".lock")
+    for use in (lambda: StudyLock(tmp_path).__enter__(), lambda: holder(tmp_path)):
+        with pytest.raises(InputError, match=r"\.lock: .*must be a regular file, got"):
+            use()
+
+
+def test_a_link_is_not_followed_to_a_file_that_would_be_emptied(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("x")
+    (tmp_path / ".lock").symlink_to(precious)
+    with pytest.raises(InputError, match="got a link"):
+        StudyLock(tmp_path).__enter__()
+    assert precious.read_text() == "x"
+
+
+def test_the_lease_that_a_crash_left_on_this_host_holds_nothing(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from study.lock import StudyLock;"
+        "StudyLock(Path(sys.argv[1])).__enter__(); os._exit(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=50)
+    assert done.returncode == 9
+    assert json.loads((tmp_path / ".lock").read_text())["pid"] > 0
+    assert holder(tmp_path) is None
+    with StudyLock(tmp_path):
+        pass
