@@ -27,7 +27,6 @@ from study.records import (
     epoch_metrics,
     final_artifacts,
     final_metrics,
-    logged_parameters,
     result_tags,
     trial_tags,
 )
@@ -183,7 +182,7 @@ class Coordinator:
         )
         self.active[number] = active
         self.tracker.start_trial(
-            number, spec.label, logged_parameters(spec), trial_tags(spec, origin=origin)
+            number, spec.label, flat_parameters(spec), trial_tags(spec, origin=origin)
         )
         self._submit(active)
 

@@ -13,10 +13,9 @@ import torch
 from runners.arrays import load_array
 from runners.model import load_front_end
 from runners.waveforms import Waveforms
-from search_spaces.backbones import BandSvm
 from search_spaces.errors import InputError
 from search_spaces.scales import SCALES
-from search_spaces.spec import DIMENSIONS, TrialSpec
+from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.metrics import confusion_matrix, recall_per_class
 from study.opening import Plan
@@ -30,7 +29,6 @@ __all__ = [
     "epoch_metrics",
     "final_artifacts",
     "final_metrics",
-    "logged_parameters",
     "result_tags",
     "tracked_trial",
     "trial_tags",
@@ -43,23 +41,6 @@ METRICS = {
     "lr": "train/lr",
     "peak_memory_gb": "gpu/memory_peak_gb",
 }
-
-
-TRAINING = ("optimizer", "loss", "averaging")
-
-
-def logged_parameters(spec: TrialSpec) -> dict[str, Any]:
-    """Return the parameters that MLflow compares runs by: those that the result depends on.
-
-    The linear machine is fitted at once, so nothing of a network's training applies to it. Its
-    `spec.json` has all of them.
-    """
-    flat = flat_parameters(spec)
-    if not isinstance(spec.backbone, BandSvm):
-        return flat
-    kinds = [DIMENSIONS[name].name_of(getattr(spec, name)) for name in TRAINING]
-    idle = ("recipe.", "augment.", *(f"{kind}." for kind in kinds))
-    return {k: v for k, v in flat.items() if k not in TRAINING and not k.startswith(idle)}
 
 
 def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:
@@ -160,12 +141,12 @@ def tracked_trial(plan: Plan, folder: TrialFolder) -> TrackedTrial:
     ends = [e["time"] for e in events if e.get("event") == "end"]
     starts = [e["time"] for e in events if e.get("event") == "start"]
     if result is None:
-        return TrackedTrial(folder.number, spec.label, "running", logged_parameters(spec))
+        return TrackedTrial(folder.number, spec.label, "running", flat_parameters(spec))
     return TrackedTrial(
         folder.number,
         spec.label,
         result["state"],
-        logged_parameters(spec),
+        flat_parameters(spec),
         {n: epoch_metrics(e) for n, e in epochs.items()},
         final_metrics(result),
         trial_tags(spec, origin=folder.origin()) | result_tags(result),

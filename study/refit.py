@@ -22,11 +22,12 @@ from runners.job import Task
 from search_spaces.backbones import BandSvm
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
+from search_spaces.suggesters import flat_parameters
 from study.config import StudyConfig
 from study.ensemble_file import Member
 from study.lock import StudyLock
 from study.opening import Plan, plan_study
-from study.records import epoch_metrics, logged_parameters, trial_tags
+from study.records import epoch_metrics, trial_tags
 from study.refit_predictions import PROTOCOL, told, write_refit
 from study.results import StudyResults, read_results
 from study.text import duration
@@ -195,7 +196,7 @@ def _tracked(training: Training) -> ChildRun:
         kind="refit",
         key=f"{about['trial']}/seed-{about['n']}",
         name=training.title,
-        params=logged_parameters(training.spec) | {"refit": dict(about)},
+        params=flat_parameters(training.spec) | {"refit": dict(about)},
         metrics={
             "time/trial_s": result.get("seconds"),
             "devel/epoch_best": result.get("last_epoch"),

@@ -158,7 +158,7 @@ def test_a_study_in_any_state_gives_a_page(fake_study, options, words):
 
 
 def test_a_study_that_has_only_its_state_gives_a_page(tmp_path):
-    (tmp_path / "state.json").write_text("{}")
+    (tmp_path / "state.json").write_text('{"format": 1}')
     assert tmp_path.name in write_report(tmp_path).read_text(encoding="utf-8")
 
 
