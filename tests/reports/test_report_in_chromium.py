@@ -25,7 +25,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("width", [500, 1280])
+@pytest.mark.parametrize("width", [pytest.param(500, marks=pytest.mark.slow), 1280])
 @pytest.mark.parametrize(
     ("options", "n_figures"),
     [

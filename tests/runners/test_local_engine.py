@@ -112,7 +112,8 @@ def test_a_worker_that_ran_out_of_memory_is_replaced(task_file, tmp_path):
         pid = until(engine)[0]["pid"]
         size = int(Path(f"/proc/{pid}/statm").read_text().split()[0]) * resource.getpagesize()
         resource.prlimit(pid, resource.RLIMIT_AS, (size, size))
-        large = TrialSpec.from_dict(SPEC.to_dict() | {"image": {"height": 512, "width": 512}})
+        image, recipe = {"height": 384, "width": 384}, {"epochs": 1, "batch": 32}
+        large = TrialSpec.from_dict(SPEC.to_dict() | {"image": image, "recipe": recipe})
         engine.submit(job(2, task_file, tmp_path, large))
         failed = until(engine)[-1]
         assert (failed["event"], failed["kind"]) == ("failed", "memory"), failed

@@ -24,8 +24,8 @@ from tiny_trial import CPU
 
 RATE = 8000
 TINY = ("test_resnet", "test_convnext", "test_vit")
-DRAWN = [(name, i) for name in preset_names() for i in range(9 if name == "wide" else 3)]
-MORE = [("wide", i) for i in range(9, 100)]
+DRAWN = [(name, i) for name in preset_names() for i in range(5 if name == "wide" else 3)]
+MORE = [("wide", i) for i in range(5, 100)]
 
 
 @pytest.fixture(scope="module")
