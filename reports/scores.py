@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from reports.confusion import Confusion
 from reports.leaderboard import Table
 from reports.text import percent
 from search_spaces.errors import InputError
+from study.plain_json import read_json
 from study.results import StudyResults
 
 __all__ = ["Scores", "scores", "scores_table"]
@@ -35,7 +35,7 @@ def scores(results: StudyResults) -> Scores | None:
     if not path.is_file():
         return None
     try:
-        plain = json.loads(path.read_text(encoding="utf-8"))
+        plain = read_json(path)
         systems = plain["systems"]
         rows = tuple(
             (

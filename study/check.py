@@ -27,6 +27,7 @@ from study.check_facts import FACTS_VERSION
 from study.check_finding import KINDS, MOST_NAMES, Finding, found
 from study.check_listing import Listed, Reading, read_listing
 from study.check_table import Table
+from study.plain_json import read_json
 from study.sentinel import Probe, probe_labels, probe_partitions
 from study.whole_files import replace_text
 
@@ -169,7 +170,7 @@ def _key(listed: Listed, stamps: Any, expected: Mapping[str, str] | None) -> str
 def _stored(path: Path, key: str) -> Check | None:
     """The last check, if it was made from the same."""
     try:
-        plain = json.loads(path.read_text("utf-8"))
+        plain = read_json(path)
         return check_of(plain) if plain["key"] == key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from study.check import Check, check_corpus, check_of, check_to_json
 from study.check_listing import Reading
 from study.config import StudyConfig
+from study.plain_json import read_json
 from study.whole_files import replace_text
 
 __all__ = ["expected_digests", "read_check", "reading_of", "write_check"]
@@ -30,7 +31,7 @@ def reading_of(config: StudyConfig, base: Path) -> Reading:
 def expected_digests(folder: Path) -> dict[str, str] | None:
     """SHA-256 of every file when a study began, by file name; None where none has begun."""
     try:
-        parts = json.loads((folder / "clips.json").read_text("utf-8"))["partitions"]
+        parts = read_json(folder / "clips.json")["partitions"]
         return {name: sha for part in parts.values() for name, sha, *_ in part["clips"]}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
@@ -58,6 +59,6 @@ def write_check(
 def read_check(folder: Path) -> Check | None:
     """What the check of a study found; None where there was none, or by another version."""
     try:
-        return check_of(json.loads((folder / FILE).read_text("utf-8")))
+        return check_of(read_json(folder / FILE))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -23,13 +23,7 @@ from study.leaderboard import write_leaderboard
 from study.opening import Plan
 from study.origins import GRID, REPEAT
 from study.progress import Progress
-from study.records import (
-    epoch_metrics,
-    final_artifacts,
-    final_metrics,
-    result_tags,
-    trial_tags,
-)
+from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
 from study.recovery import of_memory, recover
 from study.results import read_results
 from study.sampling import Asked, Sampling, rungs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from study.fusion_apply import stored_rule
 from study.new_folder import new_folder
 from study.opening import Plan
 from study.outputs import check_output_folder
+from study.plain_json import read_json
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL, training_file
 from study.restoring import WEIGHTS, missing_weights, restore_weights, restored_note
@@ -139,7 +139,7 @@ def _check_target(target: Path, results: StudyResults) -> None:
     if not target.exists() or not any(target.iterdir()):
         return
     try:
-        plain = json.loads((target / "bundle.json").read_text())
+        plain = read_json(target / "bundle.json")
         ours = plain["study"]["id"] == results.state.get("id")
         names = {"bundle.json", "README.md", *(member["file"] for member in plain["members"])}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -299,7 +299,7 @@ def _figures(results: StudyResults, protocol: str, refit: dict[str, Any] | None)
 def _extra(path: Path) -> Any:
     """Return a record that another command may have left."""
     try:
-        return json.loads(path.read_text())
+        return read_json(path)
     except (OSError, ValueError):
         return None
 

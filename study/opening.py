@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import subprocess
 import sys
 import time
@@ -23,6 +22,7 @@ from search_spaces.spec import TrialSpec
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
+from study.plain_json import read_json
 from study.prescribed import Prescribed, derive_seed, prescribe
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
@@ -210,7 +210,7 @@ def _read_state(folder: Path) -> dict[str, Any] | None:
     """Return `state.json`, or None where the study has not begun."""
     path = folder / "state.json"
     try:
-        state = json.loads(path.read_text())
+        state = read_json(path)
     except FileNotFoundError:
         ours = {".lock", ".state.json.part"}
         left = [p.name for p in folder.iterdir() if p.name not in ours] if folder.is_dir() else []

@@ -14,9 +14,27 @@ from typing import Any
 from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
 
-__all__ = ["check_format", "is_count", "mapping", "number", "numbers", "read_object"]
+__all__ = [
+    "check_format",
+    "is_count",
+    "mapping",
+    "number",
+    "numbers",
+    "read_json",
+    "read_object",
+]
 
 MAX_BYTES = 300_000_000  # a corpus of a million clips has half of it in clips.json
+
+
+def read_json(path: Path, most: int = MAX_BYTES) -> Any:
+    """What a JSON file of at most so many bytes holds.
+
+    Raises:
+        OSError: If there is no such file.
+        ValueError: If it is no JSON; an `InputError` where it is too large or no regular file.
+    """
+    return json.loads(read_bounded(path, most).decode())
 
 
 def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
@@ -26,7 +44,7 @@ def read_object(path: Path, most: int = MAX_BYTES) -> dict[str, Any]:
         InputError: If there is no such file, or it holds something else.
     """
     try:
-        values = json.loads(read_bounded(path, most).decode())
+        values = read_json(path, most)
     except InputError:
         raise
     except (OSError, ValueError, RecursionError) as error:

@@ -7,7 +7,6 @@ trained again up to their best epoch; on a CPU with as many threads that gives t
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from runners.arrays import load_array
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.opening import Plan
+from study.plain_json import read_json
 from study.refit import was_split
 from study.results import StudyResults
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
@@ -105,7 +105,7 @@ def restore_weights(
 def restored_note(trial: TrialRecord) -> dict[str, Any] | None:
     """Return what is noted of a trial whose weights were trained again."""
     try:
-        plain = json.loads((trial.folder / NOTE).read_text())
+        plain = read_json(trial.folder / NOTE)
     except (OSError, ValueError):
         return None
     return plain if isinstance(plain, dict) else None

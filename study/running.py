@@ -21,9 +21,9 @@ from study.protocols import protocol_sentence
 from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
-from study.stores import check_stores
+from study.stores import check_stores, tracking_store
 from study.text import duration, percent
-from study.tracked_study import note_run, open_tracker, select_fusion, tracking_store
+from study.tracked_study import note_run, open_tracker, select_fusion
 from study.tracking import Tracker, escape_markdown
 from study.trainings import open_engine
 from study.trial_folder import trial_folders
@@ -61,7 +61,7 @@ def run_study(
     plan = plan_study(config, base=base, progress=_counting("decoding", echo))
     check_stores(config, plan.state)
     plan.folder.mkdir(parents=True, exist_ok=True)
-    with StudyLock(plan.folder, purpose="run"):
+    with StudyLock(plan.folder):
         write_study(plan)
         echo(plan.cached.summary())
         check = write_check(

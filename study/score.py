@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,11 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
     labels = read_labels(labels_file, [c.file_name for c in clips], results.classes)
     speakers = [clip.speaker for clip in clips]
     known = None if None in speakers else speakers
+    not_refitted = _not_refitted(results)
+    protocols = PROTOCOLS if not_refitted is None else PROTOCOLS[:1]
     systems = [
         {"name": name, "protocol": protocol, **_metrics(labels, guesses, known, results.classes)}
-        for name, protocol, guesses in _systems(results)
+        for name, protocol, guesses in _systems(results, protocols)
     ]
     record = {
         "format": 1,
@@ -66,7 +68,7 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         "n": len(labels),
         "classes": list(results.classes),
         "systems": systems,
-        "not_refitted": _not_refitted(results),
+        "not_refitted": not_refitted,
     }
     write_json(results.folder / SCORES, record)
     return record
@@ -115,11 +117,13 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
     return [found[name] for name in names]
 
 
-def _systems(results: StudyResults) -> Iterator[tuple[str, str, list[str]]]:
+def _systems(
+    results: StudyResults, protocols: Sequence[str]
+) -> Iterator[tuple[str, str, list[str]]]:
     """Yield name, protocol and predictions of what has predicted test."""
     classes = results.classes
     clips = results.partitions["test"].clips
-    for protocol in PROTOCOLS if _not_refitted(results) is None else PROTOCOLS[:1]:
+    for protocol in protocols:
         values = blind_probabilities(results, protocol)
         yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
     if (best := results.best) is not None:

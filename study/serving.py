@@ -16,7 +16,7 @@ from search_spaces.errors import InputError
 from search_spaces.spec import canonical_digest
 from study.bundle import Bundle, read_bundle
 from study.results import StudyResults
-from study.tracked_study import tracking_store
+from study.stores import tracking_store
 from study.tracking_session import Session
 from study.tracking_store import TrackingStore, open_client
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import os
 import re
 import time
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.ensemble_file import Ensemble
 from study.fusion_apply import fuse_on_test, others_of
-from study.plain_json import is_count
+from study.plain_json import is_count, read_json
 from study.probabilities import load_test
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL
@@ -174,7 +173,7 @@ def read_ledger(folder: Path) -> dict[str, Any]:
     """
     path = folder / "ledger.json"
     try:
-        plain = json.loads(path.read_text())
+        plain = read_json(path)
         if plain["format"] != 1 or not isinstance(plain["entries"], list):
             raise ValueError("another format")
         for entry in plain["entries"]:
@@ -232,7 +231,7 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     """
     path = results.folder / "refit" / "refit.json"
     try:
-        plain = json.loads(path.read_text())
+        plain = read_json(path)
         found = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
         found_others = plain.get("imported", []), plain.get("rule")
         if plain["format"] != 1:

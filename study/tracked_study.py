@@ -30,7 +30,6 @@ __all__ = [
     "open_tracker",
     "select_again",
     "select_fusion",
-    "tracking_store",
 ]
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from reports.explain.axes import frequency_axes
 from reports.explain.deletion import ORDERS, STEPS
 from reports.explain.examples import examples
+from reports.explain.explained import Explained
 from reports.explain.maps import Mapper
-from reports.explain.measure import Explained, make_maps, occlude
+from reports.explain.measure import make_maps, occlude
 from reports.explain.parts import judged
 from reports.explain.sections import FORMAT
 from reports.explain.subject import Subject

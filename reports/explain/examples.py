@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reports.explain.explained import Explained
 from reports.explain.maps import KINDS, Mapper
-from reports.explain.measure import Explained
 from reports.explain.subject import Subject
 
 __all__ = ["MOST_EXAMPLES", "examples"]

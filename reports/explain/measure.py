@@ -16,7 +16,7 @@ from reports.explain.maps import KINDS, Mapper
 from reports.explain.occlusion import sounding
 from runners.model import Classifier
 
-__all__ = ["Explained", "Mapped", "Occluded", "delete", "make_maps", "occlude"]
+__all__ = ["Mapped", "Occluded", "delete", "make_maps", "occlude"]
 
 MAP_BATCH = 64  # windows whose activations are kept for a gradient
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reports.explain.axes import FrequencyAxis
 from reports.explain.deletion import deletion_curves
+from reports.explain.explained import Explained
 from reports.explain.judgement import (
     band_order,
     common_share,
@@ -19,7 +20,7 @@ from reports.explain.judgement import (
     tell_bands,
 )
 from reports.explain.maps import KINDS, Mapper
-from reports.explain.measure import Explained, Mapped, Occluded
+from reports.explain.measure import Mapped, Occluded
 from reports.explain.statistics import evidence, hits, rounded
 from reports.explain.subject import Subject
 from study.explain_inputs import System

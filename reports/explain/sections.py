@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from reports.explain.figures import (
 from reports.leaderboard import Table
 from reports.section import Panel, Section
 from reports.text import capital, percent
+from study.plain_json import read_json
 from study.results import StudyResults
 
 __all__ = [
@@ -35,7 +35,7 @@ MAP_NAMES = {"layercam": "LayerCAM", "hirescam": "HiResCAM", "weights": "the wei
 def read_explain(folder: Path) -> dict[str, Any] | None:
     """Return the numbers that `spectune explain` left in a results folder, if it did."""
     try:
-        numbers = json.loads((folder / "explain" / "explain.json").read_text("utf-8"))
+        numbers = read_json(folder / "explain" / "explain.json")
     except (OSError, ValueError):
         return None
     if not isinstance(numbers, dict) or numbers.get("format") != FORMAT:

@@ -113,7 +113,7 @@ def ui(
     Example: spectune ui study.yaml
     """
     from study.results import read_results
-    from study.tracked_study import tracking_store
+    from study.stores import tracking_store
     from study.ui import serve
 
     folder = results_folder(study)

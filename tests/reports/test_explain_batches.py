@@ -10,7 +10,8 @@ import torch
 from explain_networks import noisy_inputs, random_networks
 
 from reports.explain.axes import frequency_axes
-from reports.explain.measure import Explained, delete, make_maps, occlude
+from reports.explain.explained import Explained
+from reports.explain.measure import delete, make_maps, occlude
 from runners.device import choose_compute
 from search_spaces.errors import InputError
 

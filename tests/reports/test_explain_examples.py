@@ -11,7 +11,8 @@ from explain_networks import noisy_inputs, random_networks
 from reports.explain.analysis import explain
 from reports.explain.axes import frequency_axes
 from reports.explain.examples import examples
-from reports.explain.measure import Explained, make_maps
+from reports.explain.explained import Explained
+from reports.explain.measure import make_maps
 from reports.explain.subject import Subject
 from runners.device import choose_compute
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from search_spaces.errors import InputError
 from study.recovery import MOST_GAPS, recover
 from study.results import read_results
 from study.trial_folder import TrialFolder, trial_folders
+from tests_support import ENDLESS
 
 pytestmark = pytest.mark.timeout(60)
 TRIAL = "trials/00001"
@@ -69,19 +68,6 @@ def test_trials_without_their_clips_are_refused(folder):
     (folder / "clips.json").unlink()
     with pytest.raises(InputError, match=r"clips\.json: must be there, since there are trials"):
         read_results(folder)
-
-
-def _sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(2**40)
-
-
-ENDLESS: dict[str, Callable[[Path], None]] = {
-    "pipe": os.mkfifo,
-    "device": lambda path: path.symlink_to("/dev/zero"),
-    "sparse": _sparse,
-    "folder": Path.mkdir,
-}
 
 
 @pytest.mark.parametrize("make", ENDLESS.values(), ids=ENDLESS)

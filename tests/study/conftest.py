@@ -51,8 +51,8 @@ def tracked_copy(tracked, tmp_path, monkeypatch) -> Path:
 def spectune(monkeypatch, capsys):
     """Type a command; returns its exit code, output and errors."""
 
-    def type_(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectune", *words])
+    def type_(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["spectune", *map(str, words)])
         code = 0
         try:
             main()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +17,9 @@ from study.corpus import read_corpus
 from study.layouts import folders
 from study.layouts.tables import header_of
 from study.plain_json import read_object
+from tests_support import ENDLESS
 
 pytestmark = pytest.mark.timeout(30)
-
-
-def _sparse(path: Path) -> None:
-    with path.open("wb") as file:
-        file.truncate(2**43)
-
-
-ENDLESS: dict[str, Callable[[Path], None]] = {
-    "pipe": os.mkfifo,
-    "device": lambda path: path.symlink_to("/dev/zero"),
-    "sparse": _sparse,
-    "folder": Path.mkdir,
-}
 
 
 @pytest.fixture(params=ENDLESS.values(), ids=ENDLESS)

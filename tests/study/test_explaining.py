@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from finished_study import config_of, copy_study, make_study
 
-from study.cli import main
 from study.explain_inputs import inputs_of_bundle, inputs_of_study
 from study.export import export_bundle
 from study.opening import plan_study
 from study.results import read_results
-from study.tracked_study import tracking_store
+from study.stores import tracking_store
 from study.tracking_store import open_client
 from study.whole_files import write_json
-
-
-@pytest.fixture
-def spectune(monkeypatch, capsys):
-    """Type a command; returns its exit code, output and errors."""
-
-    def type_(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["spectune", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return type_
 
 
 def stored_devel(results, number: int) -> np.ndarray:
@@ -144,7 +125,8 @@ def test_a_mistake_is_one_sentence_and_writes_nothing(finished, tmp_path, spectu
 @pytest.mark.slow
 def test_in_a_cross_validation_each_clip_is_heard_by_the_network_of_its_fold(synthetic, tmp_path):
     from reports.explain.axes import frequency_axes
-    from reports.explain.measure import Explained, make_maps
+    from reports.explain.explained import Explained
+    from reports.explain.measure import make_maps
     from runners.device import choose_compute
 
     changes = {"protocol": "kfold", "folds": 3, "budget": {"trials": 2}}

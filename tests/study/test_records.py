@@ -10,7 +10,7 @@ from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.records import epoch_metrics, final_metrics, trial_tags
 from study.results import read_results
-from study.tracked_study import tracking_store
+from study.stores import tracking_store
 from study.tracking_store import open_client
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from study.tracked_study import tracking_store
+from study.stores import tracking_store
 from study.tracking import TrackingStore
 
 

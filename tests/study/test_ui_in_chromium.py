@@ -11,7 +11,7 @@ import pytest
 
 from reports.chromium import Chromium, find_chromium
 from study.results import read_results
-from study.tracked_study import tracking_store
+from study.stores import tracking_store
 from study.tracking_store import open_client
 
 pytestmark = [
