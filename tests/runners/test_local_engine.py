@@ -125,7 +125,9 @@ def test_a_worker_that_ran_out_of_memory_is_replaced(task_file, tmp_path):
         engine.stop()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_killed_worker_is_reported_lost_and_replaced(engine, task_file, tmp_path, number):
     engine.submit(job(1, task_file, tmp_path))
     start = until(engine, last=("start",))[-1]

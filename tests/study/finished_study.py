@@ -14,6 +14,7 @@ PLAIN = {
     "name": "tiny",
     "space": TINY_SPACE,
     "budget": {"trials": 4},
+    "threads": 1,
     "checkpoint_seconds": 0.0,
     "refit": {"seeds": 2},
     "submission": {"team": "team", "tries": 2},

@@ -80,7 +80,7 @@ def test_a_bad_input_is_told_and_nothing_is_written(folder, spectune, spoil, par
 def test_pretrained_weights_that_cannot_be_had_are_told_with_what_to_do(
     folder, spectune, monkeypatch
 ):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     write(folder, space={"backbone": {"resnet18": {"pretrained": True}}})
     code, _, errors = spectune("run", "study.yaml")
     assert code == 2

@@ -37,6 +37,7 @@ def plain(corpus: Path, **changes) -> dict:
         "corpus": str(corpus),
         "space": TINY_SPACE,
         "budget": {"trials": 4},
+        "threads": 1,
         "checkpoint_seconds": 0.0,
         "tracking": False,
     } | changes
