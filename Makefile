@@ -30,7 +30,7 @@ test-all: $(SETUP)
 
 # 40 kills at random moments, full disks and lost stores, in under 20 minutes on two cores.
 faults: $(SETUP)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m faults tests/faults
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m faults tests/faults
 
 # 200 kills, 500 trials in one run, 50 sessions of one study: about two hours.
 soak: $(SETUP)

@@ -84,7 +84,9 @@ class PcenModule(nn.Module):
         level = smooth(power, s) + floor
         shift = gains[1] * delta
         root = gains[2] * r
-        learnt: Tensor = (power * level.pow(-gains[0] * alpha) + shift).pow(root) - shift.pow(root)
+        # Powers as exp and log: the gradient of an exponent is then a product, and no second power.
+        gained = power * (level.log() * (-gains[0] * alpha)).exp() + shift
+        learnt: Tensor = (gained.log() * root).exp() - shift.pow(root)
         return learnt
 
 

@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import optuna
 import yaml
@@ -100,10 +101,14 @@ class Attacked:
         plain = json.loads((self.folder / "ensemble" / "ensemble.json").read_text())
         return {key: plain[key] for key in ("method", "uar", "members", "trajectory", "honest")}
 
+    def results(self) -> dict[int, dict[str, Any]]:
+        """Return the result of every trial that has ended."""
+        found = sorted(self.folder.glob("trials/*/result.json"))
+        return {int(p.parent.name): json.loads(p.read_text()) for p in found}
+
     def files(self) -> dict[int, dict[str, str]]:
         """Return the digests of what every trial left."""
-        results = sorted(self.folder.glob("trials/*/result.json"))
-        return {int(p.parent.name): json.loads(p.read_text())["files"] for p in results}
+        return {number: result["files"] for number, result in self.results().items()}
 
     def check(self) -> None:
         """Check all that must hold of a finished study, however it was disturbed."""
