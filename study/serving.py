@@ -15,6 +15,7 @@ from typing import Any
 from search_spaces.errors import InputError
 from search_spaces.spec import canonical_digest
 from study.bundle import Bundle, read_bundle
+from study.fusion_rule import FusionRule
 from study.results import StudyResults
 from study.stores import tracking_store
 from study.tracking_session import Session
@@ -91,9 +92,19 @@ def _register(
 
 def _digest(bundle: Bundle) -> str:
     """Return what makes two bundles the same predictor, whenever they were written."""
-    members = [[m.sha256, m.weight, m.spec.to_dict()] for m in bundle.members]
+    members = [[m.sha256, m.weight, m.candidate, m.spec.to_dict()] for m in bundle.members]
     heard = [bundle.sampling_rate, bundle.clip_seconds, bundle.pad]
-    return canonical_digest([bundle.protocol, list(bundle.classes), heard, members])
+    rule = _what_it_does(bundle.rule)
+    return canonical_digest([bundle.protocol, list(bundle.classes), heard, members, rule])
+
+
+def _what_it_does(rule: FusionRule | None) -> dict[str, Any] | None:
+    """Return the numbers that a rule applies, without what is told of them."""
+    if rule is None or rule.plain:
+        return None
+    decision = rule.decision
+    applied = None if decision is None else [decision.temperature, list(decision.bias)]
+    return rule.to_json() | {"decision": applied}
 
 
 def _version_of(client: Any, name: str, digest: str) -> str | None:
