@@ -48,7 +48,8 @@ def run_trial(
     whatever the timing.
 
     Args:
-        job: The attempt; its folder gets `FILES`.
+        job: The attempt; its folder gets `FILES`, and keeps its checkpoint: a kill before the
+            coordinator has written the result costs no epoch (`study.attempt_files.settle`).
         task: The clips and labels.
         waveforms: The corpus on the device.
         compute: How to compute.
@@ -77,7 +78,6 @@ def run_trial(
         "folds": task.n_folds,
     }
     save_weights(fit.best, folder / "model.safetensors", about=about)
-    (folder / CHECKPOINT).unlink(missing_ok=True)
     return {
         "event": "done",
         "state": "pruned" if pruned else "complete",

@@ -29,6 +29,7 @@ __all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
 
 EIGHTHS = 8
 STARTUP_TRIALS = 10  # drawn at random before the model is trusted
+MEMORY = "memory"  # the constraint that a trial violates for which memory did not do
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -142,8 +143,7 @@ class Sampling:
     def again(self, number: int) -> Asked:
         """Take up a trial that was asked for in an earlier process; the same spec comes of it."""
         self._reseed(number)
-        trial_id = self.study.get_trials(deepcopy=False)[number]._trial_id
-        return self._take(Trial(self.study, trial_id))
+        return self._take(self._held(number))
 
     def replay(self, number: int, spec: TrialSpec | None, *, origin: str = SAMPLER) -> None:
         """Ask for a trial again that the store has lost.
@@ -160,6 +160,12 @@ class Sampling:
         if spec is not None and self.space.parameters(spec) is not None:
             self.space.suggest(trial)
         self.trials[number] = trial
+
+    def _held(self, number: int) -> Trial:
+        """Return a trial of the store, also one that an earlier process asked for."""
+        if number in self.trials:
+            return self.trials[number]
+        return Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
 
     def _waiting(self) -> list[int]:
         """Return the trials that were enqueued before a kill, and not yet asked for."""
@@ -224,15 +230,18 @@ class Sampling:
         """Tell the end of a trial, once; a trial told before is left as it is.
 
         Out of memory is told as pruned with a violated constraint: the sampler learns to keep
-        away, while it does not see a failure.
+        away, while it does not see a failure. So it is, too, where the process that asked for the
+        trial is gone.
         """
-        trial = self.trials.pop(number, None)
-        if memory and trial is not None:
-            trial.set_constraint("memory", 1.0)
+        known = self.study.get_trials(deepcopy=False)[number]
+        if memory and not known.state.is_finished():
             state = "pruned"
+            if MEMORY not in known.constraints:  # a kill may have come right after it was set
+                self._held(number).set_constraint(MEMORY, 1.0)
+        self.trials.pop(number, None)
         ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         self.study.tell(
-            number if trial is None else trial,
+            number,
             uar if state == "complete" else None,
             state=ends.get(state, TrialState.FAIL),
             skip_if_finished=True,

@@ -71,6 +71,16 @@ def test_a_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(tmp_path, task_
     assert len(done["uar_per_epoch"]) == 3
 
 
+def test_a_worker_killed_before_it_reports_its_end_has_not_lost_its_checkpoint(
+    tmp_path, task_and_waveforms
+):
+    whole, _ = run(job(tmp_path / "first", checkpoint_s=0.0), task_and_waveforms)
+    again = job(tmp_path / "second", checkpoint=str(tmp_path / "first" / CHECKPOINT))
+    done, events = run(again, task_and_waveforms)
+    assert [e["event"] for e in events] == ["resumed"]
+    assert done["files"] == whole["files"]
+
+
 def test_a_damaged_checkpoint_only_costs_time(tmp_path, task_and_waveforms):
     run(job(tmp_path / "whole"), task_and_waveforms)
     (tmp_path / "torn").write_bytes(b"\x08\0\0\0\0\0\0\0{}")

@@ -103,6 +103,21 @@ def test_out_of_memory_is_told_as_pruned_with_a_violated_constraint(tmp_path):
     assert trial.constraints["memory"] > 0
 
 
+@pytest.mark.parametrize("constraint_set", [False, True])
+def test_out_of_memory_is_told_alike_after_a_kill_before_it_was_told(tmp_path, constraint_set):
+    first = sampling(tmp_path / "a.db")
+    play(first, 1)
+    number, _, _ = first.ask()
+    if constraint_set:
+        first.trials[number].set_constraint("memory", 1.0)
+    second = sampling(tmp_path / "a.db")
+    for _ in range(2):
+        second.tell(number, state="failed", uar=None, memory=True)
+    trial = second.study.get_trials()[number]
+    assert trial.state == optuna.trial.TrialState.PRUNED
+    assert trial.constraints == {"memory": 1.0}
+
+
 def test_a_trial_clearly_below_the_median_is_pruned_and_not_before_its_time(tmp_path):
     made = sampling(tmp_path / "a.db", pruning=Pruning(startup_trials=3, warmup=0.5))
     for _ in range(4):
