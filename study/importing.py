@@ -31,7 +31,7 @@ def import_system(
         results: The study.
         predictions: See `study.imports.import_predictions`.
         name: What to call the system; the file's name when None.
-        trained_on: What it was fitted on, like `train`.
+        trained_on: What it was fitted on: `train`, or `out-of-fold` where the study has folds.
 
     Raises:
         InputError: If anything is wrong with the file or the name; nothing is written then.
@@ -56,6 +56,7 @@ def import_system(
         },
         trained_on=trained_on,
         name=called,
+        held_out=results.protocol != "holdout",
     )
     code = {label: position for position, label in enumerate(results.classes)}
     labels = [code[str(clip.label)] for clip in results.partitions["devel"].clips]

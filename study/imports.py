@@ -35,6 +35,7 @@ PARTITIONS = {
     "validation": "devel",
     "test": "test",
 }
+OUT_OF_FOLD = "out-of-fold"  # each clip predicted by models that did not hear its speaker
 SHOWN = 3  # how many names a message lists
 
 
@@ -44,7 +45,7 @@ class ImportedSystem:
 
     Args:
         name: What to call it.
-        trained_on: Partitions its models were fitted on; never devel.
+        trained_on: Partitions its models were fitted on, never devel; or `out-of-fold`.
         probabilities: (clips, classes) per partition: `devel`, and `test` where it was predicted.
         hard: Whether the file held classes alone, so that all probabilities are 0 or 1.
         n_ignored: Rows of the file that belong to no clip of these partitions.
@@ -64,6 +65,7 @@ def import_predictions(
     file_names: Mapping[str, Sequence[str]],
     trained_on: str | Sequence[str] | None,
     name: str | None = None,
+    held_out: bool = False,
 ) -> ImportedSystem:
     """Read a prediction CSV.
 
@@ -75,12 +77,14 @@ def import_predictions(
             text like `train+devel`. A system that has seen devel is refused: its devel
             predictions would win every selection.
         name: What to call it; the file's name when None.
+        held_out: Whether the study's devel clips are those of train too, in folds of speakers
+            (`kfold`, `loso`): then only `out-of-fold` predictions can be judged on them.
 
     Raises:
         InputError: One sentence per problem, with file and line.
     """
     path = Path(path)
-    partitions = _trained_on(path, trained_on)
+    partitions = _trained_on(path, trained_on, held_out=held_out)
     table = _read(path)
     header, rows = table.header, table.rows
     column = next((name for name in FILE_COLUMNS if name in header), None)
@@ -112,7 +116,9 @@ def import_predictions(
     )
 
 
-def _trained_on(path: Path, trained_on: str | Sequence[str] | None) -> tuple[str, ...]:
+def _trained_on(
+    path: Path, trained_on: str | Sequence[str] | None, *, held_out: bool
+) -> tuple[str, ...]:
     given = trained_on.split("+") if isinstance(trained_on, str) else list(trained_on or [])
     names = [text.strip().lower() for text in given]
     if not any(names):
@@ -120,6 +126,14 @@ def _trained_on(path: Path, trained_on: str | Sequence[str] | None) -> tuple[str
             f"{path}: trained_on must say which partitions the system was fitted on, as in "
             "trained_on=train; nothing in the file can prove it."
         )
+    if held_out and names != [OUT_OF_FOLD]:
+        raise InputError(
+            f"{path}: this study judges the clips of train and devel alike, so each must be "
+            f"predicted by models that did not hear its speaker: trained_on={OUT_OF_FOLD} says so, "
+            f"got trained_on={'+'.join(names)}."
+        )
+    if held_out:
+        return (OUT_OF_FOLD,)
     unknown = [text for text in names if text not in PARTITIONS]
     if unknown:
         raise InputError(

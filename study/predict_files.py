@@ -80,6 +80,7 @@ def _decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
     return decode_files(
         [item.path for item in items],
         sampling_rate,
+        segments=[(item.start, item.end) for item in items],
         workers=max(1, n_cores() // 2),
         ahead=AHEAD,
     )

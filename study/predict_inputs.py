@@ -9,6 +9,7 @@ from pathlib import Path
 from search_spaces.errors import InputError
 from study.clip import AUDIO
 from study.csv_rows import read_rows
+from study.layouts.rows import SEGMENT_RULE, segment_name, segment_times
 from study.text import printable
 
 __all__ = ["Item", "collect"]
@@ -24,11 +25,15 @@ class Item:
         name: What it is called in the predictions.
         path: The file.
         label: As a manifest gives it; empty where it gives none.
+        start: Seconds into the file where the clip begins; None: at its beginning.
+        end: Seconds into the file where it ends; None: at its end.
     """
 
     name: str
     path: Path
     label: str = ""
+    start: float | None = None
+    end: float | None = None
 
 
 def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
@@ -39,7 +44,8 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
 
     Args:
         paths: Audio files, folders (searched through), manifests (`.csv` with a column
-            `file_name`), or `-` for one file name a line on standard input.
+            `file_name`, and `start` and `end` in seconds where clips are segments), or `-` for one
+            file name a line on standard input.
         stdin: Read where a path is `-`.
 
     Raises:
@@ -102,15 +108,22 @@ def _manifest(path: Path) -> list[Item]:
     table = read_rows(path)
     try:
         column, at = table.column(COLUMNS), table.column(["label"])
+        times = table.column(["start"]), table.column(["end"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if column is None:
         given = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs a column file_name, got {given}")
     items = []
-    for row in table.rows:
+    for row, line in zip(table.rows, table.lines, strict=True):
         label = "" if at is None or row[at] == "?" else row[at]
-        items.append(Item(row[column], _find(path.parent, row[column]), label))
+        given = [None if i is None else row[i] for i in times]
+        segment = segment_times(*given)
+        if segment is None:
+            value = " and ".join(repr(text or "") for text in given)
+            raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {row[column]!r}")
+        name, file = segment_name(row[column], *segment), _find(path.parent, row[column])
+        items.append(Item(name, file, label, *segment))
     return items
 
 

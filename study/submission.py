@@ -214,11 +214,14 @@ def blind_probabilities(results: StudyResults, protocol: str) -> NDArray[np.floa
 
 
 def default_protocol(results: StudyResults) -> str:
-    """Return train+devel where the current fusion was refitted, else train."""
-    try:
-        read_refit(results)
-    except NoRefitError:
+    """Return train+devel where there is a refit, else train.
+
+    Raises:
+        InputError: If the refit is of an earlier fusion or damaged: train would be a silent loss.
+    """
+    if not (results.folder / "refit" / "refit.json").exists():
         return "train"
+    read_refit(results)
     return PROTOCOL
 
 
@@ -244,6 +247,6 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     if found != {(m.trial, m.weight) for m in members} or found_others != others:
         raise NoRefitError(
             f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
-            f" are kept)"
+            f" are kept), or say --protocol train"
         )
     return dict(plain)

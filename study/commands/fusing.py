@@ -50,7 +50,10 @@ def import_(
     predictions: Annotated[Path, typer.Argument(help="CSV with a row for every devel clip.")],
     trained_on: Annotated[
         str | None,
-        typer.Option(help="Partitions the system was fitted on: train. Never devel."),
+        typer.Option(
+            help="What the system was fitted on: train, never devel; out-of-fold where the study"
+            " is cross-validated and no model predicted a speaker that it was fitted on."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="By default the file's name.")] = None,
     debug: Debug = False,

@@ -6,11 +6,10 @@ and `end` are seconds into a long file. Every other column is kept as the clip's
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 from study.layouts.problems import Problems
-from study.layouts.rows import BLIND, Row, Source, segment_name
+from study.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_times
 from study.layouts.tables import header_of, known, others, read_table
 
 __all__ = ["find_manifests", "is_manifest", "make_row", "read_manifest"]
@@ -59,13 +58,12 @@ def make_row(
 ) -> Row | None:
     """One row from text by column; None, and a problem, where its times make no sense."""
     name, label = cells["file_name"], cells.get("label", BLIND)
-    start = _seconds(cells.get("start"))
-    end = _seconds(cells.get("end"))
-    if not (start or 0.0) >= 0.0 or not (end is None or end > (start or 0.0)):
-        rule = "a segment must have start and end in seconds, 0 <= start < end"
+    times = segment_times(cells.get("start"), cells.get("end"))
+    if times is None:
         value = f"{cells.get('start', '')!r} and {cells.get('end', '')!r} for {name!r}"
-        problems.add(file, line, rule, value)
+        problems.add(file, line, SEGMENT_RULE, value)
         return None
+    start, end = times
     return Row(
         file_name=segment_name(name, start, end),
         path=folder + name,
@@ -85,14 +83,3 @@ def _audio_folder(root: Path, first: str) -> str:
     if "\0" in first or (root / first).is_file():
         return ""
     return "wav/" if (root / "wav" / first).is_file() else ""
-
-
-def _seconds(text: str | None) -> float | None:
-    """Seconds; None where there are none, NaN where it is not a finite number."""
-    if text is None or not text.strip():
-        return None
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
-    return value if math.isfinite(value) else math.nan

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from study.layouts.problems import Problems
 
-__all__ = ["BLIND", "Layout", "Row", "Source", "segment_name"]
+__all__ = ["BLIND", "SEGMENT_RULE", "Layout", "Row", "Source", "segment_name", "segment_times"]
 
+SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"
 BLIND = "?"  # the challenges' mark for a label that is kept back
 
 
@@ -87,6 +89,28 @@ def segment_name(file_name: str, start: float | None, end: float | None) -> str:
         return file_name
     stop = "" if end is None else f",{_seconds(end)}"
     return f"{file_name}#t={_seconds(start or 0.0)}{stop}"
+
+
+def segment_times(start: str | None, end: str | None) -> tuple[float | None, float | None] | None:
+    """Return where a segment begins and ends in seconds; None where `SEGMENT_RULE` is broken.
+
+    >>> segment_times("1.25", " "), segment_times(None, None), segment_times("2", "1")
+    ((1.25, None), (None, None), None)
+    """
+    first, last = _number(start), _number(end)
+    kept = (first or 0.0) >= 0.0 and (last is None or last > (first or 0.0))
+    return (first, last) if kept else None
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number; None where there is none, NaN where it is not a finite one."""
+    if text is None or not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
 
 
 def _seconds(value: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import shutil
 import struct
@@ -203,6 +204,26 @@ def test_a_manifest_and_standard_input_name_clips(synthetic, tmp_path):
         collect([str(file), str(file)], stdin=[])
     with pytest.raises(InputError, match="no audio files"):
         collect(["-"], stdin=[])
+
+
+def test_a_manifest_of_segments_predicts_each_part_of_a_file(bundles, synthetic, tmp_path):
+    clips = [clip.path for clip in read_corpus(synthetic).partition("test")[:3]]
+    waves = [soundfile.read(clip)[0] for clip in clips]
+    ends = np.cumsum([0, *(wave.size for wave in waves)])
+    soundfile.write(tmp_path / "long.wav", np.concatenate(waves), 8000)
+    rows = [f"long.wav,x,{a / 8000},{b / 8000}" for a, b in itertools.pairwise(ends)]
+    manifest = tmp_path / "m.csv"
+    manifest.write_text("\n".join(["file_name,label,start,end", *rows]))
+    items = collect([str(manifest)], stdin=[])
+    assert items[0].name.startswith("long.wav#t=0,")
+    predictor = load(bundles["train"], device="cpu")
+    found, faults = predict_items(predictor, items)
+    assert faults == {}
+    alone, _ = predict_items(predictor, [Item(str(clip), clip) for clip in clips])
+    assert found == pytest.approx(alone, abs=1e-6)
+    manifest.write_text("file_name,start,end\nlong.wav,2,1\n")
+    with pytest.raises(InputError, match=r"m\.csv:2: a segment must have start and end in seconds"):
+        collect([str(manifest)], stdin=[])
 
 
 def test_names_on_standard_input_must_be_utf_8(tmp_path):

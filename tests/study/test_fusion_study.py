@@ -209,6 +209,9 @@ def test_what_cannot_be_imported_leaves_nothing_behind(finished, tmp_path):
         with pytest.raises(InputError, match=sentence):
             import_system(results, table, **options)
     assert not (folder / "imports").exists()
+    folds = dataclasses.replace(results, protocol="loso")  # each devel clip is one of train
+    with pytest.raises(InputError, match="trained_on=out-of-fold says so, got trained_on=train"):
+        import_system(folds, table, name=None, trained_on="train")
     import_system(results, table, name=None, trained_on="train")
     with pytest.raises(InputError, match="there is a system of that name already"):
         import_system(results, table, name="svm", trained_on="train")

@@ -66,6 +66,17 @@ def test_systems_that_have_seen_devel_are_refused(path, trained_on):
         read(path, "file,clear,mask\n", trained_on=trained_on)
 
 
+@pytest.mark.parametrize("trained_on", ["train", "train+out-of-fold", "devel"])
+def test_where_devel_is_train_too_only_predictions_out_of_fold_are_taken(path, trained_on):
+    with pytest.raises(InputError, match="trained_on=out-of-fold says so, got trained_on=") as told:
+        read(path, "file,clear,mask\n" + GOOD, trained_on=trained_on, held_out=True)
+    assert trained_on in str(told.value)
+    system = read(path, "file,clear,mask\n" + GOOD, trained_on="out-of-fold", held_out=True)
+    assert system.trained_on == ("out-of-fold",)
+    with pytest.raises(InputError, match="must name partitions .* got 'out-of-fold'"):
+        read(path, "file,clear,mask\n" + GOOD, trained_on="out-of-fold")
+
+
 @pytest.mark.parametrize("trained_on", [None, "", [], " "])
 def test_what_a_system_was_trained_on_must_be_said(path, trained_on):
     with pytest.raises(InputError, match="trained_on must say which partitions"):

@@ -181,6 +181,8 @@ def test_a_refit_of_an_earlier_fusion_is_not_submitted(refitted, tmp_path):
     path.write_text(json.dumps(plain))
     with pytest.raises(InputError, match="of an earlier fusion"):
         submit(read_results(folder), protocol="train+devel", team="team", tries=5)
+    with pytest.raises(InputError, match="or say --protocol train"):  # and train is no silent way
+        default_protocol(read_results(folder))
 
 
 def test_labels_that_arrive_later_are_scored_for_every_system(refitted, tmp_path):
