@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from study.fusion_protocol import Method
 from study.honest_library import Library
-from study.intervals import strata_of_speakers
+from study.resampling import strata_of_speakers
 
 __all__ = ["Split", "bootstrap_splits", "fold_splits", "held_out_hits"]
 

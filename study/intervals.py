@@ -16,18 +16,27 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.resampling import draw_speakers, strata_of_speakers
 from study.speaker_counts import (
-    MIN_SPEAKERS,
     SpeakerCounts,
     count_by_speaker,
+    too_few_of_a_class,
     too_few_speakers,
     uar_of_counts,
 )
 
-__all__ = ["CLIPS_NOTE", "Interval", "IntervalMethod", "interval", "interval_of_counts"]
+__all__ = [
+    "CLIPS_NOTE",
+    "Interval",
+    "IntervalMethod",
+    "interval",
+    "interval_of_clips",
+    "interval_of_counts",
+]
 
 IntervalMethod = Literal["percentile", "expanded", "bca"]
 CLIPS_NOTE = "clips treated as independent; too narrow"
+SELDOM_COMPLETE = "no interval: resampled speakers seldom have every class; each needs more of them"
 
 
 @dataclass(frozen=True)
@@ -92,7 +101,8 @@ def interval(
         seed: Of the resampling.
 
     Returns:
-        The UAR; without bounds when there are fewer than 5 speakers.
+        The UAR; without bounds when there are fewer than 5 speakers, when some class has one
+        speaker alone, or when resampled speakers seldom have every class.
 
     Raises:
         ValueError: When lengths differ, there are no clips, or an option is out of range.
@@ -103,22 +113,49 @@ def interval(
         return interval_of_counts(
             counts, method=method, level=level, n_resamples=n_resamples, seed=seed
         )
+    return interval_of_clips(
+        labels, hits, method=method, level=level, n_resamples=n_resamples, seed=seed
+    )
+
+
+def interval_of_clips(
+    labels: ArrayLike,
+    hits: ArrayLike,
+    *,
+    method: IntervalMethod = "expanded",
+    level: float = 0.95,
+    n_resamples: int = 5000,
+    seed: int = 0,
+) -> Interval:
+    """As `interval` without speakers, of hits (which may be fractions, means over repetitions).
+
+    Args:
+        labels: True classes, (clips,).
+        hits: Whether (or how often, in [0, 1]) a clip was recognised, (clips,).
+        method: As in `interval`.
+        level: As in `interval`.
+        n_resamples: As in `interval`.
+        seed: As in `interval`.
+
+    Raises:
+        ValueError: When lengths differ, there are no clips, or an option is out of range.
+    """
     _check(method, level, n_resamples)
-    counts = count_by_speaker(labels, hits, np.zeros(np.shape(labels), dtype=int))
-    wins, totals = counts.hits[0], counts.totals[0]
-    uar = float(uar_of_counts(wins, totals))
-    # resampling the clips of a class with replacement draws its hits from a binomial
-    drawn = np.random.default_rng(seed).binomial(
-        totals.astype(int), wins / totals, size=(n_resamples, totals.size)
-    )
-    replicates = uar_of_counts(drawn.astype(float), totals)
-    tails = _tails(
-        method, level, replicates, uar, n=int(totals.sum()), influence=_clip_influence(wins, totals)
-    )
+    # few values are distinct, so that a table (values, classes) of clips stands for all of them
+    values, cells = np.unique(np.asarray(hits, dtype=np.float64), return_inverse=True)
+    table = count_by_speaker(labels, hits, cells.reshape(np.shape(hits))).totals
+    n, totals = int(table.sum()), table.sum(axis=0)
+    uar = float(uar_of_counts(values @ table, totals))
+    rng = np.random.default_rng(seed)
+    drawn = [
+        rng.multinomial(int(column.sum()), column / column.sum(), n_resamples) @ values
+        for column in table.T
+    ]
+    replicates = uar_of_counts(np.stack(drawn, axis=-1), totals)
+    influence = _clip_influence(values, table)
+    tails = _tails(method, level, replicates, uar, n=n, influence=influence)
     low, high = np.quantile(replicates, tails)
-    return Interval(
-        uar, float(low), float(high), level, method, int(totals.sum()), None, CLIPS_NOTE
-    )
+    return Interval(uar, float(low), float(high), level, method, n, None, CLIPS_NOTE)
 
 
 def interval_of_counts(
@@ -130,7 +167,7 @@ def interval_of_counts(
     seed: int = 0,
     widen: float = 1.0,
 ) -> Interval:
-    """As `interval`, of counts per speaker (hits may be fractions, averages over repetitions).
+    """As `interval` with speakers, of their counts (hits may be fractions, means over repetitions).
 
     Args:
         counts: Hits and clips per speaker and class.
@@ -146,11 +183,13 @@ def interval_of_counts(
     _check(method, level, n_resamples)
     n, n_speakers = round(counts.totals.sum()), len(counts.totals)
     uar = float(uar_of_counts(counts.hits.sum(axis=0), counts.totals.sum(axis=0)))
-    reason = too_few_speakers(n_speakers)
+    reason = too_few_speakers(n_speakers) or too_few_of_a_class(counts.totals)
     if reason:
         return Interval(uar, None, None, level, method, n, n_speakers, reason)
     strata = strata_of_speakers(counts.totals)
-    weights = _draw_speakers(strata, counts.totals, n_resamples, np.random.default_rng(seed))
+    weights = draw_speakers(strata, counts.totals, n_resamples, np.random.default_rng(seed))
+    if weights is None:
+        return Interval(uar, None, None, level, method, n, n_speakers, SELDOM_COMPLETE)
     replicates = uar_of_counts(weights @ counts.hits, weights @ counts.totals)
     tails = _tails(
         method,
@@ -163,38 +202,6 @@ def interval_of_counts(
     )
     low, high = np.quantile(replicates, tails)
     return Interval(uar, float(low), float(high), level, method, n, n_speakers)
-
-
-def strata_of_speakers(totals: NDArray[np.float64]) -> list[NDArray[np.intp]]:
-    """Speakers with the same classes, resampled among themselves so that no class vanishes.
-
-    Groups of fewer than 5 speakers would hardly vary and are joined into one.
-
-    Args:
-        totals: Clips, (speakers, classes).
-    """
-    _, pattern = np.unique(totals > 0, axis=0, return_inverse=True)
-    groups = [np.flatnonzero(pattern == code) for code in np.unique(pattern)]
-    large = [group for group in groups if group.size >= MIN_SPEAKERS]
-    small = [group for group in groups if group.size < MIN_SPEAKERS]
-    return [*large, np.sort(np.concatenate(small))] if small else large
-
-
-def _draw_speakers(
-    strata: Sequence[NDArray[np.intp]],
-    totals: NDArray[np.float64],
-    n_resamples: int,
-    rng: np.random.Generator,
-) -> NDArray[np.float64]:
-    """How often each speaker is in each sample, (resamples, speakers); every class occurs."""
-    weights = np.zeros((n_resamples, len(totals)))
-    wanting = np.arange(n_resamples)
-    while wanting.size:
-        for group in strata:
-            share = np.full(group.size, 1 / group.size)
-            weights[np.ix_(wanting, group)] = rng.multinomial(group.size, share, wanting.size)
-        wanting = wanting[(weights[wanting] @ totals == 0).any(axis=1)]
-    return weights
 
 
 def _tails(
@@ -245,13 +252,13 @@ def _speaker_influence(
 
 
 def _clip_influence(
-    wins: NDArray[np.float64], totals: NDArray[np.float64]
+    values: NDArray[np.float64], table: NDArray[np.float64]
 ) -> list[NDArray[np.float64]]:
     """Influence of every clip on the UAR, one array per class, divided by its size."""
-    recalls = wins / totals
     return [
-        np.repeat([1 - recall, -recall], [round(win), round(total - win)]) / total / totals.size
-        for recall, win, total in zip(recalls, wins, totals, strict=True)
+        np.repeat(values - values @ column / column.sum(), column.astype(int))
+        / (column.sum() * table.shape[1])
+        for column in table.T
     ]
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "count_by_speaker",
     "paired_difference",
     "speaker_differences",
+    "too_few_of_a_class",
     "too_few_speakers",
     "uar_of_counts",
 ]
@@ -86,6 +87,27 @@ def too_few_speakers(n_speakers: int) -> str:
     return (
         f"no interval: {n_speakers} {noun}, and it takes at least {MIN_SPEAKERS}; "
         "`protocol: loso`, leaving one speaker of train and devel out in turn, tests on all of them"
+    )
+
+
+def too_few_of_a_class(totals: NDArray[np.float64]) -> str:
+    """Why resampling speakers says nothing of some class; empty when every class has two.
+
+    What one speaker's recall would be of another one is not in the data.
+
+    Args:
+        totals: Clips, (speakers, classes).
+
+    >>> too_few_of_a_class(np.eye(3))
+    'no interval: 3 of 3 classes have one speaker alone, and each needs at least 2'
+    """
+    alone = int(((totals > 0).sum(axis=0) < 2).sum())
+    if not alone:
+        return ""
+    have = "has" if alone == 1 else "have"
+    return (
+        f"no interval: {alone} of {totals.shape[1]} classes {have} one speaker alone, "
+        "and each needs at least 2"
     )
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.intervals import CLIPS_NOTE, strata_of_speakers
+from study.intervals import CLIPS_NOTE
+from study.resampling import strata_of_speakers
 from study.speaker_counts import too_few_speakers
 
 __all__ = [

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from study.intervals import CLIPS_NOTE, Interval, interval, interval_of_counts, strata_of_speakers
+from study.intervals import CLIPS_NOTE, Interval, interval, interval_of_clips, interval_of_counts
 from study.metrics import unweighted_average_recall
+from study.resampling import draw_speakers, strata_of_speakers
 from study.speaker_counts import (
     count_by_speaker,
     paired_difference,
@@ -102,12 +103,52 @@ def test_no_class_vanishes_when_every_speaker_has_one_class():
 
 
 @pytest.mark.parametrize("method", ["percentile", "expanded", "bca"])
-def test_a_class_that_only_one_speaker_has_is_never_lost(method):
+def test_a_class_that_only_two_speakers_have_is_never_lost(method):
     labels, predictions, speakers = clips(n_speakers=8, n_classes=2)
-    labels[speakers == 0] = 2
+    labels[speakers < 2] = 2
     found = interval(labels, predictions, speakers, method=method, n_resamples=300)
     assert np.isfinite([found.low, found.high]).all()
     assert found.low <= found.high
+
+
+@pytest.mark.parametrize("n_classes", [8, 14])
+def test_where_a_class_is_one_speaker_there_is_a_reason_and_no_interval(n_classes):
+    """Samples with every class are n! of n^n: none of 5,000 for 14 classes, and all alike."""
+    speakers = np.repeat(np.arange(n_classes), 10)
+    predictions = np.where(np.arange(speakers.size) % 10 < 7, speakers, 0)
+    found = interval(speakers, predictions, speakers)
+    assert (found.low, found.high) == (None, None)
+    assert found.note.endswith(
+        f"{n_classes} of {n_classes} classes have one speaker alone, and each needs at least 2"
+    )
+    labels, guesses, who = clips(n_speakers=20)
+    labels[who == 0] = 3
+    assert "1 of 4 classes has one speaker alone" in interval(labels, guesses, who).sentence()
+
+
+def test_samples_that_seldom_have_every_class_give_a_reason_and_no_interval():
+    speakers = np.repeat(np.arange(80), 5)
+    labels = speakers % 40
+    start = time.perf_counter()
+    found = interval(labels, np.where(speakers % 3, labels, 0), speakers)
+    assert (found.low, found.note[:43]) == (None, "no interval: resampled speakers seldom have")
+    assert time.perf_counter() - start < 2
+    rng = np.random.default_rng(0)
+    totals = count_by_speaker(labels % 5, np.ones(400), speakers).totals
+    drawn = draw_speakers(strata_of_speakers(totals), totals, 500, rng)
+    assert ((drawn @ totals) > 0).all()
+    assert (drawn.sum(axis=1) == 80).all()
+
+
+def test_shares_of_recognitions_have_the_interval_of_their_mean_over_clips():
+    rng = np.random.default_rng(0)
+    labels = np.arange(600) % 2
+    hits = rng.binomial(3, 0.7, labels.size) / 3
+    found = interval_of_clips(labels, hits, method="percentile", n_resamples=20_000)
+    error = np.sqrt(sum(hits[labels == code].var() / 300 for code in (0, 1))) / 2
+    assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.03)
+    whole = (hits > 0.5).astype(int)
+    assert interval_of_clips(labels, whole) == interval(labels, np.where(whole, labels, -1))
 
 
 @pytest.mark.parametrize("method", ["percentile", "expanded", "bca"])
