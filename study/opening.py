@@ -22,11 +22,17 @@ from search_spaces.spec import TrialSpec
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
-from study.plain_json import read_json
 from study.prescribed import Prescribed, derive_seed, prescribe
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
+from study.unchanged import (
+    check_material,
+    check_same,
+    check_weights,
+    material_digest,
+    read_state,
+)
 from study.whole_files import write_json
 
 __all__ = ["Plan", "common_rate", "open_corpus", "plan_study", "write_study"]
@@ -87,16 +93,15 @@ def plan_study(
         sampler=config.sampler,
         seeds=[derive_seed(config.seed, n) for n in range(config.seeds.n)],
     )
-    before = _read_state(folder)
-    _check_same(
-        folder, before, {"name": config.name, "space_digest": space.digest, **_fixed(config)}
-    )
+    before = read_state(folder)
+    check_same(folder, before, name=config.name, space=space.digest, fixed=config.fixed())
     corpus = open_corpus(config, base=base)
     rate = config.sampling_rate or common_rate(corpus)
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights(space.backbones(), folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
-    _check_same(folder, before, {"corpus_digest": cached.digest})
+    check_material(folder, before, cached, config.protocol)
+    check_weights(folder, before, weights)
     partitions = protocol_partitions(corpus, config.protocol)
     folds = deal_folds(
         corpus, partitions["devel"], protocol=config.protocol, n_folds=config.folds,
@@ -108,14 +113,15 @@ def plan_study(
         "id": uuid.uuid4().hex,
         "name": config.name,
         "space_digest": space.digest,
-        "corpus_digest": cached.digest,
-        **_fixed(config),
+        "fixed": config.fixed(),
         "created": time.time(),
         "elapsed_s": 0.0,
         "revision": source_revision(),
         "mlflow": None,
     }
     state |= {
+        "corpus_digest": cached.digest,
+        "material_digest": material_digest(cached, config.protocol),
         "base": str(base.resolve()),
         "command": " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
@@ -200,64 +206,6 @@ def _baselines(config: StudyConfig, space: Space) -> dict[str, TrialSpec]:
                 f" it has {', '.join(space.baselines) or 'none'}"
             )
     return {name: space.baselines[name] for name in config.baselines}
-
-
-def _fixed(config: StudyConfig) -> dict[str, Any]:
-    return {"fixed": config.fixed()}
-
-
-def _read_state(folder: Path) -> dict[str, Any] | None:
-    """Return `state.json`, or None where the study has not begun."""
-    path = folder / "state.json"
-    try:
-        state = read_json(path)
-    except FileNotFoundError:
-        ours = {".lock", ".state.json.part"}
-        left = [p.name for p in folder.iterdir() if p.name not in ours] if folder.is_dir() else []
-        if left:
-            raise InputError(
-                f"{folder}: is not empty and is no study (no state.json, but {left[0]});"
-                f" choose another `name`"
-            ) from None
-        return None
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(state, dict) or state.get("format") != 1:
-        raise InputError(f"{path}: is not a state of this version")
-    kinds: dict[str, type | tuple[type, ...]] = {
-        "id": str,
-        "created": (int, float),
-        "elapsed_s": (int, float),
-        "fixed": dict,
-        "mlflow": (dict, type(None)),
-    }
-    for key, kind in kinds.items():
-        if not isinstance(state.get(key), kind):
-            raise InputError(f"{path}: {key} has another type than it was written with")
-    return state
-
-
-def _check_same(folder: Path, before: dict[str, Any] | None, now: dict[str, Any]) -> None:
-    """Check that a study that has begun is still the same."""
-    if before is None:
-        return
-    what = {"name": "name", "space_digest": "search space", "corpus_digest": "corpus"}
-    problems = []
-    for key, value in now.items():
-        if key == "fixed":
-            was = before.get("fixed", {})
-            problems += [
-                f"`{k}` was {was.get(k)!r} and is now {v!r}"
-                for k, v in value.items()
-                if was.get(k) != v
-            ]
-        elif before.get(key) != value:
-            problems.append(f"its {what[key]} was another one")
-    if problems:
-        raise InputError(
-            f"{folder}: this study has begun and {'; '.join(problems)}; change it back, or give"
-            f" the new study another `name`"
-        )
 
 
 def common_rate(corpus: Corpus) -> int:

@@ -117,10 +117,10 @@ def _manifest(path: Path) -> list[Item]:
     items = []
     for row, line in zip(table.rows, table.lines, strict=True):
         label = "" if at is None or row[at] == "?" else row[at]
-        given = [None if i is None else row[i] for i in times]
-        segment = segment_times(*given)
+        cells = [None if i is None else row[i] for i in times]
+        segment = segment_times(*cells)
         if segment is None:
-            value = " and ".join(repr(text or "") for text in given)
+            value = " and ".join(repr(cell or "") for cell in cells)
             raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {row[column]!r}")
         name, file = segment_name(row[column], *segment), _find(path.parent, row[column])
         items.append(Item(name, file, label, *segment))
