@@ -29,6 +29,7 @@ __all__ = [
 
 MAX_N_FFT = 2**16
 CHUNK = 2**19  # samples of windowed frames held at once on a CPU: what its caches hold
+CHUNK_GPU = 2**27  # and on a GPU: about 1.5 GB with their transform, of any batch
 BANDS = 16  # that a CPU sums at once: of long transforms they need a small part of the bins
 
 
@@ -131,19 +132,31 @@ class StftBands(nn.Module):
             yield squares[..., 0] + squares[..., 1]
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return powers per band.
+        """Return powers per band, of some clips at a time."""
+        if torch.compiler.is_compiling():
+            return self._whole(waveforms)
+        if waveforms.device.type == "cpu":
+            return self._in_cache(waveforms)
+        parts = torch.split(waveforms, self._clips_of(waveforms, CHUNK_GPU))
+        return torch.cat([self._whole(part) for part in parts])
 
-        On a CPU a few clips at a time, since what does not leave the cache is three times as
-        fast, and without nearly all of the bank's zeros.
+    def _clips_of(self, waveforms: Tensor, samples: int) -> int:
+        """Return how many clips have so many samples of windowed frames, at least 1."""
+        return max(1, samples // ((waveforms.shape[-1] // self.hop + 1) * self.n_fft))
+
+    def _whole(self, waveforms: Tensor) -> Tensor:
+        bands = [power @ bank.mT for power in self._powers(waveforms) for bank in self.banks]
+        return torch.stack(bands, dim=1).transpose(2, 3).contiguous()
+
+    def _in_cache(self, waveforms: Tensor) -> Tensor:
+        """Return the same on a CPU without nearly all of the bank's zeros.
+
+        A few clips at a time, since what does not leave the cache is three times as fast.
         """
-        if waveforms.device.type != "cpu" or torch.compiler.is_compiling():
-            powers = self._powers(waveforms)
-            bands = [power @ bank.mT for power in powers for bank in self.banks]
-            return torch.stack(bands, dim=1).transpose(2, 3).contiguous()
         frames = waveforms.shape[-1] // self.hop + 1
         n_channels, n_bands = len(self.windows) * len(self.banks), self.banks.shape[1]
         found = waveforms.new_empty(len(waveforms), n_channels, n_bands, frames)
-        clips = max(1, CHUNK // (frames * self.n_fft))
+        clips = self._clips_of(waveforms, CHUNK)
         for part, into in zip(
             torch.split(waveforms, clips), torch.split(found, clips), strict=True
         ):

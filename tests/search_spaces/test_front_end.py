@@ -12,13 +12,14 @@ from PIL import Image as Pil
 from torch import nn
 
 from runners.model import make_classifier
-from search_spaces import TrialSpec, flat_parameters
+from search_spaces import TrialSpec, flat_parameters, spectra
 from search_spaces.amplitude import AMPLITUDES, Db, Pcen, Root
 from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
 from search_spaces.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.image import RESAMPLINGS
 from search_spaces.scales import SCALES, ConstantQ, Linear, Log, Mel, band_edges, triangular_bank
+from search_spaces.spectra import StftBands
 from search_spaces.turning import FLIPS
 
 RATE = 16_000
@@ -87,6 +88,18 @@ def test_a_sine_lands_in_the_band_whose_centre_it_is(scale):
 def test_warping_there_and_back_is_the_identity(scale):
     hz = np.array([60.0, 440.0, 7900.0])
     np.testing.assert_allclose(scale.unwarp(scale.warp(hz)), hz)
+
+
+def test_a_gpu_takes_a_bounded_part_of_a_batch_and_finds_what_a_cpu_finds(monkeypatch):
+    bands = StftBands([25.0, 50.0], [Linear(32)], n_fft=None, hop=80, sampling_rate=8000)
+    waves = torch.randn(7, 4000, generator=torch.Generator().manual_seed(0))
+    whole, sizes = bands._whole, []
+    torch.testing.assert_close(whole(waves), bands(waves))
+    monkeypatch.setattr(spectra, "CHUNK_GPU", 2 * 51 * bands.n_fft)  # of two clips
+    monkeypatch.setattr(bands, "_whole", lambda part: sizes.append(len(part)) or whole(part))
+    found = bands.to("meta")(waves.to("meta"))  # no CPU: what a GPU does, without numbers
+    assert found.shape == (7, 2, 32, 51)
+    assert sizes == [2, 2, 2, 1]
 
 
 def test_three_windows_give_three_channels_on_one_grid():
