@@ -72,31 +72,40 @@ def frequency_axes(sampling_rate: int) -> tuple[FrequencyAxis, FrequencyAxis]:
     )
 
 
-def row_shares(centres_hz: ArrayLike, edges_hz: Sequence[float], *, n_rows: int) -> Floats:
+def row_shares(
+    centres_hz: ArrayLike, edges_hz: Sequence[float], *, n_rows: int, offset: float = 0.0
+) -> Floats:
     """Return which share of each row of a map lies in which band, (n_rows, bands).
 
     A map has fewer rows than the image has bands of its scale, and these are no bands of the axis.
-    A row covers equally many of the scale's bands as the others; a band of the scale reaches
-    halfway to its neighbours' centres, and within it a share is measured on the scale's own axis.
+    A row covers what is nearer to its centre than to the others'; centres are equally far apart. A
+    band of the scale reaches halfway to its neighbours' centres, and within it a share is measured
+    on the scale's own axis.
 
     Args:
         centres_hz: Centres of the scale's bands in Hz, rising, (scale bands,).
         edges_hz: Edges of the axis in Hz, (bands + 1,).
         n_rows: Rows of the map.
+        offset: How far rows are centred above the middles of equal parts of the scale, as a share
+            of the whole scale.
 
     Returns:
-        Rows sum to 1.
+        Rows sum to 1; one that the offset puts outside the scale has no share.
 
     >>> row_shares([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
+    >>> row_shares([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2, offset=-0.25).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
     """
     centres = np.asarray(centres_hz, dtype=np.float64)
     edges = np.asarray(edges_hz, dtype=np.float64)
     positions = np.interp(edges, _corners(centres, edges[-1]), np.arange(len(centres) + 1.0))
-    rows = np.linspace(0.0, float(len(centres)), n_rows + 1)
+    inner = np.arange(1, n_rows) / n_rows + offset
+    rows = len(centres) * np.clip([0.0, *inner, 1.0], 0.0, 1.0)
     low = np.maximum(rows[:-1, None], positions[None, :-1])
     high = np.minimum(rows[1:, None], positions[None, 1:])
-    return np.asarray(np.clip(high - low, 0.0, None) / (rows[1] - rows[0]))
+    covered = np.maximum(np.diff(rows), 1e-12)
+    return np.asarray(np.clip(high - low, 0.0, None) / covered[:, None])
 
 
 def _corners(centres: Floats, nyquist: float) -> Floats:

@@ -21,7 +21,9 @@ from search_spaces.turning import FLIPS, Turned, turn
 __all__ = [
     "LEAST_ROWS",
     "Maps",
+    "Seen",
     "Stage",
+    "channel_axis",
     "class_maps",
     "find_stage",
     "has_maps",
@@ -66,7 +68,7 @@ def has_maps(backbone: nn.Module, images: Tensor) -> bool:
         backbone: As `Timm.make` returns it, in eval mode.
         images: At least one, (clips, channels, height, width).
     """
-    seen = _Seen.of(backbone, images[:1])
+    seen = Seen.of(backbone, images[:1])
     network = seen.network
     if not hasattr(network, "forward_head"):
         return False
@@ -88,7 +90,7 @@ def find_stage(backbone: nn.Module, images: Tensor) -> Stage | None:
     Returns:
         The nearest there is to it; None where timm names no stage with two spatial axes.
     """
-    found = {stage.stride: stage for stage in _stages(_Seen.of(backbone, images[:1]))}
+    found = {stage.stride: stage for stage in _stages(Seen.of(backbone, images[:1]))}
     if 8 in found and found[8].rows >= LEAST_ROWS:
         return found[8]
     return next((found[stride] for stride in (4, 8, 2, 16) if stride in found), None)
@@ -110,7 +112,7 @@ def class_maps(
         weights: Of each clip's logits, (clips, classes); one-hot for the logit of a class.
         stage: Where LayerCAM is taken.
     """
-    seen = _Seen.of(backbone, images)
+    seen = Seen.of(backbone, images)
     network = seen.network
     early: list[Tensor] = []
 
@@ -128,7 +130,7 @@ def class_maps(
     logits: Tensor = network.forward_head(features.clone())  # type: ignore[operator]
     score = (logits * weights).sum(1)
     gradients = torch.autograd.grad(score.sum(), [features, *early])
-    channels = _channel_axis(network)
+    channels = channel_axis(network)
     hires = (gradients[0] * features).sum(channels).detach()
     layer = None
     if early:
@@ -150,16 +152,29 @@ def svm_map(backbone: BandStatistics, images: Tensor, weights: Tensor) -> Maps:
     return Maps(None, added.reshape(clips, 2, channels, bands).sum(1).transpose(1, 2), score)
 
 
-class _Seen(NamedTuple):
-    """timm's own network, the images as it gets them, and how they came to lie so."""
+class Seen(NamedTuple):
+    """timm's own network, the images as it gets them, and how they came to lie so.
+
+    Args:
+        network: Without what pads and turns images.
+        images: (clips, channels, height, width).
+        fractions: Of the height and width it gets that are not padding.
+        turned: What turned them; None where nothing did.
+    """
 
     network: nn.Module
     images: Tensor
-    fractions: tuple[float, float]  # of the height and width it gets that are not padding
+    fractions: tuple[float, float]
     turned: Turned | None
 
     @classmethod
-    def of(cls, backbone: nn.Module, images: Tensor) -> _Seen:
+    def of(cls, backbone: nn.Module, images: Tensor) -> Seen:
+        """Look behind what pads and turns images.
+
+        Args:
+            backbone: As `Timm.make` returns it.
+            images: (clips, channels, height, width).
+        """
         turned, fractions = None, (1.0, 1.0)
         while isinstance(backbone, Turned | PaddedImages):
             if isinstance(backbone, Turned):
@@ -172,6 +187,16 @@ class _Seen(NamedTuple):
                 fractions = height / full_height, width / full_width
             backbone = backbone.model
         return cls(backbone, images, fractions, turned)
+
+    @property
+    def frequency(self) -> int:
+        """The axis of its images along which frequency lies."""
+        return 3 if self.turned is not None and self.turned.transpose else 2
+
+    @property
+    def upside_down(self) -> bool:
+        """Whether frequency falls along that axis."""
+        return self.turned is not None and -2 in FLIPS[self.turned.flip]
 
     def back(self, maps: Tensor) -> Tensor:
         """Return maps (clips, rows, columns) of the image alone, low frequency and time first."""
@@ -196,16 +221,16 @@ def _within(n: int, fraction: float, device: torch.device) -> Tensor:
     return (high - low).clamp_min(0).to(device)
 
 
-def _channel_axis(network: nn.Module) -> int:
+def channel_axis(network: nn.Module) -> int:
     """Return the axis of channels: Swin, MambaOut and others of timm have it last."""
     return -1 if getattr(network, "output_fmt", "NCHW") == "NHWC" else 1
 
 
 @torch.no_grad()
-def _stages(seen: _Seen) -> list[Stage]:
+def _stages(seen: Seen) -> list[Stage]:
     """Return the stages that timm names as features and that have two spatial axes."""
     network, images = seen.network, seen.images
-    along = 3 if seen.turned is not None and seen.turned.transpose else 2  # frequency
+    along = seen.frequency
     outputs: dict[str, object] = {}
     known = dict(network.named_modules())
     named = [d["module"] for d in getattr(network, "feature_info", ()) if d["module"] in known]
@@ -219,7 +244,7 @@ def _stages(seen: _Seen) -> list[Stage]:
     finally:
         for hook in hooks:
             hook.remove()
-    shift = -1 if _channel_axis(network) == -1 else 0
+    shift = -1 if channel_axis(network) == -1 else 0
     found = []
     for name in named:
         output = outputs.get(name)

@@ -77,6 +77,7 @@ def examples(
                 "centres_hz": [round(hz, 1) for hz in mapper.centres[0]],
                 "image": _levels(image[0]),
                 "map": _levels(maps[kind][0]),
+                "map_offset": round(mapper.offsets.get(kind, 0.0), 4),
             }
         )
     return found

@@ -166,7 +166,7 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
     lines = go.Contour(
         z=framed.tolist(),
         x=[seconds * at for at in _framed(columns)],
-        y=[n_bands * at for at in _framed(rows)],
+        y=[n_bands * at for at in _framed(rows, offset=example["map_offset"])],
         contours={
             "coloring": "none",
             "start": CONTOURS[0],
@@ -190,9 +190,15 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
     )
 
 
-def _framed(n: int) -> list[float]:
-    """Return the middles of n parts of 0 to 1, and before and behind them two of its frame."""
-    middles = [(place + 0.5) / n for place in range(n)]
+def _framed(n: int, *, offset: float = 0.0) -> list[float]:
+    """Return the middles of n parts of 0 to 1, and before and behind them two of its frame.
+
+    Args:
+        n: How many.
+        offset: How far above the middles the parts are centred; none leaves the frame.
+    """
+    near, far = 2 * FRAME, 1 - 2 * FRAME
+    middles = [min(max((place + 0.5) / n + offset, near), far) for place in range(n)]
     return [0.0, FRAME, *middles, 1 - FRAME, 1.0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from reports.explain.axes import FrequencyAxis, row_shares
 from reports.explain.cam import Stage, class_maps, find_stage, has_maps, svm_map
+from reports.explain.rows import row_offset
 from runners.model import Classifier
 from search_spaces.backbones import BandStatistics
 from study.explain_inputs import Network
@@ -44,8 +46,10 @@ class Mapper:
         centres: Of the rows of the network's images in Hz, lowest first, (channels, bands); the
             channels differ where they lie on several scales.
         why: Why there is no map; empty where there is one.
+        offsets: How far the rows of its maps are centred above the middles of equal parts of the
+            image, by kind of map, as a share of the height; absent: not at all.
         spreads: Filled as needed: how the rows of its maps are spread over the bands of an axis,
-            by axis, number of rows and device, (channels, rows, bands).
+            by axis, kind, number of rows and device, (channels, rows, bands).
     """
 
     network: Network
@@ -53,7 +57,8 @@ class Mapper:
     stage: Stage | None
     centres: Floats
     why: str = ""
-    spreads: dict[tuple[FrequencyAxis, int, torch.device], Tensor] = field(
+    offsets: Mapping[str, float] = field(default_factory=dict)
+    spreads: dict[tuple[FrequencyAxis, str, int, torch.device], Tensor] = field(
         default_factory=dict, repr=False
     )
 
@@ -74,7 +79,11 @@ class Mapper:
         if not has_maps(model.backbone, images):
             why = "its features have no rows (a transformer on patches)"
             return cls(network, "none", None, centres, why)
-        return cls(network, "cam", find_stage(model.backbone, images), centres)
+        stage = find_stage(model.backbone, images)
+        offsets = {"hirescam": row_offset(model.backbone, images, None)}
+        if stage is not None:
+            offsets["layercam"] = row_offset(model.backbone, images, stage.module)
+        return cls(network, "cam", stage, centres, offsets=offsets)
 
     def maps(
         self, model: Classifier, waves: Tensor, labels: Tensor, n_classes: int
@@ -98,7 +107,7 @@ class Mapper:
         maps = {"layercam": found.layer, "hirescam": found.hires}
         return {kind: values for kind, values in maps.items() if values is not None}
 
-    def shares(self, maps: Tensor, axis: FrequencyAxis) -> Tensor:
+    def shares(self, kind: str, maps: Tensor, axis: FrequencyAxis) -> Tensor:
         """Return the relevance per band, (windows, bands).
 
         The absolute values of a map's rows sum to 1. A network mixes its channels, so where these
@@ -106,10 +115,11 @@ class Mapper:
         has a map of its own.
 
         Args:
+            kind: Of the maps, one of `KINDS`.
             maps: (windows, rows, columns).
             axis: Of the bands.
         """
-        spreads = self._spreads(axis, maps.shape[1], maps.device)
+        spreads = self._spreads(axis, kind, maps.shape[1], maps.device)
         if self.how == "weights":
             by_row = maps.transpose(1, 2)  # (windows, channels, rows)
         else:
@@ -117,11 +127,14 @@ class Mapper:
         size = by_row.abs().sum((1, 2)).clamp_min(1e-20)
         return torch.einsum("wcr,crb->wb", by_row / size[:, None, None], spreads)
 
-    def _spreads(self, axis: FrequencyAxis, n_rows: int, device: torch.device) -> Tensor:
+    def _spreads(self, axis: FrequencyAxis, kind: str, n_rows: int, device: torch.device) -> Tensor:
         """Return how rows are spread over bands, (channels, rows, bands); uploaded once."""
-        key = axis, n_rows, device
+        key = axis, kind, n_rows, device
         if key not in self.spreads:
-            made = [row_shares(c, axis.edges_hz, n_rows=n_rows) for c in self.centres]
+            offset = self.offsets.get(kind, 0.0)
+            made = [
+                row_shares(c, axis.edges_hz, n_rows=n_rows, offset=offset) for c in self.centres
+            ]
             self.spreads[key] = torch.from_numpy(np.stack(made)).float().to(device)
         return self.spreads[key]
 

@@ -69,7 +69,7 @@ def make_maps(explained: Explained, mappers: Sequence[Mapper], *, tick: Tick) ->
         for waves, labels in pieces:
             for kind, maps in mapper.maps(model, waves, labels, n_classes).items():
                 for number, axis in enumerate(explained.axes):
-                    parts[number, kind].append(mapper.shares(maps, axis))
+                    parts[number, kind].append(mapper.shares(kind, maps, axis))
         return {key: torch.cat(some) for key, some in parts.items()}
 
     def work(batch: Batch) -> dict[Hashable, Tensor]:

@@ -28,7 +28,9 @@ __all__ = [
     "trust_sentence",
 ]
 
-FORMAT = 2  # since 2 `removed` and `noise` are falls of the UAR, no longer of log-odds
+# Since 2 `removed` and `noise` are falls of the UAR, no longer of log-odds; since 3 the rows of
+# maps lie where their network hears them, and single clips have `map_offset`.
+FORMAT = 3
 MAP_NAMES = {"layercam": "LayerCAM", "hirescam": "HiResCAM", "weights": "the weights"}
 
 
@@ -209,8 +211,9 @@ _TABLE = (
 
 _METHOD = (
     "Maps explain the logit of a clip's own class against the mean of all logits; their rows are"
-    " spread over the bands by the centres of each network's own scale, each clip counts alike,"
-    " and a fusion's map is the weighted mean of its members'. Occlusion takes a band out of the"
+    " centred where the network hears them (measured) and spread over the bands by the centres of"
+    " its own scale, each clip counts alike, and a fusion's map is the weighted mean of its"
+    " members'. Occlusion takes a band out of the"
     " waveform, or replaces it by steady noise of the same energy, and tells how far the UAR falls;"
     " it is the arbiter, as it asks the network itself. Bands that cost as many clips are ordered"
     " by the log-odds of the true class. Classes count alike; intervals resample speakers. Below"

@@ -58,3 +58,11 @@ def test_a_network_that_hears_part_of_the_axis_has_no_share_elsewhere():
 
 def test_one_band_is_the_whole_axis():
     assert row_shares([1000.0], [0, 1000, 4000], n_rows=1).tolist() == [[0.25, 0.75]]
+
+
+def test_rows_that_lie_lower_cover_what_is_nearest_to_them():
+    centres = np.arange(50.0, 850, 100)  # eight bands of 100 Hz, two to a row
+    shares = row_shares(centres, np.arange(0.0, 900, 100), n_rows=4, offset=-1 / 8)
+    covered = [row.nonzero()[0].tolist() for row in shares]
+    assert covered == [[0], [1, 2], [3, 4], [5, 6, 7]]
+    np.testing.assert_allclose(shares.sum(1), 1)

@@ -34,7 +34,7 @@ def many_classes(planted_numbers):
         {"file_name": "<b>.wav", "class": "b", "speaker": None, "probability": 0.9, "trial": 0,
          "uar": 0.61, "above_chance": True, "kind": "layercam", "seconds": 1.0,
          "centres_hz": list(range(100, 3300, 100)),
-         "image": [[50] * 40] * 32, "map": [[k] * 10 for k in range(n)]}
+         "image": [[50] * 40] * 32, "map": [[k] * 10 for k in range(n)], "map_offset": 0.0}
     ]  # fmt: skip
     return numbers
 
@@ -64,6 +64,13 @@ def test_the_lines_over_a_clip_lie_at_the_frequencies_of_its_map(many_classes):
     picture, lines = example_figure(many_classes["examples"][0]).data
     assert (lines.y[2], lines.y[-3]) == (1.0, 31.0)  # the middles of rows of two bands each
     assert (lines.x[2], picture.x[0]) == (0.05, 0.0125)
+
+
+def test_the_lines_over_a_clip_lie_where_the_network_hears_them(many_classes):
+    example = many_classes["examples"][0] | {"map_offset": -1 / 32}  # half of one of 16 rows
+    _, lines = example_figure(example).data
+    assert lines.y[3:-2] == tuple(range(2, 32, 2))
+    assert (np.diff(lines.y) > 0).all()
 
 
 def test_the_lines_over_a_clip_close_at_the_edges_of_its_picture(many_classes):
