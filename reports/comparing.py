@@ -8,6 +8,7 @@ from reports.leaderboard import Table
 from reports.section import Section
 from reports.text import capital, cell, duration, percent, points
 from study.ablation import AblationRow, ablation_rows, judged_of
+from study.ablation_table import ablation_notes, p_title
 from study.config import load_config
 from study.origins import GRID
 from study.results import StudyResults
@@ -59,15 +60,14 @@ def ablation_sections(results: StudyResults) -> list[Section]:
     if not any(trial.origin.startswith(GRID) and trial.ranked for trial in results.trials):
         return []
     rows = ablation_rows(judged_of(results))
-    note = rows[0].interval.note
     return [
         Section(
             "ablation",
             "What each choice is worth",
             "The points of the grid, each training's epoch chosen without the speakers that judge: "
-            "UAR over seeds, 95 % interval over speakers, and the paired difference from the best.",
+            "UAR over seeds, its 95 % interval, and the paired difference from the best.",
             table=ablation_table(rows),
-            note=f"{capital(note)}." if note else "",
+            note=" ".join(f"{capital(note)}." for note in ablation_notes(rows)),
         )
     ]
 
@@ -90,5 +90,5 @@ def ablation_table(rows: list[AblationRow]) -> Table:
         )
         for row in rows
     )
-    last = ("seeds", "UAR", "SD", "95 % interval", "difference", "p (Holm)", "time")
+    last = ("seeds", "UAR", "SD", "95 % interval", "difference", p_title(rows), "time")
     return Table((*keys, *last), cells, (*[False] * len(keys), *[True] * len(last)))

@@ -1,37 +1,36 @@
 """What each choice is worth: the points of a grid beside each other, honestly.
 
 Every training is judged with the epoch chosen without the speakers that judge, several seeds are
-averaged, intervals and p-values are over speakers, and p-values are corrected for the number of
-comparisons (Holm). Training and judging clips are the same for all points, so that differences
-are paired.
+averaged, and intervals and p-values are over speakers (over clips, and said to be too narrow, where
+none are known). P-values with a reference named beforehand are corrected for the number of
+comparisons (Holm); those with the best point, which the same clips have chosen, for all pairs.
+Training and judging clips are the same for all points, so that differences are paired.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.comparisons import Comparison, compare, holm
+from study.comparisons import Comparison, compare, compare_all_pairs, holm
 from study.fusion_library import labels_of, speakers_of
 from study.fusion_methods import METHODS
 from study.honest_folds import fold_splits, held_out_hits
 from study.honest_library import library_of
-from study.intervals import Interval, interval_of_counts
+from study.intervals import Interval, interval_of_clips, interval_of_counts
 from study.origins import GRID
 from study.probabilities import load_devel
 from study.results import StudyResults
 from study.speaker_counts import count_by_speaker
-from study.text import spreadsheet_safe
 
-__all__ = ["AblationRow", "Judged", "ablation_csv", "ablation_lines", "ablation_rows", "judged_of"]
+__all__ = ["AblationRow", "Correction", "Judged", "ablation_rows", "judged_of"]
 
+Correction = Literal["holm", "all_pairs"]
 N_FOLDS = 10
 
 
@@ -66,9 +65,11 @@ class AblationRow:
         settings: What distinguishes it from the others.
         trials: Numbers, one per seed.
         uars: Of each.
-        interval: Of their mean, over speakers.
-        comparison: With the reference; None for the reference itself.
+        interval: Of their mean, over speakers, or over clips where none are known.
+        comparison: With the reference, its p-value uncorrected; None for the reference itself.
         p_corrected: Its p-value among all comparisons of the table, where there is one.
+        correction: For what: comparisons with a reference named beforehand (`holm`), or
+            `all_pairs` of points, the reference being the best of them.
         seconds: Mean time of a training.
     """
 
@@ -78,6 +79,7 @@ class AblationRow:
     interval: Interval
     comparison: Comparison | None
     p_corrected: float | None
+    correction: Correction
     seconds: float
 
     @property
@@ -130,85 +132,82 @@ def ablation_rows(
     Raises:
         InputError: If there is no such point, or more than one.
     """
+    points = sorted(_points(judged), key=lambda point: -point.interval.uar)
+    base = _reference([point.settings for point in points], reference)
+    compared = [
+        None if i == base else _compare(judged, point, points[base])
+        for i, point in enumerate(points)
+    ]
+    correction: Correction = "holm" if reference else "all_pairs"
+    p_values = _holm(compared) if reference else _all_pairs(judged, points)
+    return [
+        AblationRow(
+            point.settings,
+            tuple(judged.numbers[place] for place in point.trainings),
+            point.uars,
+            point.interval,
+            comparison,
+            p_value,
+            correction,
+            float(np.mean([judged.seconds[place] for place in point.trainings])),
+        )
+        for point, comparison, p_value in zip(points, compared, p_values, strict=True)
+    ]
+
+
+class _Point(NamedTuple):
+    settings: Mapping[str, Any]
+    trainings: list[int]  # places of its seeds
+    uars: tuple[float, ...]  # of each
+    hits: NDArray[np.float64]  # share of its seeds that recognise a clip, (clips,)
+    interval: Interval
+
+
+def _points(judged: Judged) -> Iterator[_Point]:
+    """Yield the points in the order of their first trainings."""
     groups: dict[str, list[int]] = {}
     for place, digest in enumerate(judged.digests):
         groups.setdefault(digest, []).append(place)
     settings = _settings([judged.params[group[0]] for group in groups.values()])
-    hits = np.stack([_hits(judged, place) for place in range(len(judged.numbers))])
-    speakers = np.arange(judged.labels.size) if judged.speakers is None else judged.speakers
-    points = []
     for group, own in zip(groups.values(), settings, strict=True):
-        uars = tuple(_uar(judged.labels, hits[place]) for place in group)
-        counts = count_by_speaker(judged.labels, hits[group].mean(axis=0), speakers)
-        points.append((own, group, uars, interval_of_counts(counts)))
-    points.sort(key=lambda point: -point[3].uar)
-    base = _reference([point[0] for point in points], reference)
-    against = hits[points[base][1]].mean(axis=0)
-    found = [
-        None
-        if i == base
-        else compare(
-            judged.labels,
-            hits[group].mean(axis=0),
-            against,
-            judged.speakers,
-            names=(_name(own), _name(points[base][0])),
-        )
-        for i, (own, group, _, _) in enumerate(points)
-    ]
-    p_values = [c.p_value for c in found if c is not None and c.p_value is not None]
-    corrected = iter(holm(p_values))
-    return [
-        AblationRow(
-            own,
-            tuple(judged.numbers[place] for place in group),
-            uars,
-            interval,
-            comparison,
-            next(corrected) if comparison is not None and comparison.p_value is not None else None,
-            float(np.mean([judged.seconds[place] for place in group])),
-        )
-        for (own, group, uars, interval), comparison in zip(points, found, strict=True)
-    ]
+        each = np.stack([_hits(judged, place) for place in group])
+        uars = tuple(_uar(judged.labels, hits) for hits in each)
+        shares = each.mean(axis=0)
+        yield _Point(own, group, uars, shares, _interval(judged, shares))
 
 
-def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
-    """Return the table as Markdown, which a terminal shows well too."""
-    keys = list(rows[0].settings)
-    header = [*keys, "seeds", "UAR", "95 % interval", "difference", "p (Holm)", "time"]
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    for row in rows:
-        low, high = row.interval.low, row.interval.high
-        bounds = "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
-        difference = "reference" if row.comparison is None else _points(row.comparison.difference)
-        p = "" if row.p_corrected is None else f"{row.p_corrected:.3f}"
-        sd = f" (SD {100 * np.std(row.uars, ddof=1):.1f})" if len(row.uars) > 1 else ""
-        cells = [str(row.settings[key]) for key in keys]
-        cells += [str(len(row.uars)), f"{100 * row.interval.uar:.1f}{sd}", bounds, difference, p]
-        lines.append("| " + " | ".join([*cells, f"{row.seconds:.0f} s"]) + " |")
-    note = rows[0].interval.note
-    return lines + (["", f"Note: {note}."] if note else [])
+def _interval(judged: Judged, hits: NDArray[np.float64]) -> Interval:
+    if judged.speakers is None:
+        return interval_of_clips(judged.labels, hits)
+    return interval_of_counts(count_by_speaker(judged.labels, hits, judged.speakers))
 
 
-def ablation_csv(rows: Sequence[AblationRow]) -> str:
-    """Return the table as CSV, UAR in [0, 1]."""
-    keys = list(rows[0].settings)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*keys, "seeds", "trials", "uar", "ci_low", "ci_high", "difference", "p_holm"])
-    for row in rows:
-        own = [spreadsheet_safe(str(row.settings[key])) for key in keys]
-        trials = " ".join(map(str, row.trials))
-        difference = 0.0 if row.comparison is None else row.comparison.difference
-        bounds = [row.interval.uar, row.interval.low, row.interval.high]
-        writer.writerow([*own, len(row.uars), trials, *bounds, difference, row.p_corrected])
-    return text.getvalue()
+def _compare(judged: Judged, point: _Point, base: _Point) -> Comparison:
+    names = (_name(point.settings), _name(base.settings))
+    return compare(judged.labels, point.hits, base.hits, judged.speakers, names=names)
+
+
+def _holm(compared: Sequence[Comparison | None]) -> list[float | None]:
+    """Corrected p-values of those that have one, in their order."""
+    p_values = [None if one is None else one.p_value for one in compared]
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def _all_pairs(judged: Judged, points: Sequence[_Point]) -> list[float | None]:
+    """Of every point beside the first, corrected for all pairs; the first has none."""
+    found = compare_all_pairs(judged.labels, [point.hits for point in points], judged.speakers)
+    others = len(points) - 1
+    return [None, *([None] * others if found is None else map(float, found[0, 1:]))]
 
 
 def _hits(judged: Judged, place: int) -> NDArray[np.float64]:
-    """Whether a training recognises each clip, its epoch chosen without the clip's speaker."""
+    """Whether a training recognises each clip, its epoch chosen without the clip's speaker.
+
+    Without the clip, where there is one speaker or none known.
+    """
     library = library_of([judged.epochs[place]], judged.labels, judged.speakers)
-    folds = fold_splits(library.labels, library.units, n_folds=N_FOLDS)
+    folds = fold_splits(library.labels, library.folded, n_folds=N_FOLDS)
     return held_out_hits(library, {"single": METHODS["best_single"]}, folds)["single"]
 
 
@@ -252,7 +251,3 @@ def _reference(settings: Sequence[Mapping[str, Any]], wanted: Mapping[str, str] 
 
 def _name(settings: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in settings.items()) or "all the same"
-
-
-def _points(difference: float) -> str:
-    return f"{100 * difference:+.1f}"

@@ -11,7 +11,7 @@ superior predictive ability", Journal of Business and Economic Statistics 2005.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.intervals import CLIPS_NOTE
+from study.sign_flips import ROUNDING, all_flips, exchanged, leads_by_speaker, share_of
 from study.speaker_counts import (
     count_by_speaker,
     speaker_differences,
@@ -26,11 +27,9 @@ from study.speaker_counts import (
     uar_of_counts,
 )
 
-__all__ = ["Comparison", "compare", "compare_best_of", "holm"]
+__all__ = ["Comparison", "compare", "compare_all_pairs", "compare_best_of", "holm"]
 
-ROUNDING = 1e-12
 CLEARLY_WORSE = 3  # standard errors below the reference
-BLOCK = 4_000_000  # numbers that are exchanged at once
 
 
 @dataclass(frozen=True)
@@ -123,9 +122,9 @@ def compare(
     p_value, exact, note = None, False, CLIPS_NOTE if speakers is None else ""
     reason = "" if speakers is None else too_few_speakers(parts.size)
     if not reason:
-        exact = 2**parts.size <= n_permutations
-        sums = np.concatenate(list(_exchanged(parts[:, None], n_permutations, seed)))
-        p_value = _share(np.abs(sums[:, 0]) >= abs(difference) - ROUNDING, exact)
+        exact = all_flips(parts.size, n_permutations)
+        sums = np.concatenate(list(exchanged(parts[:, None], n_permutations, seed)))
+        p_value = share_of(np.abs(sums[:, 0]) >= abs(difference) - ROUNDING, exact)
     return Comparison(
         names=names,
         uars=(uars[0], uars[1]),
@@ -170,18 +169,20 @@ def compare_best_of(
     if len(rows) == 0 or rows.shape[1] == 0:
         raise ValueError(f"hits must hold at least one trial and clip, got shape {rows.shape}")
     reference = count_by_speaker(labels, reference_hits, speakers)
-    parts = _differences(np.asarray(labels), rows, np.asarray(reference_hits), np.asarray(speakers))
+    parts = leads_by_speaker(
+        np.asarray(labels), rows, np.asarray(reference_hits), np.asarray(speakers)
+    )
     leads = parts.sum(axis=0)
     best = int(leads.argmax())
     reason = too_few_speakers(len(parts))
     p_value, exact = None, False
     if not reason:
-        exact = 2 ** len(parts) <= n_permutations
+        exact = all_flips(len(parts), n_permutations)
         errors = np.sqrt(len(parts) * parts.var(axis=0, ddof=1))
         rivals = leads >= np.minimum(-CLEARLY_WORSE * errors, leads[best])
-        blocks = _exchanged(parts[:, rivals], n_permutations, seed)
+        blocks = exchanged(parts[:, rivals], n_permutations, seed)
         highest = np.concatenate([block.max(axis=1) for block in blocks])
-        p_value = _share(highest >= leads[best] - ROUNDING, exact)
+        p_value = share_of(highest >= leads[best] - ROUNDING, exact)
     pair = count_by_speaker(labels, rows[best], speakers), reference
     uars = tuple(float(uar_of_counts(c.hits.sum(axis=0), c.totals.sum(axis=0))) for c in pair)
     return Comparison(
@@ -196,27 +197,59 @@ def compare_best_of(
     )
 
 
-def _differences(
-    labels: NDArray[Any],
-    rows: NDArray[Any],
-    reference: NDArray[Any],
-    speakers: NDArray[Any],
-) -> NDArray[np.float64]:
-    """What every speaker adds to the lead of every row over the reference, (speakers, rows)."""
-    if rows.shape[1:] != reference.shape:
-        raise ValueError(f"hits must have one value per clip, got {rows.shape}")
-    classes, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    share = 1 / (classes.size * sizes[codes])
-    order = np.argsort(speakers, kind="stable")
-    starts = np.unique(speakers[order], return_index=True)[1]
-    parts = np.empty((starts.size, len(rows)))
-    step = max(1, BLOCK // labels.size)
-    for start in range(0, len(rows), step):
-        block = (rows[start : start + step] - reference.astype(np.float64)) * share
-        parts[:, start : start + step] = np.add.reduceat(block[:, order], starts, axis=1).T
-    if not np.isfinite(parts).all():
-        raise ValueError("hits must be finite, got NaN or infinity")
-    return parts
+def compare_all_pairs(
+    labels: ArrayLike,
+    hits: ArrayLike,
+    speakers: ArrayLike | None = None,
+    *,
+    n_permutations: int = 10_000,
+    seed: int = 0,
+) -> NDArray[np.float64] | None:
+    """P-values of all differences among several systems, corrected for the number of pairs.
+
+    Which of them is compared with which may then depend on the same clips: the best one with all
+    others, for instance. A pair's difference, in units of the root of its speakers' summed
+    squares (which no exchange changes), is held against the largest of all pairs under the same
+    exchanges (Westfall and Young 1993), so that one bad system does not hide what others differ by.
+
+    Args:
+        labels: True classes, (clips,).
+        hits: Whether (or how often, in [0, 1]) every system recognised a clip, (systems, clips).
+        speakers: Speaker of every clip; when None clips are exchanged and p-values are too small.
+        n_permutations: Number of random exchanges; all are enumerated when they are fewer.
+        seed: Of the random exchanges.
+
+    Returns:
+        Two-sided p-values, (systems, systems), 1 on the diagonal; None with fewer than 5 speakers.
+
+    Raises:
+        ValueError: When the lengths differ, or there are no systems or clips.
+    """
+    rows, codes = np.atleast_2d(np.asarray(hits, dtype=np.float64)), np.asarray(labels)
+    if rows.size == 0:
+        raise ValueError(f"hits must hold at least one system and clip, got shape {rows.shape}")
+    who = np.arange(codes.size) if speakers is None else np.asarray(speakers)
+    parts = leads_by_speaker(codes, rows, np.zeros(codes.size), who)
+    if speakers is not None and too_few_speakers(len(parts)):
+        return None
+    lengths = np.stack([np.linalg.norm(parts - one[:, None], axis=0) for one in parts.T])
+    lengths[lengths == 0] = np.inf
+    uars = parts.sum(axis=0)
+    found = np.abs(uars - uars[:, None]) / lengths
+    highest = np.concatenate(
+        [_largest(block, lengths) for block in exchanged(parts, n_permutations, seed)]
+    )
+    exact = all_flips(len(parts), n_permutations)
+    values = [share_of(highest >= value - ROUNDING, exact) for value in found.ravel()]
+    return np.reshape(values, found.shape)
+
+
+def _largest(sums: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The largest of all pairs' differences in units of their length, (flips,)."""
+    largest = np.zeros(len(sums))
+    for one, units in zip(sums.T, lengths, strict=True):
+        np.maximum(largest, (np.abs(sums - one[:, None]) / units).max(axis=1), out=largest)
+    return largest
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -231,32 +264,3 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     corrected = np.empty(len(order))
     corrected[order] = steps
     return tuple(float(value) for value in corrected)
-
-
-def _exchanged(
-    parts: NDArray[np.float64], n_permutations: int, seed: int
-) -> Iterator[NDArray[np.float64]]:
-    """Blocks of sums of parts (units, pairs) under sign flips, (flips, pairs).
-
-    All flips where they are not more than `n_permutations`, else as many random ones.
-    """
-    n_units = len(parts)
-    exact = 2**n_units <= n_permutations
-    n_flips = 2**n_units if exact else n_permutations
-    rng = np.random.default_rng(seed)
-    step = max(1, BLOCK // max(parts.shape))
-    for start in range(0, n_flips, step):
-        rows = min(step, n_flips - start)
-        if exact:
-            bits = (start + np.arange(rows))[:, None] >> np.arange(n_units)
-            signs = 1.0 - 2 * (bits & 1)
-        else:
-            signs = 2.0 * rng.integers(0, 2, (rows, n_units), dtype=np.int8) - 1
-        yield signs @ parts
-
-
-def _share(extreme: NDArray[np.bool_], exact: bool) -> float:
-    """P-value; of random exchanges the observed one is counted too, so that it is never 0."""
-    if exact:
-        return float(extreme.mean())
-    return float((extreme.sum() + 1) / (extreme.size + 1))

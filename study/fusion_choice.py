@@ -68,8 +68,7 @@ def compare_methods(
     """
     if DEFAULT not in methods:
         raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
-    units = library.units if library.n_units > 1 else np.arange(library.labels.size)
-    folds = fold_splits(library.labels, units, n_folds=n_folds, seed=seed)
+    folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
     counts = {
         name: count_by_speaker(library.labels, hits, library.units)
         for name, hits in held_out_hits(library, methods, folds).items()

@@ -24,7 +24,7 @@ from study.fusion_protocol import Method
 from study.honest_folds import Split, bootstrap_splits, fold_splits, held_out_hits
 from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
-from study.intervals import Interval, IntervalMethod, interval
+from study.intervals import Interval, IntervalMethod, interval_of_clips
 from study.metrics import uar_of_probabilities
 from study.speaker_counts import count_by_speaker, paired_difference
 
@@ -163,9 +163,7 @@ def estimate_library(
         "single": METHODS["best_single"],
         "uniform": METHODS["uniform"],
     }
-    by_speaker = library.grouped and library.n_units > 1
-    units = library.units if by_speaker else np.arange(library.labels.size)
-    folds = fold_splits(library.labels, units, n_folds=n_folds, seed=seed)
+    folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
     hits = held_out_hits(library, methods, folds)
     intervals = {
         key: _interval(library, values, interval_method, seed) for key, values in hits.items()
@@ -176,7 +174,9 @@ def estimate_library(
     gain, gain_se = paired_difference(*counts)
     bag = None
     if n_resamples:
-        splits = bootstrap_splits(library.labels, units, n_resamples=n_resamples, seed=seed)
+        splits = bootstrap_splits(
+            library.labels, library.folded, n_resamples=n_resamples, seed=seed
+        )
         bag = out_of_bag_uar(library, method, splits)
     return HonestValue(
         method=name,
@@ -200,7 +200,7 @@ def estimate_library(
             )
             for other, called in REFERENCES.items()
         ),
-        note="" if by_speaker else ONE_SPEAKER if library.grouped else NO_SPEAKERS,
+        note="" if library.by_speaker else ONE_SPEAKER if library.grouped else NO_SPEAKERS,
     )
 
 
@@ -218,8 +218,7 @@ def _interval(
     library: Library, hits: NDArray[np.float64], method: IntervalMethod, seed: int
 ) -> Interval:
     if not library.grouped:
-        guesses = np.where(hits > 0, library.labels, -1)
-        return interval(library.labels, guesses, method=method, seed=seed)
+        return interval_of_clips(library.labels, hits, method=method, seed=seed)
     counts = count_by_speaker(library.labels, hits, library.units)
     return nested_interval(counts, method=method, seed=seed)
 

@@ -19,8 +19,8 @@ class Library:
     """Candidates of one study on the same clips; make it with `library_of`.
 
     Args:
-        trials: Probabilities of every trial, (epochs, clips, classes) each; pruned trials have
-            fewer epochs.
+        trials: Probabilities of every trial, (epochs, clips, classes) each, perhaps mapped files;
+            pruned trials have fewer epochs.
         groups: Positions of the trials of every candidate; several are repeated seeds.
         families: Backbone family of every candidate.
         labels: Codes, (clips,).
@@ -44,6 +44,16 @@ class Library:
     def n_units(self) -> int:
         """Number of speakers (or clips)."""
         return int(self.units.max()) + 1
+
+    @property
+    def by_speaker(self) -> bool:
+        """Whether folds keep speakers together: they are known, and more than one."""
+        return self.grouped and self.n_units > 1
+
+    @property
+    def folded(self) -> NDArray[np.intp]:
+        """What folds keep together, (clips,): the units, or single clips of the only one."""
+        return self.units if self.n_units > 1 else np.arange(self.labels.size)
 
     def best_epochs(self, clips: NDArray[np.intp]) -> NDArray[np.intp]:
         """The epoch with the best UAR on some clips (repeated ones count twice), (trials,).
@@ -108,7 +118,7 @@ def library_of(
                 "every candidate must have the axes (epochs, clips, classes) over the same clips "
                 f"and classes, got {trials[0].shape} and, at {position}, {trial.shape}"
             )
-        if not np.isfinite(trial).all():
+        if not all(np.isfinite(epoch).all() for epoch in trial):  # a large one is mapped
             raise ValueError(f"probabilities must be finite, got NaN or infinity at {position}")
     codes = check_codes(labels, trials[0].shape[1:])
     who = np.arange(codes.size) if speakers is None else np.asarray(speakers)

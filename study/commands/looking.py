@@ -73,7 +73,8 @@ def ablation(
 
     Example: spectune ablation grid.yaml --reference scale=linear --reference channels=windows
     """
-    from study.ablation import ablation_csv, ablation_lines, ablation_rows, judged_of
+    from study.ablation import ablation_rows, judged_of
+    from study.ablation_table import ablation_csv, ablation_lines
     from study.outputs import check_output
     from study.results import read_results
     from study.whole_files import replace_text

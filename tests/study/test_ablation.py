@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from search_spaces import InputError
-from study.ablation import Judged, ablation_csv, ablation_lines, ablation_rows
+from study.ablation import Judged, ablation_rows
+from study.ablation_table import ablation_csv, ablation_lines, ablation_notes
 from study.comparisons import compare, holm
 
 N_SPEAKERS, PER_SPEAKER = 12, 20
 
 
-def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=True) -> Judged:
+def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=N_SPEAKERS) -> Judged:
     """Points of a grid over the scale; each training recognises a share of the clips."""
     rng = np.random.default_rng(0)
     n = N_SPEAKERS * PER_SPEAKER
@@ -32,7 +35,7 @@ def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=True) -> Judged:
             digests.append(scale)
     for one in params:
         del one["seed_"]
-    who = [f"s{i // PER_SPEAKER}" for i in range(n)] if speakers else None
+    who = [f"s{i * speakers // n}" for i in range(n)] if speakers else None
     numbers = list(range(len(epochs)))
     return Judged(numbers, params, digests, epochs, [2.0] * len(epochs), labels, who)
 
@@ -77,7 +80,10 @@ def test_a_reference_must_name_one_point():
 def test_the_table_is_markdown_and_csv():
     rows = ablation_rows(judged())
     lines = ablation_lines(rows)
-    assert lines[0] == ("| scale | seeds | UAR | 95 % interval | difference | p (Holm) | time |")
+    assert lines[0] == (
+        "| scale | seeds | UAR | 95 % interval | difference | p (all pairs) | time |"
+    )
+    assert "| p (Holm) |" in ablation_lines(ablation_rows(judged(), reference={"scale": "log"}))[0]
     assert all(line.count("|") == 8 for line in lines[:5])
     assert "reference" in lines[2]
     table = list(csv.DictReader(io.StringIO(ablation_csv(rows))))
@@ -85,8 +91,47 @@ def test_the_table_is_markdown_and_csv():
     assert float(table[0]["uar"]) == rows[0].interval.uar
 
 
-def test_without_speakers_the_table_says_what_its_intervals_are():
-    rows = ablation_rows(judged(speakers=False))
-    assert len(ablation_lines(rows)) >= 5
-    assert rows[0].comparison is None
-    assert rows[1].comparison.note
+def test_beside_the_best_point_p_values_are_corrected_for_all_pairs():
+    given = judged((0.6, 0.9, 0.8))
+    rows = ablation_rows(given)
+    hits = np.stack([row.interval.uar for row in rows])
+    assert list(hits) == sorted(hits, reverse=True)
+    assert rows[0].p_corrected is None
+    assert rows[1].p_corrected >= 2 * rows[1].comparison.p_value > 0
+    assert rows[2].p_corrected < 0.01
+    assert any("for all 3 pairs of points" in note for note in ablation_notes(rows))
+    named = ablation_rows(given, reference={"scale": "linear"})
+    assert not any("pairs" in note for note in ablation_notes(named))
+
+
+def test_one_speaker_has_values_and_the_reason_why_there_is_no_more():
+    rows = ablation_rows(judged(speakers=1))
+    assert all(row.interval.low is None and row.p_corrected is None for row in rows)
+    text = "\n".join(ablation_lines(rows))
+    assert text.count("Note: no interval: 1 speaker, and it takes at least 5") == 1
+    assert "Note: one speaker: clips of that speaker judge, so the value still flatters." in text
+
+
+def test_without_speakers_clips_are_resampled_and_said_to_be_so():
+    rows = ablation_rows(judged(speakers=0))
+    text = "\n".join(ablation_lines(rows))
+    assert text.count("Note: clips treated as independent; too narrow.") == 1
+    for row in rows:
+        assert row.interval.n_speakers is None
+        assert row.interval.sentence().endswith(
+            ", 240 clips; clips treated as independent; too narrow)"
+        )
+        assert row.interval.low < row.interval.uar < row.interval.high
+    assert rows[1].comparison.note == rows[0].interval.note
+
+
+def test_thousands_of_clips_without_speakers_take_little_memory():
+    rng = np.random.default_rng(0)
+    labels = np.arange(6000) % 2
+    guesses = np.where(rng.random((3, labels.size)) < 0.8, labels, 1 - labels)
+    given = judged(n_seeds=1, speakers=0)
+    epochs = np.eye(2, dtype=np.float16)[guesses][:, None]
+    tracemalloc.start()
+    ablation_rows(dataclasses.replace(given, epochs=epochs, labels=labels))
+    assert tracemalloc.get_traced_memory()[1] < 150e6  # (5,000 x clips) weights took 240 MB
+    tracemalloc.stop()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from study.comparisons import compare, compare_best_of, holm
+from study.comparisons import compare, compare_all_pairs, compare_best_of, holm
 
 
 def hits_of(skill, n_speakers=8, per_speaker=30, seed=0):
@@ -122,7 +122,7 @@ def test_blocks_of_exchanges_and_rows_give_what_one_block_gives(monkeypatch):
     for n_permutations in (2**14, 1000):
         options = {"n_permutations": n_permutations, "n_trials": 4}
         at_once = compare_best_of(labels, hits[1:], reference, speakers, **options)
-        monkeypatch.setattr("study.comparisons.BLOCK", 1000)
+        monkeypatch.setattr("study.sign_flips.BLOCK", 1000)
         assert compare_best_of(labels, hits[1:], reference, speakers, **options) == at_once
         monkeypatch.undo()
         assert at_once.exact == (n_permutations == 2**14)
@@ -162,6 +162,63 @@ def test_the_sentence_names_who_wins_by_how_much_and_whether_chance_may():
     )
     text = compare_best_of(labels, [a, b], b, speakers).sentence()
     assert "corrected for 2 trials" in text
+
+
+def alike(n_systems, n_speakers, seed):
+    """Systems of one skill, each with its own luck with every speaker."""
+    rng = np.random.default_rng(seed)
+    skill = np.clip(0.75 + 0.08 * rng.standard_normal((n_systems, n_speakers)), 0, 1)
+    speakers = np.repeat(np.arange(n_speakers), 20)
+    return (
+        np.arange(speakers.size) % 2,
+        rng.random((n_systems, speakers.size)) < skill[:, speakers],
+        speakers,
+    )
+
+
+@pytest.mark.parametrize("n_systems", [4, 16])
+def test_the_best_of_equal_systems_seldom_differs_from_any_of_them(n_systems):
+    """Holm's correction, which knows only the pairs with the best, errs more often."""
+    wrong = {"all pairs": 0, "Holm": 0}
+    for seed in range(300):
+        labels, hits, speakers = alike(n_systems, 20, seed)
+        best = hits.mean(axis=1).argmax()
+        found = compare_all_pairs(labels, hits, speakers, n_permutations=500)[best]
+        wrong["all pairs"] += found.min() <= 0.05
+        pairs = [
+            compare(labels, row, hits[best], speakers, n_permutations=500).p_value
+            for row in np.delete(hits, best, axis=0)
+        ]
+        wrong["Holm"] += min(holm(pairs)) <= 0.05
+    assert wrong["all pairs"] <= 0.08 * 300  # 5 % and two standard errors
+    assert wrong["Holm"] > wrong["all pairs"]
+
+
+def test_one_of_two_systems_is_tested_as_a_single_pair():
+    labels, hits, speakers = hits_of([0.7, 0.62])
+    found = compare_all_pairs(labels, hits, speakers)
+    assert found[0, 1] == found[1, 0] == compare(labels, *hits, speakers).p_value
+    assert found[0, 0] == found[1, 1] == 1
+    clipwise = compare_all_pairs(labels, hits)
+    assert clipwise[0, 1] == pytest.approx(compare(labels, *hits).p_value, abs=0.02)
+
+
+def test_a_bad_system_does_not_hide_what_others_differ_by():
+    labels, hits, speakers = hits_of([0.9, 0.72, 0.73], n_speakers=12)
+    alone = compare_all_pairs(labels, hits, speakers)
+    among = compare_all_pairs(labels, [*hits, labels != labels], speakers)
+    assert alone[0, 1] < 0.02
+    assert among[0, 1] < 2 * alone[0, 1] + 0.01
+    assert among[0, 3] < 0.002
+    same = compare_all_pairs(labels, [hits[0], hits[0], hits[1]], speakers)
+    assert same[0, 1] == 1
+
+
+def test_all_pairs_of_few_speakers_or_nothing():
+    labels, hits, speakers = hits_of([0.9, 0.6], n_speakers=4)
+    assert compare_all_pairs(labels, hits, speakers) is None
+    with pytest.raises(ValueError, match="at least one system and clip"):
+        compare_all_pairs([0], np.zeros((0, 1)), [0])
 
 
 def test_holm_is_the_step_down_correction():
