@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from enum import Enum
+from typing import Any, Final, NamedTuple
 
 from reports.text import cell
 from study.trial_record import TrialRecord
 
-__all__ = ["DIMENSIONS", "Parameter", "branches", "dimension", "used_params", "varied"]
+__all__ = [
+    "DIMENSIONS",
+    "MISSING",
+    "Parameter",
+    "branches",
+    "dimension",
+    "fitted_at_once",
+    "level",
+    "unused_params",
+    "used_params",
+    "varied",
+    "varied_among",
+]
 
 DIMENSIONS = (
     "spectrogram",
@@ -45,21 +58,36 @@ _BELONGS_TO = {
 _FITTED_AT_ONCE = ("band_svm",)  # backbones without epochs: no optimiser, no augmentation
 
 
+class Missing(Enum):
+    """What stands for a parameter whose branch a trial did not take; None is a value, "none"."""
+
+    MISSING = "absent"
+
+
+MISSING: Final = Missing.MISSING
+
+
 class Parameter(NamedTuple):
-    """One parameter over trials; a value is None where its branch was not taken."""
+    """One parameter over trials; a value is `MISSING` where its branch was not taken."""
 
     name: str
     dimension: str
     values: tuple[Any, ...]
 
     @property
+    def known(self) -> tuple[Any, ...]:
+        """The values of the trials that have it."""
+        return tuple(value for value in self.values if value is not MISSING)
+
+    @property
+    def present(self) -> tuple[bool, ...]:
+        """Which trials have it."""
+        return tuple(value is not MISSING for value in self.values)
+
+    @property
     def numeric(self) -> bool:
         """Whether all values there are, are numbers."""
-        return all(
-            isinstance(v, (int, float)) and not isinstance(v, bool)
-            for v in self.values
-            if v is not None
-        )
+        return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in self.known)
 
     @property
     def switch(self) -> bool:
@@ -69,13 +97,25 @@ class Parameter(NamedTuple):
     @property
     def conditional(self) -> bool:
         """Whether some trial is without it."""
-        return any(value is None for value in self.values)
+        return not all(self.present)
 
     @property
     def levels(self) -> tuple[Any, ...]:
-        """The distinct values in order: numbers by size, others as text; None is left out."""
-        known = {cell(v) if not self.numeric else v for v in self.values if v is not None}
-        return tuple(sorted(known))
+        """The distinct values in order: numbers by size, others as text; `MISSING` is left out."""
+        if self.numeric:
+            return tuple(sorted(set(self.known)))
+        return tuple(sorted({level(value) for value in self.known}))
+
+
+def level(value: Any) -> str:
+    """A value as the level of a parameter.
+
+    >>> level(None), level(MISSING), level([8, 16])
+    ('none', 'absent', '8+16')
+    """
+    if value is None:
+        return "none"
+    return MISSING.value if value is MISSING else cell(value)
 
 
 def branches(params: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -98,18 +138,29 @@ def dimension(name: str, chosen_by: Mapping[str, str] | None = None) -> str:
     return first if first in DIMENSIONS else "other"
 
 
+def fitted_at_once(trial: TrialRecord) -> bool:
+    """Whether a trial is a linear machine, without epochs."""
+    return trial.params.get("backbone") in _FITTED_AT_ONCE
+
+
 def used_params(trial: TrialRecord) -> Mapping[str, Any]:
     """The parameters that made a difference to a trial: those that its backbone uses.
 
     A linear machine is fitted at once, so that its recipe and augmentation are as good as absent.
     """
-    if trial.params.get("backbone") not in _FITTED_AT_ONCE:
+    if not fitted_at_once(trial):
         return trial.params
+    unused = unused_params(trial)
+    return {name: value for name, value in trial.params.items() if name not in unused}
+
+
+def unused_params(trial: TrialRecord) -> Mapping[str, Any]:
+    """Those parameters of a trial that a linear machine has no use for."""
     chosen_by = branches([trial.params])
     return {
         name: value
         for name, value in trial.params.items()
-        if dimension(name, chosen_by) not in ("augmentation", "recipe")
+        if dimension(name, chosen_by) in ("augmentation", "recipe")
     }
 
 
@@ -124,17 +175,23 @@ def _branch(name: str, chosen_by: Mapping[str, str]) -> str | None:
 
 
 def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
-    """The parameters that made a difference between trials, by dimension and name.
+    """The parameters that made a difference between trials, by dimension and name."""
+    return varied_among([used_params(trial) for trial in trials])
+
+
+def varied_among(params: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
+    """The parameters that differ between sets of them, by dimension and name.
 
     They took two values at least; or one, of an augmentation that is elsewhere off, but then only
     one of those that come and go together, `p` before others. What is absent for another reason is
     of a branch that was not taken, or has its default.
     """
-    params = [used_params(trial) for trial in trials]
     chosen_by = branches(params)
     names = sorted({name for used in params for name in used})
     columns = [
-        Parameter(name, dimension(name, chosen_by), tuple(used.get(name) for used in params))
+        Parameter(
+            name, dimension(name, chosen_by), tuple(used.get(name, MISSING) for used in params)
+        )
         for name in names
     ]
     kept = [column for column in columns if len(column.levels) > 1]
@@ -150,4 +207,4 @@ def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
 
 def _where(parameter: Parameter) -> tuple[str, tuple[bool, ...]]:
     """The part a parameter belongs to, and the trials that have it."""
-    return parameter.name.rpartition(".")[0], tuple(v is not None for v in parameter.values)
+    return parameter.name.rpartition(".")[0], parameter.present

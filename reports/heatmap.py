@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from reports.importance import usable_trials
+from reports.searched import usable_trials
 from reports.text import cell, inert, percent
 from reports.theme import SEQUENTIAL, figure, named
 from study.results import StudyResults

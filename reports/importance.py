@@ -9,7 +9,9 @@ Gregorutti et al., "Correlation and variable importance in random forests", Stat
 27, 2017), so that half the growth, as a share of the variance of UAR, is the importance. What
 dimensions do together counts for each of them. The columns of a dimension move together, so that no
 impossible trial (a number of mel bands on a linear scale) is ever asked about; a single conditional
-parameter moves only among the trials that have it. Repeating the bootstrap gives the uncertainty.
+parameter moves only among the trials that have it. What a backbone leaves unused is filled in from
+other trials, and a baseline that is not of the search is left out. Repeating the bootstrap gives
+the uncertainty.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from reports.dimensions import DIMENSIONS, Parameter, varied
-from reports.text import cell, inert
+from reports.dimensions import DIMENSIONS, MISSING, Parameter, level, varied_among
+from reports.searched import filled_params, left_out_baselines, usable_trials
+from reports.text import inert
 from reports.theme import BLUE, GREY, figure, named
 from study.results import StudyResults
-from study.trial_record import TrialRecord
 
 __all__ = ["ENOUGH_TRIALS", "Bar", "Importance", "encode", "importance", "importance_figure"]
 
@@ -54,6 +56,7 @@ class Importance(NamedTuple):
     r2: float
     n_trials: int
     n_samples: int
+    left_out: tuple[int, ...]  # baselines whose backbone is not searched
 
     @property
     def trustworthy(self) -> bool:
@@ -68,11 +71,6 @@ class Move(NamedTuple):
     rows: NDArray[np.bool_]  # (trials,)
 
 
-def usable_trials(results: StudyResults) -> tuple[TrialRecord, ...]:
-    """The completed and pruned trials that have parameters, by number."""
-    return tuple(trial for trial in results.trials if trial.ranked and trial.params)
-
-
 def importance(
     results: StudyResults, *, n_samples: int = 20, n_trees: int = 30, seed: int = 0
 ) -> Importance | None:
@@ -80,8 +78,10 @@ def importance(
 
     None with fewer than `ENOUGH_TRIALS`, when nothing varied, or when all UARs are equal.
     """
-    trials = usable_trials(results)
-    parameters = varied(trials)
+    usable = usable_trials(results)
+    baselines = left_out_baselines(usable)
+    trials = [trial for trial in usable if trial not in baselines]
+    parameters = varied_among(filled_params(trials, seed=seed))
     uar = np.array([trial.uar for trial in trials], dtype=np.float64)
     if len(trials) < ENOUGH_TRIALS or not parameters or np.ptp(uar) == 0:
         return None
@@ -109,6 +109,7 @@ def importance(
         r2=float(np.median(r2)),
         n_trials=len(trials),
         n_samples=n_samples,
+        left_out=tuple(trial.number for trial in baselines),
     )
 
 
@@ -118,15 +119,15 @@ def encode(parameter: Parameter) -> Floats:
     A number stays one column, with a value far below all others where it is absent (one split of
     a tree sets it apart); anything else is one column per level and one for absent.
     """
-    present = _present(parameter)
+    present = np.array(parameter.present)
     if parameter.numeric:
-        known = np.array([float(v) for v in parameter.values if v is not None])
+        known = np.array([float(value) for value in parameter.known])
         column = np.full(len(present), known.min() - 10 * (np.ptp(known) + 1))
         column[present] = known
         return column[:, None]
-    texts = [None if value is None else cell(value) for value in parameter.values]
-    levels = [*parameter.levels, *([] if present.all() else [None])]
-    return np.array([[text == level for level in levels] for text in texts], dtype=np.float64)
+    texts = [level(value) for value in parameter.values]
+    levels = [*parameter.levels, *([level(MISSING)] if parameter.conditional else [])]
+    return np.array([[text == one for one in levels] for text in texts], dtype=np.float64)
 
 
 def importance_figure(bars: Sequence[Bar]) -> go.Figure:
@@ -165,15 +166,11 @@ def _sorted(bars: Sequence[Bar]) -> tuple[Bar, ...]:
     return tuple(sorted(bars, key=lambda bar: (-bar.share, bar.name)))
 
 
-def _present(parameter: Parameter) -> NDArray[np.bool_]:
-    return np.array([value is not None for value in parameter.values])
-
-
 def _moves(parameters: Sequence[Parameter]) -> list[Move]:
     """Every parameter alone, among the trials that have it, or all where absent means off."""
     ends = np.cumsum([0, *(encode(parameter).shape[1] for parameter in parameters)])
     return [
-        Move(np.arange(start, end), _present(parameter) | parameter.switch)
+        Move(np.arange(start, end), np.array(parameter.present) | parameter.switch)
         for parameter, start, end in zip(parameters, ends[:-1], ends[1:], strict=True)
     ]
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from reports.dimensions import Parameter, varied
-from reports.importance import usable_trials
+from reports.dimensions import MISSING, Parameter, level, varied
+from reports.searched import usable_trials
 from reports.text import cell, inert, percent
 from reports.theme import GREY, figure, shade
 from study.results import StudyResults
@@ -76,7 +76,7 @@ def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | Non
     axes = [axis(parameter) for parameter in shown]
     axes.append(axis(Parameter("devel UAR (%)", "other", uar)))
     lines = tuple(
-        Line(t.number, t.name, t.uar or 0.0, tuple(cell(p.values[row]) for p in shown))
+        Line(t.number, t.name, t.uar or 0.0, tuple(level(p.values[row]) for p in shown))
         for row, t in enumerate(trials)
     )
     return Parallel(tuple(axes), lines, len(usable) - len(trials), len(parameters) - len(shown))
@@ -99,14 +99,14 @@ def axis(parameter: Parameter) -> Axis:
                 return math.log(value / low) / math.log(high / low)
             return (value - low) / (high - low)
 
-        positions = [ABSENT if v is None else place(float(v)) for v in parameter.values]
+        positions = [ABSENT if v is MISSING else place(float(v)) for v in parameter.values]
         ticks = {place(v): cell(v) for v in _numeric_ticks(levels, logarithmic=logarithmic)}
     else:
         step = 1 / max(len(levels) - 1, 1)
-        level_at = {level: place * step for place, level in enumerate(levels)}
-        positions = [ABSENT if v is None else level_at[cell(v)] for v in parameter.values]
+        level_at = {text: place * step for place, text in enumerate(levels)}
+        positions = [ABSENT if v is MISSING else level_at[level(v)] for v in parameter.values]
         skip = math.ceil(len(levels) / MOST_LEVELS)
-        ticks = {at: level for level, at in list(level_at.items())[::skip]}
+        ticks = {at: text for text, at in list(level_at.items())[::skip]}
     if parameter.conditional:
         ticks[ABSENT] = "absent"
     return Axis(parameter.name, tuple(positions), tuple(ticks), tuple(ticks.values()))

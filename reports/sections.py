@@ -19,12 +19,12 @@ from reports.importance import (
     Importance,
     importance,
     importance_figure,
-    usable_trials,
 )
 from reports.inputs import input_sections
 from reports.leaderboard import failures_table, leaderboard_table, members_table
 from reports.parallel import Parallel, parallel, parallel_figure
 from reports.scores import scores, scores_table
+from reports.searched import left_out_baselines, usable_trials
 from reports.section import Panel, Section
 from reports.speakers import speakers, speakers_figure
 from reports.systems import System, systems_on_devel
@@ -145,7 +145,8 @@ def _curves(results: StudyResults) -> Section:
 def _importance(results: StudyResults, numbers: Importance | None) -> Section:
     title = "What mattered"
     if numbers is None:
-        n = len(usable_trials(results))
+        usable = usable_trials(results)
+        n = len(usable) - len(left_out_baselines(usable))
         why = (
             f"Too few trials: {n} with a UAR and parameters, at least {ENOUGH_TRIALS} are needed."
             if n < ENOUGH_TRIALS
@@ -158,6 +159,11 @@ def _importance(results: StudyResults, numbers: Importance | None) -> Section:
         f"explains {100 * max(numbers.r2, 0):.0f} % of the variance"
     )
     trust += "." if numbers.trustworthy else ": too little, do not read much into these bars."
+    if numbers.left_out:
+        trust += (
+            f" Left out: trial {', '.join(map(str, numbers.left_out))}, a baseline whose backbone"
+            " the search does not have."
+        )
     return Section(
         "importance",
         title,
@@ -174,7 +180,8 @@ _IMPORTANCE = (
     "The share of the variance of devel UAR that a dimension has a part in, alone or together with "
     "others: half of what the squared error of a random forest grows by once the dimension is "
     "shuffled between trials. A parameter of a branch not taken is a level of its own, and alone "
-    "it is shuffled only among trials that have it."
+    "it is shuffled only among trials that have it. What a linear machine leaves unused is filled "
+    "in from other trials."
 )
 
 

@@ -4,10 +4,11 @@ import math
 import numpy as np
 import pytest
 
-from reports.dimensions import Parameter, branches, dimension, used_params, varied
+from reports.dimensions import MISSING, Parameter, branches, dimension, used_params, varied
 from reports.importance import encode, importance, importance_figure
 from reports.leaderboard import leaderboard_table
 from reports.parallel import ABSENT, axis, parallel, parallel_figure
+from reports.searched import left_out_baselines
 from reports.sections import sections
 from study.results import read_results
 
@@ -82,9 +83,9 @@ def test_an_augmentation_that_is_off_counts_as_a_value(results):
 
 
 def test_absent_is_a_level_of_its_own_for_words_and_numbers():
-    words = encode(Parameter("a", "scale", ("x", None, "y")))
+    words = encode(Parameter("a", "scale", ("x", MISSING, "y")))
     assert words.tolist() == [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
-    numbers = encode(Parameter("a", "scale", (3.0, None, 5.0)))
+    numbers = encode(Parameter("a", "scale", (3.0, MISSING, 5.0)))
     assert numbers[[0, 2], 0].tolist() == [3.0, 5.0]
     assert numbers[1, 0] < 3.0 - 10
 
@@ -114,11 +115,67 @@ def test_what_a_linear_machine_does_not_use_is_absent(results):
     assert used == {"scale": "mel", "backbone": "band_svm", "band_svm.c": 0.01}
     assert used_params(study.trials[1]) == network
     rates = next(p for p in varied(study.trials) if p.name == "adamw.lr")
-    assert rates.values == (None, 1e-2, 2e-2)
+    assert rates.values == (MISSING, 1e-2, 2e-2)
     assert "recipe.epochs" not in {p.name for p in varied(study.trials)}
     choices = leaderboard_table(study)
     optimizer = [row[choices.columns.index("backbone") :] for row in choices.rows]
     assert optimizer[0] == ("band_svm",)
+
+
+def _with_linear_machines(results, share, *, n=120):
+    """UAR is 20 points of the backbone, 2 of the scale; linear machines have no augmentation."""
+    generator = np.random.default_rng(0)
+    params, uars = [], []
+    for _ in range(n):
+        machine = generator.random() < share
+        one = {
+            "backbone": "band_svm" if machine else str(generator.choice(["resnet18", "convnext"])),
+            "scale": str(generator.choice(["mel", "linear"])),
+            "optimizer": "adamw",
+            "adamw.lr": float(10 ** generator.uniform(-4, -2)),
+            "recipe.epochs": int(generator.choice([6, 8])),
+        }
+        if not machine:
+            one |= {"augment.noise.p": 0.5, "augment.noise.min_snr_db": generator.uniform(0, 20)}
+        params.append(one)
+        uar = (0.55 if machine else 0.75) + 0.02 * (one["scale"] == "linear")
+        uars.append(uar + generator.normal(0, 0.01))
+    return _study(results, params, uars)
+
+
+def test_what_a_backbone_leaves_unused_takes_nothing_from_its_importance(results):
+    study = _with_linear_machines(results, 1 / 3)
+    numbers = importance(study, n_samples=6, n_trees=15)
+    for bars in (numbers.dimensions, numbers.parameters):
+        shares = {bar.name: bar.share for bar in bars}
+        assert shares.pop("backbone") > 0.8
+        assert max(shares.values()) < 0.1
+
+
+def test_a_baseline_whose_backbone_is_not_searched_is_left_out_and_named(results):
+    study = _with_linear_machines(results, 0.0, n=40)
+    machine = {**study.trials[0].params, "backbone": "band_svm"}
+    first = dataclasses.replace(
+        study.trials[0], params=machine, uar=0.55, origin="baseline:band_svm"
+    )
+    study = dataclasses.replace(study, trials=(first, *study.trials[1:]))
+    numbers = importance(study)
+    assert (numbers.n_trials, numbers.left_out) == (39, (0,))
+    assert numbers.dimensions[0].name == "scale"
+    section = {section.id: section for section in sections(study)}["importance"]
+    assert "Left out: trial 0, a baseline whose backbone the search does not have." in section.note
+    searched = dataclasses.replace(study.trials[5], params=machine)
+    assert left_out_baselines((first, *study.trials[1:5], searched)) == ()
+
+
+def test_a_searched_null_is_a_level_and_no_branch_that_was_not_taken(results):
+    heights = [None, 128]
+    params = [{"image.height": heights[n % 2], "adamw.lr": n / 40} for n in range(40)]
+    study = _study(results, params, [0.5 + 0.1 * (n % 2) for n in range(40)])
+    height = next(p for p in varied(study.trials) if p.name == "image.height")
+    assert (height.levels, height.conditional) == (("128", "none"), False)
+    assert importance(study, n_samples=5).parameters[0].name == "image.height"
+    assert set(axis(height).labels) == {"128", "none"}
 
 
 def test_a_default_that_is_not_written_down_made_no_difference(results):
@@ -182,14 +239,14 @@ def test_noise_is_not_trusted(results):
 def test_importance_is_the_same_again_and_is_drawn_most_important_on_top(results):
     first, again = (importance(results, n_samples=3, n_trees=10) for _ in range(2))
     assert first == again
-    assert first.n_trials == 27
+    assert first.n_trials == 26
     figure = importance_figure(first.dimensions)
     assert figure.layout.yaxis.ticktext[-1] == first.dimensions[0].name
     assert figure.data[0].x[-1] == 100 * first.dimensions[0].share
 
 
 def test_wide_ranges_are_logarithmic_and_absent_lies_below():
-    lr = axis(Parameter("adamw.lr", "recipe", (1e-4, 1e-3, 1e-2, None)))
+    lr = axis(Parameter("adamw.lr", "recipe", (1e-4, 1e-3, 1e-2, MISSING)))
     assert lr.positions == pytest.approx((0, 0.5, 1, ABSENT))
     assert dict(zip(lr.labels, lr.ticks, strict=True))["absent"] == ABSENT
     narrow = axis(Parameter("p", "augment", (0.0, 0.25, 1.0)))

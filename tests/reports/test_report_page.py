@@ -106,7 +106,7 @@ def test_what_the_winner_sees_is_on_the_page_as_it_was_kept(fake_study):
 
 
 def test_every_name_is_inert(fake_study):
-    folder = fake_study(n_trials=12, classes=EVIL, name=EVIL[1], corpus=EVIL[0])
+    folder = fake_study(n_trials=15, classes=EVIL, name=EVIL[1], corpus=EVIL[0])
     for number in (1, 2):
         path = folder / "trials" / f"{number:05d}" / "result.json"
         result = json.loads(path.read_text())
