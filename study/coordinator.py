@@ -24,7 +24,7 @@ from study.opening import Plan
 from study.origins import GRID, REPEAT
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
-from study.recovery import of_memory, recover
+from study.recovery import fault_of_spec, recover
 from study.results import read_results
 from study.sampling import Asked, Sampling, rungs
 from study.seeds import next_repeat
@@ -302,7 +302,7 @@ class Coordinator:
         del self.active[number]
         self.finished[number] = result
         self.sampling.tell(
-            number, state=result["state"], uar=result["uar"], memory=of_memory(result)
+            number, state=result["state"], uar=result["uar"], fault=fault_of_spec(result)
         )
         self.tracker.finish_trial(
             number,

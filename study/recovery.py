@@ -13,8 +13,9 @@ from study.plain_json import number as plain_number
 from study.sampling import Sampling, rungs
 from study.trial_folder import TrialFolder, trial_folders
 
-__all__ = ["Recovered", "of_memory", "recover"]
+__all__ = ["Recovered", "fault_of_spec", "recover"]
 
+FAULTS_OF_SPEC = ("memory", "loss")  # of `runners.faults`; others may be the machine's
 MOST_GAPS = 1000  # a kill between asking and writing leaves one per slot, until the next session
 
 
@@ -63,14 +64,15 @@ def recover(trials: Path, sampling: Sampling) -> Recovered:
             left.add(number)
         else:
             sampling.tell(
-                number, state=result["state"], uar=result["uar"], memory=of_memory(result)
+                number, state=result["state"], uar=result["uar"], fault=fault_of_spec(result)
             )
     return Recovered(finished, origins, sorted(left))
 
 
-def of_memory(result: dict[str, Any]) -> bool:
-    """Return whether a trial failed for want of memory."""
-    return bool(result["state"] == "failed" and result.get("kind") == "memory")
+def fault_of_spec(result: dict[str, Any]) -> str | None:
+    """Return the kind of a trial's fault where its spec is at fault and the sampler should know."""
+    kind = result.get("kind")
+    return str(kind) if result["state"] == "failed" and kind in FAULTS_OF_SPEC else None
 
 
 def _replay(folders: dict[int, TrialFolder], origins: dict[int, str], sampling: Sampling) -> None:

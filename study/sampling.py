@@ -29,7 +29,6 @@ __all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
 
 EIGHTHS = 8
 STARTUP_TRIALS = 10  # drawn at random before the model is trusted
-MEMORY = "memory"  # the constraint that a trial violates for which memory did not do
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -226,18 +225,22 @@ class Sampling:
         trial.report(uar, step)
         return bool(trial.should_prune())  # NumPy's bool is no JSON value
 
-    def tell(self, number: int, *, state: str, uar: float | None, memory: bool = False) -> None:
+    def tell(self, number: int, *, state: str, uar: float | None, fault: str | None = None) -> None:
         """Tell the end of a trial, once; a trial told before is left as it is.
 
-        Out of memory is told as pruned with a violated constraint: the sampler learns to keep
-        away, while it does not see a failure. So it is, too, where the process that asked for the
-        trial is gone.
+        Args:
+            number: The trial.
+            state: `complete`, `pruned` or `failed`.
+            uar: Devel UAR of a complete trial, in [0, 1].
+            fault: What of its spec made it fail (`memory`, `loss`). Told as pruned with a
+                violated constraint of that name: the sampler learns to keep away, while it does not
+                see a failure. So it is, too, where the process that asked for the trial is gone.
         """
         known = self.study.get_trials(deepcopy=False)[number]
-        if memory and not known.state.is_finished():
+        if fault is not None and not known.state.is_finished():
             state = "pruned"
-            if MEMORY not in known.constraints:  # a kill may have come right after it was set
-                self._held(number).set_constraint(MEMORY, 1.0)
+            if fault not in known.constraints:  # a kill may have come right after it was set
+                self._held(number).set_constraint(fault, 1.0)
         self.trials.pop(number, None)
         ends = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED}
         self.study.tell(

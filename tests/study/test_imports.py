@@ -73,7 +73,7 @@ def test_where_devel_is_train_too_only_predictions_out_of_fold_are_taken(path, t
     assert trained_on in str(told.value)
     system = read(path, "file,clear,mask\n" + GOOD, trained_on="out-of-fold", held_out=True)
     assert system.trained_on == ("out-of-fold",)
-    with pytest.raises(InputError, match="must name partitions .* got 'out-of-fold'"):
+    with pytest.raises(InputError, match=r"must name partitions .* got 'out-of-fold'"):
         read(path, "file,clear,mask\n" + GOOD, trained_on="out-of-fold")
 
 

@@ -261,6 +261,7 @@ def test_a_loss_that_is_not_finite_fails_its_trial_and_not_the_study(synthetic, 
     results = read_results(tmp_path / "results" / "tiny")
     assert [t.state for t in results.trials] == ["failed"] * 4
     assert "loss is" in str(results.trials[0].reason)
+    assert set(states(tmp_path / "results" / "tiny")) == {"PRUNED"}  # which a sampler does see
 
 
 class LosesTheCache(Progress):

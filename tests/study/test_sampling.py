@@ -93,14 +93,15 @@ def test_telling_twice_changes_nothing(tmp_path):
     assert made.study.get_trials()[0].value == 0.7
 
 
-def test_out_of_memory_is_told_as_pruned_with_a_violated_constraint(tmp_path):
+@pytest.mark.parametrize("fault", ["memory", "loss"])
+def test_a_fault_of_the_spec_is_told_as_pruned_with_a_violated_constraint(tmp_path, fault):
     made = sampling(tmp_path / "a.db")
     play(made, 1)
     number, _, _ = made.ask()
-    made.tell(number, state="failed", uar=None, memory=True)
+    made.tell(number, state="failed", uar=None, fault=fault)
     trial = made.study.get_trials()[number]
     assert trial.state == optuna.trial.TrialState.PRUNED
-    assert trial.constraints["memory"] > 0
+    assert trial.constraints == {fault: 1.0}
 
 
 @pytest.mark.parametrize("constraint_set", [False, True])
@@ -112,7 +113,7 @@ def test_out_of_memory_is_told_alike_after_a_kill_before_it_was_told(tmp_path, c
         first.trials[number].set_constraint("memory", 1.0)
     second = sampling(tmp_path / "a.db")
     for _ in range(2):
-        second.tell(number, state="failed", uar=None, memory=True)
+        second.tell(number, state="failed", uar=None, fault="memory")
     trial = second.study.get_trials()[number]
     assert trial.state == optuna.trial.TrialState.PRUNED
     assert trial.constraints == {"memory": 1.0}
