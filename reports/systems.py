@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.csv_rows import read_rows
-from study.probabilities import load_devel
+from study.probabilities import load_epoch
 from study.results import StudyResults
 from study.text import spreadsheet_plain
 from study.trial_record import TrialRecord
@@ -104,12 +104,7 @@ def devel_probabilities(results: StudyResults, trial: TrialRecord) -> NDArray[np
         InputError: The array does not fit the study's clips and classes.
     """
     path, clips = trial.file("devel.npy"), results.partitions["devel"].clips
-    epochs = load_devel(path, clips=len(clips), classes=len(results.classes))
-    epoch = (trial.best_epoch or 1) - 1
-    if epoch >= len(epochs):
-        raise InputError(f"{path}: must hold the best epoch {epoch + 1}, got {len(epochs)} epochs")
-    values: NDArray[np.floating] = epochs[epoch]
-    return values
+    return load_epoch(path, trial.best_epoch or 1, clips=len(clips), classes=len(results.classes))
 
 
 def _fusion_title(members: int) -> str:

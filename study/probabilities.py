@@ -21,9 +21,11 @@ __all__ = [
     "check_probabilities",
     "combine_digest",
     "load_devel",
+    "load_epoch",
     "load_test",
 ]
 
+MAPPED_FROM = 2**26  # bytes; below it is read: a mapped file stays open, and a study has many
 ROW_SUM_TOLERANCE = 0.02  # float16 rounds every entry to about 3 digits
 
 
@@ -201,8 +203,12 @@ def check_probabilities(values: NDArray[Any], *, source: str) -> None:
         )
 
 
-def _load(path: Path, *, axes: tuple[str, ...], sizes: Mapping[str, int]) -> NDArray[Any]:
-    values = load_array(path)
+def _load(
+    path: Path, dtype: type[np.floating], *, axes: tuple[str, ...], sizes: Mapping[str, int]
+) -> NDArray[Any]:
+    """Return an array whose type and shape are as told; a large file is mapped, not read."""
+    large = path.is_file() and path.stat().st_size > MAPPED_FROM
+    values = load_array(path, mapped=large)
     if values.ndim != len(axes):
         raise InputError(
             f"{path}: must have the axes ({', '.join(axes)}), got shape {values.shape}."
@@ -212,8 +218,26 @@ def _load(path: Path, *, axes: tuple[str, ...], sizes: Mapping[str, int]) -> NDA
             raise InputError(f"{path}: must hold {sizes[name]} {name}, got {values.shape[axis]}.")
     if values.shape[0] == 0:
         raise InputError(f"{path}: holds no {axes[0]}.")
-    check_probabilities(values, source=str(path))
+    if values.dtype != dtype:
+        raise InputError(f"{path}: must be {np.dtype(dtype)}, got {values.dtype}.")
     return values
+
+
+def load_epoch(path: str | Path, epoch: int, *, clips: int, classes: int) -> NDArray[np.float16]:
+    """Read one epoch, from 1, of a trial's `devel.npy`; of a large file nothing else is read.
+
+    Returns:
+        Probabilities, (clips, classes).
+
+    Raises:
+        InputError: As `load_devel`, or when there is no such epoch.
+    """
+    values = _load_devel(Path(path), clips=clips, classes=classes, epochs=None)
+    if not 1 <= epoch <= len(values):
+        raise InputError(f"{path}: epoch must be 1 to {len(values)}, got {epoch}.")
+    one: NDArray[np.float16] = np.array(values[epoch - 1])
+    check_probabilities(one, source=str(path))
+    return one
 
 
 def load_devel(
@@ -228,19 +252,24 @@ def load_devel(
         epochs: Number of epochs it must have; any when None (pruned trials stop early).
 
     Returns:
-        Probabilities, (epochs, clips, classes).
+        Probabilities, (epochs, clips, classes); mapped where the file is large, so that an epoch
+        takes memory only while it is looked at.
 
     Raises:
         InputError: When the file is missing, truncated, pickled, or of another shape or dtype,
             or holds something else than probabilities.
     """
+    values = _load_devel(Path(path), clips=clips, classes=classes, epochs=epochs)
+    for one in values:
+        check_probabilities(one, source=str(path))
+    return values
+
+
+def _load_devel(path: Path, *, clips: int, classes: int, epochs: int | None) -> NDArray[np.float16]:
     sizes = {"clips": clips, "classes": classes}
     if epochs is not None:
         sizes["epochs"] = epochs
-    values = _load(Path(path), axes=("epochs", "clips", "classes"), sizes=sizes)
-    if values.dtype != np.float16:
-        raise InputError(f"{path}: must be float16, got {values.dtype}.")
-    return values
+    return _load(path, np.float16, axes=("epochs", "clips", "classes"), sizes=sizes)
 
 
 def load_test(path: str | Path, *, clips: int, classes: int) -> NDArray[np.float32]:
@@ -249,9 +278,7 @@ def load_test(path: str | Path, *, clips: int, classes: int) -> NDArray[np.float
     Raises:
         InputError: As `load_devel`, with float32.
     """
-    values = _load(
-        Path(path), axes=("clips", "classes"), sizes={"clips": clips, "classes": classes}
-    )
-    if values.dtype != np.float32:
-        raise InputError(f"{path}: must be float32, got {values.dtype}.")
+    sizes = {"clips": clips, "classes": classes}
+    values = _load(Path(path), np.float32, axes=("clips", "classes"), sizes=sizes)
+    check_probabilities(values, source=str(path))
     return values

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from runners.arrays import load_array
 from runners.model import load_front_end
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
@@ -21,6 +21,7 @@ from study.metrics import confusion_matrix, recall_per_class
 from study.opening import Plan
 from study.origins import BASELINE
 from study.preview import preview_png
+from study.probabilities import load_epoch
 from study.tables import predictions_csv
 from study.tracking import TrackedTrial
 from study.trial_folder import TrialFolder
@@ -79,42 +80,59 @@ def result_tags(result: Mapping[str, Any]) -> dict[str, str]:
     return tags | ({"reason": result["reason"]} if result["reason"] else {})
 
 
-def final_artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return spec, picture, confusion matrix and best probabilities as files of a run."""
-    artifacts: dict[str, Any] = {
-        "spec.json": folder.path / "spec.json",
-        "result.json": folder.path / "result.json",
-        "log.txt": folder.attempt(result["attempt"]) / "log.txt",
-    }
+def final_artifacts(
+    plan: Plan, folder: TrialFolder, result: Mapping[str, Any]
+) -> Callable[[], dict[str, Any]]:
+    """Return what makes spec, picture, confusion matrix and best probabilities as files of a run.
+
+    The picture is drawn at once, since the weights may soon be deleted. The rest, for a large
+    corpus a megabyte that takes a tenth of a second, is made where it is called for.
+    """
     weights = folder.attempt(result["attempt"]) / "model.safetensors"
-    picture = artifacts["input_images.png"] = folder.path / "input_images.png"
+    picture = folder.path / "input_images.png"
     if weights.exists() and not picture.exists():
         with contextlib.suppress(InputError):  # damaged weights have no picture
             picture.write_bytes(_picture(plan, folder.spec(), weights))
-    devel = folder.attempt(result["attempt"]) / "devel.npy"
-    if result["uar"] is not None and devel.exists():
-        probabilities = load_array(devel)[result["best_epoch"] - 1]
-        labels = np.array(plan.task.labels["devel"])
-        classes = plan.task.classes
-        guesses = probabilities.argmax(1)
-        codes = np.arange(len(classes))
-        artifacts["confusion_matrix.json"] = {
-            "labels": list(classes),
-            "rows": "label",
-            "columns": "prediction",
-            "confusion_matrix": confusion_matrix(labels, guesses, codes).tolist(),
-            "recall": [
-                None if np.isnan(r) else float(r) for r in recall_per_class(labels, guesses, codes)
-            ],
-        }
-        clips = [plan.cached.corpus.clips[i] for i in plan.task.partitions["devel"]]
-        artifacts["predictions_devel.csv"] = predictions_csv(
-            [clip.file_name for clip in clips],
-            [clip.label or "" for clip in clips],
-            classes,
-            probabilities.astype(np.float64),
-        )
-    return {name: content for name, content in artifacts.items() if _there(content)}
+    return partial(_artifacts, plan, folder, result)
+
+
+def _artifacts(plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the files that there are, and what is computed of the best epoch.
+
+    Raises:
+        InputError: If the devel probabilities are damaged.
+    """
+    attempt = folder.attempt(result["attempt"])
+    files = {
+        "spec.json": folder.path / "spec.json",
+        "result.json": folder.path / "result.json",
+        "log.txt": attempt / "log.txt",
+        "input_images.png": folder.path / "input_images.png",
+    }
+    artifacts: dict[str, Any] = {name: path for name, path in files.items() if path.exists()}
+    devel = attempt / "devel.npy"
+    if result["uar"] is None or not devel.exists():
+        return artifacts
+    labels, classes = np.array(plan.task.labels["devel"]), plan.task.classes
+    probabilities = load_epoch(devel, result["best_epoch"], clips=labels.size, classes=len(classes))
+    guesses, codes = probabilities.argmax(1), np.arange(len(classes))
+    artifacts["confusion_matrix.json"] = {
+        "labels": list(classes),
+        "rows": "label",
+        "columns": "prediction",
+        "confusion_matrix": confusion_matrix(labels, guesses, codes).tolist(),
+        "recall": [
+            None if np.isnan(r) else float(r) for r in recall_per_class(labels, guesses, codes)
+        ],
+    }
+    clips = [plan.cached.corpus.clips[i] for i in plan.task.partitions["devel"]]
+    artifacts["predictions_devel.csv"] = predictions_csv(
+        [clip.file_name for clip in clips],
+        [clip.label or "" for clip in clips],
+        classes,
+        probabilities.astype(np.float64),
+    )
+    return artifacts
 
 
 def _picture(plan: Plan, spec: TrialSpec, weights: Path) -> bytes:
@@ -128,10 +146,6 @@ def _picture(plan: Plan, spec: TrialSpec, weights: Path) -> bytes:
     views = waveforms.cover(plan.task.partitions["devel"][:1])
     heard = next(waveforms.batches(views, 1))[0].numpy()
     return preview_png(spec, heard, waveforms.sampling_rate, learnt=load_front_end(weights))
-
-
-def _there(content: Any) -> bool:
-    return not hasattr(content, "exists") or bool(content.exists())
 
 
 def tracked_trial(plan: Plan, folder: TrialFolder) -> TrackedTrial:

@@ -147,7 +147,7 @@ def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
 
 
 def _epoch(path: Path, index: int) -> Any:
-    return load_array(path)[index]
+    return np.array(load_array(path, mapped=True)[index])
 
 
 def _difference(first: Any, second: Any) -> float:

@@ -27,9 +27,11 @@ from study.tracking_store import TrackingStore, resolve_tracking, store_at
 from study.tracking_thread import STUDY, NullThread, StoreThread
 from study.tracking_values import (
     Artifacts,
+    LazyArtifacts,
     clean_tags,
     escape_markdown,
     flatten_params,
+    size_of,
     split_metrics,
 )
 
@@ -121,7 +123,7 @@ class Tracker:
         def apply(session: Session, again: bool) -> None:
             start_trial(session, number, flat, all_tags, again=again, time_ms=time_ms)
 
-        self._thread.put(number, f"trial {number}, start", apply, _size(flat) + _size(all_tags))
+        self._thread.put(number, f"trial {number}, start", apply, size_of(flat) + size_of(all_tags))
 
     def log_epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
         """Log the metrics of one epoch at step `epoch`; values logged before are left out."""
@@ -144,7 +146,7 @@ class Tracker:
         def apply(session: Session, again: bool) -> None:
             session.log(session.trial_run(number, again, {}, time_ms), tags=cleaned)
 
-        self._thread.put(number, f"trial {number}, tags", apply, _size(cleaned))
+        self._thread.put(number, f"trial {number}, tags", apply, size_of(cleaned))
 
     def finish_trial(
         self,
@@ -152,9 +154,12 @@ class Tracker:
         state: Literal["complete", "pruned", "failed"],
         metrics: Mapping[str, float],
         tags: Mapping[str, object],
-        artifacts: Artifacts,
+        artifacts: LazyArtifacts,
     ) -> None:
-        """End a trial's run. Files are read later, by the writer: they must stay as they are."""
+        """End a trial's run. Files are read later, by the writer: they must stay as they are.
+
+        Artifacts that are a function are made by the writer, too, and cost no memory before.
+        """
         self._live.discard(number)
         epochs = self._logged.forget(number)
         finite, notes = split_metrics(metrics)
@@ -174,7 +179,9 @@ class Tracker:
                 time_ms=time_ms,
             )
 
-        self._thread.put(number, f"trial {number}, end", apply, _size(all_tags) + _size(artifacts))
+        self._thread.put(
+            number, f"trial {number}, end", apply, size_of(all_tags) + size_of(artifacts)
+        )
 
     def log_fusion(
         self,
@@ -196,7 +203,7 @@ class Tracker:
             f"fusion {name}",
             f"fusion {name}",
             lambda session, _again: write_fusion(session, fusion, time_ms),
-            _size(artifacts) + 200 * len(trajectory),
+            size_of(artifacts) + 200 * len(trajectory),
         )
 
     def log_child(self, run: ChildRun) -> None:
@@ -206,7 +213,7 @@ class Tracker:
             f"{run.kind} {run.key}",
             run.name,
             lambda session, _again: write_child(session, run, time_ms),
-            _size(run.artifacts) + 100 * len(run.epochs),
+            size_of(run.artifacts) + 100 * len(run.epochs),
         )
 
     def describe(self, text: str, *, report: Path | None = None) -> None:
@@ -238,12 +245,16 @@ class Tracker:
         """Make the store equal to the trial folders; twice gives the same.
 
         Missing runs are made, runs left RUNNING by a killed process are closed, doubles go.
-        Trials started through this tracker are left alone.
+        Trials started through this tracker are left alone. A trial that is whole in the store
+        makes no artifacts. What waits is no larger than the curves in the trial folders, and
+        nothing else would make up for it, so only artifacts that are there count as memory.
         """
-        work, wanted = Reconciliation(), tuple(trials)
+        work = Reconciliation()
         self._thread.put("reconcile", "reading the runs", lambda s, _again: work.survey(s))
         live = frozenset(self._live)
-        for trial in wanted:
+        known = set(live)
+        for trial in trials:
+            known.add(trial.number)
             if trial.number in live:
                 continue
             if trial.state == "running":
@@ -253,9 +264,8 @@ class Tracker:
                 trial.number,
                 f"trial {trial.number}, reconciliation",
                 partial(work.settle, trial=trial),
-                _size(trial.artifacts) + 100 * len(trial.epochs),
+                size_of(trial.artifacts),
             )
-        known = live | {trial.number for trial in wanted}
         self._thread.put("reconcile", "left runs", lambda s, _again: work.close_others(s, known))
 
     def close(
@@ -290,11 +300,3 @@ class NullTracker(Tracker):
 
     def __init__(self) -> None:
         super().__init__(NullThread())
-
-
-def _size(values: Mapping[str, Any]) -> int:
-    """About how many bytes of text and data the values hold; files do not count."""
-    return sum(
-        len(key) + (len(value) if isinstance(value, str | bytes) else 200)
-        for key, value in values.items()
-    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from study.tracking_points import Point, now_ms, points_at
 from study.tracking_runs import STATUS, end_trial, logged_tag
 from study.tracking_session import Session
-from study.tracking_values import Artifacts, clean_tags, flatten_params, split_metrics
+from study.tracking_values import LazyArtifacts, clean_tags, flatten_params, split_metrics
 
 __all__ = ["Reconciliation", "TrackedTrial", "run_name"]
 
@@ -33,7 +33,7 @@ class TrackedTrial:
     epochs: Mapping[int, Mapping[str, float]] = field(default_factory=dict)  # epoch -> metrics
     metrics: Mapping[str, float] = field(default_factory=dict)  # final ones
     tags: Mapping[str, str] = field(default_factory=dict)
-    artifacts: Artifacts = field(default_factory=dict)
+    artifacts: LazyArtifacts = field(default_factory=dict)
     started: float | None = None  # Unix seconds
     ended: float | None = None  # Unix seconds
     epoch_times: Mapping[int, float] = field(default_factory=dict)  # epoch -> Unix seconds
@@ -103,7 +103,7 @@ class Reconciliation:
             time_ms=_milliseconds(trial.ended),
         )
 
-    def close_others(self, session: Session, known: frozenset[int]) -> None:
+    def close_others(self, session: Session, known: Collection[int]) -> None:
         """End runs that a killed process left RUNNING and whose trial has no folder."""
         for number, run in (self._found or {}).items():
             if number not in known and run.info.status not in STATUS.values():

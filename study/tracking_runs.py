@@ -18,6 +18,7 @@ from study.tracking_points import Point, points_at
 from study.tracking_session import Session
 from study.tracking_values import (
     Artifacts,
+    LazyArtifacts,
     clean_tags,
     cut,
     escape_markdown,
@@ -97,7 +98,7 @@ def end_trial(
     state: str,
     points: Sequence[Point],
     tags: Mapping[str, str],
-    artifacts: Artifacts,
+    artifacts: LazyArtifacts,
     *,
     epochs: int,
     whole: bool,
@@ -111,7 +112,7 @@ def end_trial(
         state: `complete`, `pruned`, `failed` or `interrupted`.
         points: Final metrics.
         tags: Tags to set.
-        artifacts: Files and data to upload.
+        artifacts: Files and data to upload; a function makes them only now.
         epochs: The last epoch whose metrics are in the store.
         whole: Whether nothing of the trial had to be dropped so far.
         time_ms: When it ended.

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from search_spaces.errors import InputError
 from study.text import without_passwords
 from study.tracking_errors import is_transient
 from study.tracking_points import Point
 from study.tracking_store import TrackingStore, find_or_create_experiment, open_client
-from study.tracking_values import Artifacts, clean_tags, cut, flatten_params, stage_artifacts
+from study.tracking_values import LazyArtifacts, clean_tags, cut, flatten_params, stage_artifacts
 
 __all__ = ["Plan", "Session"]
 
@@ -156,8 +157,14 @@ class Session:
         }
         self.log(run_id, tags=clean_tags(changed))
 
-    def log_artifacts(self, run_id: str, artifacts: Artifacts) -> bool:
+    def log_artifacts(self, run_id: str, artifacts: LazyArtifacts) -> bool:
         """Upload artifacts in one call; False when some could not be, which a warning names."""
+        if callable(artifacts):
+            try:
+                artifacts = artifacts()
+            except InputError as error:
+                _log.warning("not tracked, artifacts cannot be made: %s", cut(str(error), 300))
+                return False
         if not artifacts:
             return True
         with tempfile.TemporaryDirectory(prefix="spectune-") as name:

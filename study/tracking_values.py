@@ -10,25 +10,28 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 __all__ = [
     "Artifact",
     "Artifacts",
+    "LazyArtifacts",
     "clean_key",
     "clean_tags",
     "cut",
     "escape_markdown",
     "flatten_params",
     "show_value",
+    "size_of",
     "split_metrics",
     "stage_artifacts",
 ]
 
 Artifact = Path | str | bytes | Mapping[str, Any] | Sequence[Any]
 Artifacts = Mapping[str, Artifact]
+LazyArtifacts = Artifacts | Callable[[], Artifacts]  # made only where they are uploaded
 
 PARAM_LENGTH = 5_900  # MLflow's limit is 6,000 characters, beyond which it cuts in silence
 TAG_LENGTH = 4_900  # 8,000 today, 5,000 on servers of MLflow 2
@@ -161,6 +164,16 @@ def stage_artifacts(artifacts: Artifacts, folder: Path) -> list[str]:
         else:
             missing.append(name)
     return missing
+
+
+def size_of(values: Mapping[str, Any] | Callable[[], Artifacts]) -> int:
+    """About how many bytes of text and data the values hold; files and functions do not count."""
+    if callable(values):
+        return 0
+    return sum(
+        len(key) + (len(value) if isinstance(value, str | bytes) else 200)
+        for key, value in values.items()
+    )
 
 
 def _as_bytes(value: str | bytes | Mapping[str, Any] | Sequence[Any]) -> bytes:

@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces.errors import InputError
+from study import probabilities
 from study.probabilities import (
     Identity,
     PartitionIdentity,
     check_joinable,
     combine_digest,
     load_devel,
+    load_epoch,
     load_test,
 )
 
@@ -134,7 +136,7 @@ def broken(kind):
         ("negative", r"must lie in \[0, 1\]"),
         ("logits", r"must lie in \[0, 1\]"),
         ("sum", "must sum to 1"),
-        ("integers", "must be floats, got dtype int64"),
+        ("integers", "must be float16, got int64"),
         ("float64", "must be float16, got float64"),
         ("clips", "must hold 5 clips, got 4"),
         ("axes", r"axes \(epochs, clips, classes\)"),
@@ -174,3 +176,46 @@ def test_missing_truncated_pickled_and_foreign_files_are_refused(tmp_path):
     np.savez(tmp_path / "many.npz", a=rows(2, 5))
     with pytest.raises(InputError, match="got an archive"):
         load_devel(tmp_path / "many.npz", clips=5, classes=3)
+
+
+def large(path, shape) -> None:
+    """Lay a sparse file of zeros out, with one epoch of equal probabilities in it."""
+    with path.open("wb") as file:
+        header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        begin = file.tell()
+        one = np.full(shape[1:], 1 / shape[2], dtype=np.float16)
+        file.seek(begin + 2 * one.nbytes)
+        file.write(one.tobytes())
+        file.truncate(begin + shape[0] * one.nbytes)
+
+
+def test_an_epoch_of_a_file_beyond_memory_is_read_alone(tmp_path):
+    path = tmp_path / "devel.npy"
+    large(path, (1100, 1000, 1000))
+    assert path.stat().st_size > 2**31
+    found = load_epoch(path, 3, clips=1000, classes=1000)
+    assert type(found) is np.ndarray
+    assert found.shape == (1000, 1000)
+    with pytest.raises(InputError, match="must sum to 1"):
+        load_epoch(path, 1, clips=1000, classes=1000)
+    with pytest.raises(InputError, match="epoch must be 1 to 1100, got 1101"):
+        load_epoch(path, 1101, clips=1000, classes=1000)
+
+
+def test_a_large_file_is_mapped_and_still_judged(tmp_path, monkeypatch):
+    monkeypatch.setattr(probabilities, "MAPPED_FROM", 200)
+    path = tmp_path / "devel.npy"
+    np.save(path, rows(40, 5))
+    found = load_devel(path, clips=5, classes=3)
+    assert isinstance(found, np.memmap)
+    assert (found == rows(40, 5)).all()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    with pytest.raises(InputError, match="not a complete NumPy array file"):
+        load_devel(path, clips=5, classes=3)
+    wrong = rows(40, 5)
+    wrong[39, 4] = 0
+    np.save(path, wrong)
+    with pytest.raises(InputError, match="must sum to 1"):
+        load_devel(path, clips=5, classes=3)

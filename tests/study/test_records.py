@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
+from finished_study import config_of
 
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
+from study import records
+from study.progress import Progress
 from study.records import epoch_metrics, final_metrics, trial_tags
 from study.results import read_results
+from study.running import run_study
 from study.stores import tracking_store
 from study.tracking_store import open_client
 
@@ -85,3 +89,19 @@ def test_a_study_can_be_compared_in_mlflow(runs, tracked):
         assert f"/runs/{by_name[number].info.run_id})" in note
     described = by_name["study"].data.tags["mlflow.note.content"]
     assert all(f"| {trial.number:03d} |" in described for trial in results.ranked)
+
+
+def test_a_resume_makes_no_artifact_of_what_is_in_the_store(tracked_copy, synthetic, monkeypatch):
+    made = []
+    monkeypatch.setattr(records, "predictions_csv", lambda *_: made.append(1) or "csv")
+    config = config_of(synthetic, tracking=True, budget={"trials": 3})
+    base = tracked_copy.parent.parent
+    assert run_study(config, base=base, echo=str, progress=Progress()) == 0
+    assert made == []
+    state = json.loads((tracked_copy / "state.json").read_text())
+    client = open_client(tracking_store(state))
+    trials = "tags.`spectune.kind` = 'trial'"
+    for run in client.search_runs([state["mlflow"]["experiment_id"]], trials):
+        client.delete_run(run.info.run_id)
+    assert run_study(config, base=base, echo=str, progress=Progress()) == 0
+    assert len(made) == 3

@@ -5,14 +5,16 @@ import logging
 import os
 import shutil
 import signal
+import threading
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from search_spaces.errors import InputError
-from study import tracking_session
+from study import tracking_session, tracking_thread
 from study.tracking import (
     ChildRun,
     NullTracker,
@@ -22,6 +24,7 @@ from study.tracking import (
     resolve_tracking,
     store_at,
 )
+from study.tracking_queue import Writer
 from study.tracking_store import initialise, open_client
 
 OPEN = {
@@ -339,6 +342,40 @@ def test_reconciling_a_whole_store_writes_no_trial_again(store, monkeypatch):
     reconciled(store)
     monkeypatch.setattr(tracking_session.Session, "log_artifacts", lambda *_: pytest.fail("wrote"))
     reconciled(store)
+
+
+def test_artifacts_beyond_the_limit_of_what_waits_are_all_restored_and_made_once(
+    store, client, monkeypatch
+):
+    monkeypatch.setattr(tracking_thread, "Writer", partial(Writer, limit_bytes=100_000))
+    made = []
+
+    def artifacts(number):
+        made.append((number, threading.current_thread().name))
+        return {"predictions_devel.csv": "a,b\n" * 10_000}
+
+    trials = [
+        TrackedTrial(n, "net", "complete", artifacts=partial(artifacts, n)) for n in range(120)
+    ]
+    for _ in range(2):
+        tracker = reconciled(store, iter(trials))
+        assert made == [(n, "tracking") for n in range(120)]
+    runs = client.search_runs([tracker.experiment_id], "tags.`spectune.kind` = 'trial'")
+    assert len(runs) == 120
+    last = client.list_artifacts(runs[-1].info.run_id)
+    assert [(file.path, file.file_size) for file in last] == [("predictions_devel.csv", 40_000)]
+
+
+def test_artifacts_that_cannot_be_made_leave_the_rest_of_the_run(store, client, caplog):
+    def damaged():
+        raise InputError("devel.npy: not a complete NumPy array file")
+
+    tracker = reconciled(store, [replace(TRIALS[1], artifacts=damaged)])
+    (run,) = runs_of(client, tracker).values()
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics["devel/uar_best"] == 0.3
+    assert "spectune.logged" not in run.data.tags  # tried again by the next reconciliation
+    assert "not tracked, artifacts cannot be made: devel.npy: not a complete" in caplog.text
 
 
 def test_the_rebuilt_runs_equal_those_logged_live(store, client, tmp_path):
