@@ -1,27 +1,28 @@
-"""From probabilities to a decision: temperature, a bias per class, and how calibrated they are.
+"""From probabilities to a decision: temperature and a bias per class.
 
-Temperature scaling and the expected calibration error: Guo et al., "On calibration of modern
-neural networks", ICML 2017. A bias per class moves the decision towards equal recalls, which is
-what UAR rewards. Both are cross-fitted: used only where they gain on speakers that they were not
-fitted on.
+Temperature scaling: Guo et al., "On calibration of modern neural networks", ICML 2017. A bias per
+class moves the decision towards equal recalls, which is what UAR rewards, at a price in log-loss
+where classes are unequally frequent. The temperature is fitted to what the bias leaves. Both are
+cross-fitted: used only where they gain on clips that they were not fitted on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.honest_folds import fold_splits
+from study.calibration_error import expected_calibration_error
+from study.decision_bias import best_bias
+from study.honest_folds import Split, fold_splits
 from study.metrics import check_codes
 from study.speaker_counts import count_by_speaker, paired_difference
 
 __all__ = [
     "Decision",
-    "expected_calibration_error",
     "fit_bias",
     "fit_decision",
     "fit_temperature",
@@ -36,6 +37,9 @@ COLDEST, HOTTEST = 0.05, 20.0
 class Decision:
     """Temperature and bias of a fusion; the identity is 1 and zeros.
 
+    With a bias the most probable class is the one to decide for, so that probabilities lean to
+    rare classes as UAR does; their log-loss is higher than without where classes are unequal.
+
     Args:
         temperature: Log-probabilities are divided by it; above 1 softens.
         bias: Added to the log-probabilities then, (classes,).
@@ -44,6 +48,8 @@ class Decision:
         ece_before: Expected calibration error without the decision.
         ece_after: That with it, on clips it was not fitted on; None where nothing could be
             cross-fitted.
+        held_out: What it was not fitted on: other `speakers`, or where they are not known other
+            `clips`.
     """
 
     temperature: float
@@ -52,6 +58,7 @@ class Decision:
     gain_se: float | None = None
     ece_before: float | None = None
     ece_after: float | None = None
+    held_out: Literal["speakers", "clips"] = "speakers"
 
     @property
     def changes(self) -> bool:
@@ -74,13 +81,16 @@ class Decision:
             raise ValueError(f"temperature must be in [0.025, 40], got {temperature}")
         if not np.isfinite(bias).all():
             raise ValueError(f"bias must be finite, got {bias}")
+        held_out = values.get("held_out", "speakers")
+        if held_out not in ("speakers", "clips"):
+            raise ValueError(f"held_out must be speakers or clips, got {held_out!r}")
         known = {key: values.get(key) for key in ("gain_se", "ece_before", "ece_after")}
-        return cls(temperature, bias, float(values.get("gain", 0.0)), **known)
+        return cls(temperature, bias, float(values.get("gain", 0.0)), **known, held_out=held_out)
 
     def sentence(self) -> str:
         """What is done and what it gained, in words."""
         spread = "" if self.gain_se is None else f" (standard error {100 * self.gain_se:.1f})"
-        gained = f"{100 * self.gain:+.1f} points{spread} on speakers it was not fitted on"
+        gained = f"{100 * self.gain:+.1f} points{spread} on {self.held_out} it was not fitted on"
         if any(self.bias):
             text = f"A bias per class is added: it gains {gained}"
         elif self.gain_se is None:
@@ -121,17 +131,8 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     Raises:
         ValueError: When the shapes do not fit or there are no clips.
     """
-    from scipy.optimize import minimize_scalar
-
     logs = _logs(probabilities)
-    codes = check_codes(labels, logs.shape)
-    found = minimize_scalar(
-        lambda log_temperature: _log_loss(logs / np.exp(log_temperature), codes),
-        bounds=(np.log(COLDEST), np.log(HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    return float(np.exp(found.x))
+    return _temperature(logs, check_codes(labels, logs.shape))
 
 
 def fit_bias(
@@ -151,13 +152,7 @@ def fit_bias(
         ValueError: When the shapes do not fit or there are no clips.
     """
     logs = _logs(probabilities)
-    codes = check_codes(labels, logs.shape)
-    weight = 1 / np.bincount(codes, minlength=logs.shape[1]).clip(min=1)[codes]
-    bias = np.zeros(logs.shape[1])
-    for _ in range(n_sweeps):
-        for code in range(1, bias.size):
-            bias[code] += _best_shift(logs + bias, codes, weight, code)
-    return tuple(float(value) for value in bias)
+    return _floats(best_bias(logs, check_codes(labels, logs.shape), n_sweeps=n_sweeps))
 
 
 def fit_decision(
@@ -169,14 +164,15 @@ def fit_decision(
     calibrate: bool = True,
     seed: int = 0,
 ) -> Decision:
-    """Temperature where it lowers log-loss, and a bias where it gains one standard error of UAR.
+    """A bias where it gains one standard error of UAR, and a temperature where it lowers log-loss.
 
-    Both gains are cross-fitted: what judges a fold of speakers was fitted on the others.
+    The temperature's log-loss is that with the bias, where there is one. Both gains are
+    cross-fitted: what judges a fold of speakers was fitted on the others.
 
     Args:
         probabilities: Of the fusion, (clips, classes).
         labels: Codes, (clips,).
-        speakers: Codes of the speakers, (clips,).
+        speakers: Codes of the speakers, (clips,); where they are not known, one per clip.
         n_folds: Most folds; with one speaker nothing can be cross-fitted, so nothing is changed.
         calibrate: Whether to fit a temperature, which changes no decision.
         seed: Of the folds.
@@ -190,81 +186,72 @@ def fit_decision(
     if units.size != codes.size:
         raise ValueError(f"speakers must be one per clip, got {units.size} for {codes.size} clips")
     before = expected_calibration_error(values, codes) if calibrate else None
-    nothing = (0.0,) * values.shape[1]
+    nothing = np.zeros(values.shape[1])
     if units.max() == 0:
-        return Decision(1.0, nothing, ece_before=before)
+        return Decision(1.0, _floats(nothing), ece_before=before)
     logs = _logs(values)
-    biases, temperatures = np.zeros_like(logs), np.ones(codes.size)
-    for inside, outside in fold_splits(codes, units, n_folds=n_folds, seed=seed):
-        biases[outside] = fit_bias(values[inside], codes[inside])
-        if calibrate:
-            temperatures[outside] = fit_temperature(values[inside], codes[inside])
+    folds = fold_splits(codes, units, n_folds=n_folds, seed=seed)
+    biases = [best_bias(logs[inside], codes[inside]) for inside, _ in folds]
     counts = [
         count_by_speaker(codes, odds.argmax(axis=-1) == codes, units)
-        for odds in (logs + biases, values)
+        for odds in (_shifted(logs, folds, biases), values)
     ]
     gain, error = paired_difference(*counts)
     biased = error is not None and gain > 0 and gain >= error
-    crossed = logs / temperatures[:, None]
-    tempered = calibrate and _log_loss(crossed, codes) < _log_loss(logs, codes)
-    if not tempered:
-        temperatures[:] = 1
-    temperature = fit_temperature(values, codes) if tempered else 1.0
-    bias = np.asarray(fit_bias(values, codes)) / temperature if biased else np.zeros(len(nothing))
-    after = None
+    if not biased:
+        biases = [nothing] * len(folds)
+    bias = best_bias(logs, codes) if biased else nothing
+    temperature, after = 1.0, None
     if calibrate:
-        odds = (logs + (biases if biased else 0)) / temperatures[:, None]
-        after = expected_calibration_error(_softmax(odds), codes)
-    return Decision(temperature, tuple(float(value) for value in bias), gain, error, before, after)
+        crossed, cooled = _shifted(logs, folds, biases), _cooled(logs, codes, folds, biases)
+        if _log_loss(cooled, codes) < _log_loss(crossed, codes):
+            temperature, crossed = _temperature(logs + bias, codes), cooled
+        after = expected_calibration_error(_softmax(crossed), codes)
+    return Decision(
+        temperature,
+        _floats(bias / temperature),
+        gain,
+        error,
+        before,
+        after,
+        held_out="clips" if np.unique(units).size == units.size else "speakers",
+    )
 
 
-def expected_calibration_error(
-    probabilities: ArrayLike, labels: ArrayLike, *, n_bins: int = 15
-) -> float:
-    """Mean distance of confidence and accuracy over equal bins of confidence, in [0, 1].
-
-    Args:
-        probabilities: (clips, classes).
-        labels: Codes, (clips,).
-        n_bins: Number of bins (lower, upper].
-
-    Raises:
-        ValueError: When the shapes do not fit, there are no clips, or `n_bins` is below 1.
-    """
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be at least 1, got n_bins={n_bins}")
-    values = np.asarray(probabilities, dtype=np.float64)
-    codes = check_codes(labels, values.shape)
-    if np.isnan(values).any():
-        raise ValueError("probabilities must not contain NaN")
-    confidence, right = values.max(axis=-1), values.argmax(axis=-1) == codes
-    bins = np.clip(np.ceil(confidence * n_bins).astype(np.intp) - 1, 0, n_bins - 1)
-    distance = np.bincount(bins, right - confidence, minlength=n_bins)
-    return float(np.abs(distance).sum() / codes.size)
+def _shifted(
+    logs: NDArray[np.float64], folds: Sequence[Split], biases: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Log-probabilities with the bias that was fitted without them, (clips, classes)."""
+    odds = logs.copy()
+    for (_, outside), bias in zip(folds, biases, strict=True):
+        odds[outside] += bias
+    return odds
 
 
-def _best_shift(
-    logs: NDArray[np.float64], codes: NDArray[np.intp], weight: NDArray[np.float64], code: int
-) -> float:
-    """What to add to a class's log-probabilities so that UAR is best, given the others'."""
-    others = np.delete(logs, code, axis=1)
-    rival = others.argmax(axis=1)
-    rival = rival + (rival >= code)
-    needed = others.max(axis=1) - logs[:, code]  # the class wins a clip from this shift on
-    order = np.argsort(needed, kind="stable")
-    mine = np.where(codes == code, weight, 0.0)
-    theirs = np.where((codes != code) & (rival == codes), weight, 0.0)
-    value = np.concatenate([[0.0], np.cumsum((mine - theirs)[order])])
-    cuts = needed[order]
-    open_ends = np.concatenate([[cuts[0] - 2.0], cuts, [cuts[-1] + 2.0]])
-    low, high = open_ends[:-1], open_ends[1:]
-    value = np.where(high - low > 1e-9, value, -np.inf)  # equal thresholds pass together
-    unshifted = (mine - theirs)[logs.argmax(axis=1) == code].sum()
-    if unshifted >= value.max() - 1e-12:
-        return 0.0
-    best = value >= value.max() - 1e-12
-    middles = ((low + high) / 2)[best]
-    return float(middles[np.abs(middles).argmin()])
+def _cooled(
+    logs: NDArray[np.float64],
+    codes: NDArray[np.intp],
+    folds: Sequence[Split],
+    biases: Sequence[NDArray[np.float64]],
+) -> NDArray[np.float64]:
+    """As `_shifted`, and divided by the temperature that was fitted to it without them."""
+    odds = _shifted(logs, folds, biases)
+    for (inside, outside), bias in zip(folds, biases, strict=True):
+        odds[outside] /= _temperature(logs[inside] + bias, codes[inside])
+    return odds
+
+
+def _temperature(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
+    """What unnormalised log-probabilities are divided by for the least log-loss."""
+    from scipy.optimize import minimize_scalar
+
+    found = minimize_scalar(
+        lambda log_temperature: _log_loss(odds / np.exp(log_temperature), codes),
+        bounds=(np.log(COLDEST), np.log(HOTTEST)),
+        method="bounded",
+        options={"xatol": 1e-4},
+    )
+    return float(np.exp(found.x))
 
 
 def _log_loss(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
@@ -272,6 +259,10 @@ def _log_loss(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
     top = odds.max(axis=-1)
     total = np.log(np.exp(odds - top[:, None]).sum(axis=-1)) + top
     return float((total - odds[np.arange(codes.size), codes]).mean())
+
+
+def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
 
 
 def _logs(probabilities: ArrayLike) -> NDArray[np.float64]:

@@ -27,7 +27,7 @@ class MethodRow:
 
     Args:
         method: Its name.
-        uar: Nested UAR, on speakers it was not fitted on.
+        uar: Nested UAR, on clips it was not fitted on.
         gain: Paired difference to the default method.
         gain_se: Its standard error over speakers, None with fewer than 5.
         apparent: UAR on the clips it is fitted on.
@@ -114,13 +114,13 @@ def choice_sentence(rows: Sequence[MethodRow]) -> str:
     figures = f"{100 * best.gain:+.1f} points, standard error {100 * best.gain_se:.1f}"
     if name == DEFAULT:
         return (
-            f"chosen: {name}, because no other method gains one standard error over it on speakers "
+            f"chosen: {name}, because no other method gains one standard error over it on clips "
             f"it was not fitted on (best: {best.method}, {figures})"
         )
     row = next(row for row in rows if row.method == name)
     figures = f"{100 * row.gain:+.1f} points, standard error {100 * (row.gain_se or 0):.1f}"
     return (
-        f"chosen: {name}, because on speakers it was not fitted on it gains at least one standard "
+        f"chosen: {name}, because on clips it was not fitted on it gains at least one standard "
         f"error over {DEFAULT} ({figures})"
     )
 

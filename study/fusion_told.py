@@ -104,7 +104,7 @@ def compared_lines(rows: Sequence[Mapping[str, Any]], configured: str) -> list[s
     cells = [head, *(_cells(row) for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = [
-        "methods, by what they are worth on speakers they were not fitted on; gain over"
+        "methods, by what they are worth on clips they were not fitted on; gain over"
         f" {DEFAULT} in points, with its standard error"
     ]
     for row in cells:

@@ -12,13 +12,18 @@ def search_note(n_speakers: int | None) -> str:
     """A sentence for the report on the bias that the search leaves in an honest value.
 
     Args:
-        n_speakers: Number of devel speakers, None when unknown.
+        n_speakers: Number of devel speakers, None when they are not known.
 
     >>> search_note(24)[:65]
     'The search has seen every devel speaker, and choosing again canno'
     """
     head = "The search has seen every devel speaker, and choosing again cannot undo that: "
-    below = [n for n in MEASURED if n_speakers is not None and n <= n_speakers]
+    if n_speakers is None:
+        return (
+            "The search has seen every devel clip, and choosing again cannot undo that; speakers "
+            "are not known, so the honest value flatters by an unknown amount."
+        )
+    below = [n for n in MEASURED if n <= n_speakers]
     if not below:
         return head + "with so few speakers the honest value still flatters by an unknown amount."
     nearest = max(below)

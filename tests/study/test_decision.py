@@ -1,20 +1,15 @@
 from __future__ import annotations
 
 import json
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.decision import (
-    Decision,
-    expected_calibration_error,
-    fit_bias,
-    fit_decision,
-    fit_temperature,
-    temper,
-)
+from study.calibration_error import expected_calibration_error
+from study.decision import Decision, fit_bias, fit_decision, fit_temperature, temper
 from study.honest_folds import fold_splits
 from study.metrics import uar_of_probabilities
 
@@ -60,6 +55,54 @@ def test_the_bias_of_many_classes_never_lowers_the_uar_it_is_fitted_on(seed):
     assert after >= uar_of_probabilities(probabilities, labels) - 1e-12
 
 
+def literal_bias(probabilities, labels, *, n_sweeps=2):
+    """The same search with the rivals of a class looked for among all others, every time."""
+    logs = np.log(np.clip(probabilities, 1e-7, None))
+    weight = 1 / np.bincount(labels, minlength=logs.shape[1]).clip(min=1)[labels]
+    bias = np.zeros(logs.shape[1])
+    for code in list(range(1, bias.size)) * n_sweeps:
+        odds = logs + bias
+        others = np.delete(odds, code, axis=1)
+        rival = others.argmax(axis=1)
+        rival += rival >= code
+        needed = others.max(axis=1) - odds[:, code]
+        order = np.argsort(needed, kind="stable")
+        change = np.where(labels == code, weight, np.where(rival == labels, -weight, 0.0))
+        value = np.concatenate([[0.0], np.cumsum(change[order])])
+        cuts = needed[order]
+        ends = np.concatenate([[cuts[0] - 2], cuts, [cuts[-1] + 2]])
+        value[np.diff(ends) <= 1e-9] = -np.inf
+        if change[odds.argmax(axis=1) == code].sum() >= value.max() - 1e-12:
+            continue
+        middles = ((ends[:-1] + ends[1:]) / 2)[value >= value.max() - 1e-12]
+        bias[code] += middles[np.abs(middles).argmin()]
+    return tuple(bias)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(2, 7), st.booleans(), st.integers(0, 2**32 - 1))
+def test_the_bias_is_that_of_a_literal_search_also_with_ties(n_clips, n_classes, ties, seed):
+    rng = np.random.default_rng(seed)
+    probabilities = rng.dirichlet(np.ones(n_classes), n_clips)
+    if ties:
+        probabilities = np.round(probabilities * 5) / 5
+    labels = rng.integers(0, n_classes, n_clips)
+    assert fit_bias(probabilities, labels) == literal_bias(probabilities, labels)
+
+
+def test_the_bias_of_many_classes_takes_time_in_proportion_to_them():
+    def seconds(n_classes):
+        rng = np.random.default_rng(0)
+        probabilities = rng.dirichlet(np.ones(n_classes), 2000)
+        labels = rng.integers(0, n_classes, 2000)
+        start = time.process_time()
+        fit_bias(probabilities, labels)
+        return time.process_time() - start
+
+    few = min(seconds(20) for _ in range(3))
+    assert min(seconds(160) for _ in range(3)) < 20 * few  # a square would be 64
+
+
 def test_a_bias_is_used_where_it_gains_on_other_speakers():
     probabilities, labels, speakers = shifted()
     decision = fit_decision(probabilities, labels, speakers)
@@ -91,6 +134,69 @@ def test_a_decision_survives_json_and_says_what_it_gained():
     assert "on speakers it was not fitted on" in text
     assert text.endswith(" % after, on clips it was not fitted on.")
     assert f"expected calibration error {100 * decision.ece_before:.1f} % before" in text
+
+
+def unequal(scale, seed=0):
+    """Two classes, 90 to 10; the log-odds are right but for their scale."""
+    rng = np.random.default_rng(seed)
+    speakers = np.repeat(np.arange(20), 100)
+    labels = (rng.random(speakers.size) < 0.1).astype(int)
+    odds = scale * (1.4 * rng.normal(labels * 2 - 1, 1.2) + np.log(0.1 / 0.9))
+    second = 1 / (1 + np.exp(-odds))
+    return np.stack([1 - second, second], axis=-1), labels, speakers
+
+
+def log_loss(probabilities, labels):
+    return -np.log(probabilities[np.arange(labels.size), labels]).mean()
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.7])
+def test_the_temperature_is_the_best_one_with_the_bias_that_is_applied(scale):
+    probabilities, labels, speakers = unequal(scale)
+    decision = fit_decision(probabilities, labels, speakers)
+    bias = np.array(decision.bias) * decision.temperature
+    assert bias[1] > 0.5
+
+    def loss(temperature):
+        applied = Decision(temperature, tuple(bias / temperature))
+        return log_loss(applied.scores(probabilities), labels)
+
+    ours = loss(decision.temperature)
+    assert ours < loss(1) - 0.03
+    assert ours < min(loss(decision.temperature * factor) for factor in (0.98, 1.02))
+
+
+def test_a_bias_costs_log_loss_and_the_temperature_gives_some_of_it_back():
+    probabilities, labels, speakers = unequal(1.7)  # figures of docs/honest-estimates.md
+    decision = fit_decision(probabilities, labels, speakers)
+    alone = Decision(1.0, tuple(np.array(decision.bias) * decision.temperature))
+    losses = [probabilities, alone.scores(probabilities), decision.scores(probabilities)]
+    assert [log_loss(one, labels) for one in losses] == pytest.approx([0.29, 0.48, 0.43], abs=5e-3)
+
+
+def test_the_temperature_is_judged_with_the_bias_on_speakers_it_was_not_fitted_on():
+    probabilities, labels, speakers = unequal(1.7)
+    decision = fit_decision(probabilities, labels, speakers, n_folds=4)
+    crossed = np.empty_like(probabilities)
+    for inside, outside in fold_splits(labels, speakers, n_folds=4):
+        bias = fit_bias(probabilities[inside], labels[inside])
+        shifted_inside = Decision(1.0, bias).scores(probabilities[inside])
+        temperature = fit_temperature(shifted_inside, labels[inside])
+        crossed[outside] = temper(Decision(1.0, bias).scores(probabilities[outside]), temperature)
+    assert decision.ece_after == pytest.approx(expected_calibration_error(crossed, labels))
+
+
+def test_without_speakers_the_decision_speaks_of_clips():
+    probabilities, labels, _ = shifted()
+    decision = fit_decision(probabilities, labels, np.arange(labels.size))
+    assert decision.held_out == "clips"
+    assert "on clips it was not fitted on; temperature" in decision.sentence()
+    assert "speakers" not in decision.sentence()
+    assert Decision.from_json(decision.to_json()) == decision
+    old = {key: value for key, value in decision.to_json().items() if key != "held_out"}
+    assert Decision.from_json(old).held_out == "speakers"
+    with pytest.raises(ValueError, match="held_out must be speakers or clips, got 'x'"):
+        Decision.from_json(old | {"held_out": "x"})
 
 
 def test_temperature_is_fitted_where_it_lowers_the_log_loss_of_other_speakers():
