@@ -16,12 +16,13 @@ from pathlib import Path
 
 from search_spaces.errors import InputError
 from study.config import StudyConfig
+from study.describing import describe_study
 from study.lock import StudyLock
 from study.opening import plan_study
 from study.recovery import recover
 from study.restoring import WEIGHTS
 from study.results import read_results
-from study.running import describe_study, open_sampling
+from study.running import open_sampling
 from study.stores import check_stores, tracking_store
 from study.tracked_study import open_tracker, select_fusion
 from study.tracking_store import resolve_tracking, sqlite_path
@@ -70,7 +71,7 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
         try:
             results = read_results(plan.folder)
             selected = None if found.left else select_fusion(config, results, tracker)
-            describe_study(tracker, plan, results, selected[0] if selected else None)
+            describe_study(tracker, results, selected[0] if selected else None)
         finally:
             left = tracker.close("finished" if not found.left else "killed", drain_s=600.0)
     echo(f"MLflow: {left}" if left else f"MLflow: {len(folders)} trials are as their folders say")

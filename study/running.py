@@ -12,8 +12,9 @@ from study.check_study import write_check
 from study.check_text import headline
 from study.config import StudyConfig
 from study.coordinator import Coordinator, Outcome
+from study.describing import describe_study
 from study.fusion import Fusion
-from study.fusion_told import fusion_sentences, fusion_table
+from study.fusion_told import fusion_table
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
 from study.progress import Progress, make_progress
@@ -22,13 +23,13 @@ from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
 from study.stores import check_stores, tracking_store
-from study.text import duration, percent
+from study.text import duration
 from study.tracked_study import note_run, open_tracker, select_fusion
-from study.tracking import Tracker, escape_markdown
+from study.tracking import Tracker
 from study.trainings import open_engine
 from study.trial_folder import trial_folders
 
-__all__ = ["describe_study", "open_sampling", "run_study"]
+__all__ = ["open_sampling", "run_study"]
 
 EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
 
@@ -80,7 +81,7 @@ def run_study(
             fusion = found[0] if found else None
             if report is not None and ended:
                 report(plan.folder)
-            describe_study(tracker, plan, results, fusion)
+            describe_study(tracker, results, fusion)
         except BaseException:
             tracker.close("failed", drain_s=5.0)
             raise
@@ -162,23 +163,6 @@ def _opening(plan: Plan) -> str:
         f"{budget.hours:g} h" if budget.hours else "",
     ]
     return f"study {plan.config.name} {how}: {' or '.join(filter(None, bounds))} in {plan.folder}"
-
-
-def describe_study(
-    tracker: Tracker, plan: Plan, results: StudyResults, fusion: Fusion | None
-) -> None:
-    """Put the leaderboard and the fusion into the parent run's description."""
-    lines = [f"**{escape_markdown(plan.config.name)}**: {len(results.ranked)} ranked trials", ""]
-    if fusion is not None:
-        said = [fusion.honest.sentence(), *fusion_sentences(fusion)]
-        lines += [line for text in said for line in (escape_markdown(text), "")]
-    lines += ["| trial | system | devel UAR |", "|---|---|---|"]
-    lines += [
-        f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"
-        for t in results.ranked[:20]
-    ]
-    report = plan.folder / "report.html"
-    tracker.describe("\n".join(lines), report=report if report.is_file() else None)
 
 
 def _closing(

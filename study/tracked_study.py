@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from search_spaces.errors import InputError
 from study.config import StudyConfig
+from study.describing import describe_study
 from study.fusion import Fusion, fuse
 from study.fusion_costs import candidate_limits
 from study.fusion_files import record_of, write_fusion
 from study.fusion_library import read_library
+from study.honest import HonestValue
 from study.lock import StudyLock
 from study.opening import Plan
 from study.records import tracked_trial
@@ -119,36 +121,52 @@ def select_fusion(
     fusion = fuse(library, chosen, limits=limits, compare=compare)
     record = record_of(fusion, results, measure=chosen.max_ms is not None)
     folder = write_fusion(fusion, results, record)
-    references = record["references"]
     tracker.log_fusion(
         "fusion",
         {"n_candidates": record["n_candidates"], **chosen.model_dump(exclude={"method"}),
          "method": record["method"]},
-        {
-            "devel/uar": record["uar"],
-            "devel/uar_honest": fusion.honest.nested.uar,
-            "devel/uar_honest_best_single": fusion.honest.single.uar,
-            "devel/uar_best_single": references["best_single"]["uar"],
-            "devel/uar_uniform": references["uniform"]["uar"],
-            "devel/uar_top_k": references["top_k"]["uar"],
-        },
+        _metrics(record, fusion.honest),
         record["trajectory"],
         {path.name: path for path in sorted(folder.iterdir())},
-        [member["trial"] for member in record["members"]],
+        [*record["members"], *record["imported"]],
         started,
     )  # fmt: skip
     return fusion, record
 
 
+def _metrics(record: Mapping[str, Any], honest: HonestValue) -> dict[str, float]:
+    """What a fusion is worth, and what simpler choices are; no bounds with too few speakers."""
+    references = record["references"]
+    found = {
+        "devel/uar": record["uar"],
+        "devel/uar_honest": honest.nested.uar,
+        "devel/uar_honest_low": honest.nested.low,
+        "devel/uar_honest_high": honest.nested.high,
+        "devel/gain_honest": honest.gain,
+        "devel/uar_honest_best_single": honest.single.uar,
+        "devel/uar_best_single": references["best_single"]["uar"],
+        "devel/uar_uniform": references["uniform"]["uar"],
+        "devel/uar_top_k": references["top_k"]["uar"],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def select_again(
-    folder: Path, config: StudyConfig, *, compare: bool = False
+    folder: Path,
+    config: StudyConfig,
+    *,
+    compare: bool = False,
+    report: Callable[[Path], Path] | None = None,
 ) -> tuple[Fusion, dict[str, Any]]:
     """Select the fusion of a study that is not running, without training.
+
+    The report and the study's run in MLflow tell the new fusion.
 
     Args:
         folder: The study's results.
         config: What to select; may differ from what the study was run with.
         compare: Compare all methods, also where the study names one.
+        report: Writes the report of a results folder (`reports.page.write_report`).
 
     Returns:
         The fusion and the content of `ensemble.json`.
@@ -162,6 +180,10 @@ def select_again(
         tracker = continue_tracker(results.state)
         try:
             found = select_fusion(config, results, tracker, compare=compare)
+            if found is not None:
+                if report is not None:
+                    report(folder)
+                describe_study(tracker, results, found[0])
         finally:
             tracker.close("finished")
     if found is None:

@@ -190,12 +190,12 @@ class Tracker:
         metrics: Mapping[str, float],
         trajectory: Sequence[Mapping[str, Any]],
         artifacts: Artifacts,
-        members: Sequence[int],
+        members: Sequence[Mapping[str, Any]],
         started: float | None = None,
     ) -> None:
         """Log a fusion as a run that links its members; the same one again changes nothing.
 
-        It lasts from `started` (Unix seconds) until now.
+        It lasts from `started` (Unix seconds) until now. An imported member has no `trial`.
         """
         fusion = Fusion(name, params, metrics, trajectory, artifacts, members, started)
         time_ms = now_ms()

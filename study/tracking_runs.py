@@ -49,15 +49,24 @@ _MEMBER_TAG = "spectune.fusion_member"
 
 @dataclass(frozen=True)
 class Fusion:
-    """One selected fusion set; `trajectory` rows are `{n, trial, name, uar}`."""
+    """One selected fusion set.
+
+    Rows of `trajectory` are `{n, trial, name, uar}`, those of `members` `{trial, name, weight}`; a
+    system that was imported has no `trial`.
+    """
 
     name: str
     params: Mapping[str, object]
     metrics: Mapping[str, float]
     trajectory: Sequence[Mapping[str, Any]]
     artifacts: Artifacts
-    members: Sequence[int]
+    members: Sequence[Mapping[str, Any]]
     started: float | None = None  # Unix seconds
+
+    @property
+    def trials(self) -> list[int]:
+        """Those members that are trials."""
+        return [int(row["trial"]) for row in self.members if row.get("trial") is not None]
 
     @property
     def digest(self) -> str:
@@ -165,7 +174,7 @@ def _write_new_fusion(session: Session, fusion: Fusion, run_id: str | None, time
         "mlflow.runName": fusion.name,
         "spectune.fusion": fusion.name,
         "spectune.fusion_digest": fusion.digest,
-        "spectune.members": ",".join(str(number) for number in fusion.members),
+        "spectune.members": ",".join(map(str, fusion.trials)),
     }
     if run_id is None:
         started_ms = time_ms if fusion.started is None else int(1000 * fusion.started)
@@ -202,16 +211,16 @@ def _trajectory_points(trajectory: Sequence[Mapping[str, Any]], time_ms: int) ->
 
 
 def _member_links(session: Session, fusion: Fusion) -> str:
-    """The members as a Markdown list with links to their runs."""
-    names = {
-        int(row["trial"]): str(row.get("name", "")) for row in fusion.trajectory if "trial" in row
-    }
+    """The members as a Markdown list, trials with links to their runs."""
     lines = [f"Fusion of {len(fusion.members)} members", ""]
-    for number in fusion.members:
-        text = escape_markdown(f"{number:03d} {names.get(number, '')}".strip())
-        run_id = session.runs.get(number)
+    for row in fusion.members:
+        trial = row.get("trial")
+        number = "imported" if trial is None else f"{trial:03d}"
+        text = escape_markdown(f"{number} {row.get('name', '')}".strip())
+        run_id = None if trial is None else session.runs.get(trial)
         link = f"[{text}]({_run_link(session, run_id)})" if run_id else text
-        lines.append(f"- {link}")
+        weight = f", weight {row['weight']:.3g}" if "weight" in row else ""
+        lines.append(f"- {link}{weight}")
     return cut("\n".join(lines), NOTE_LENGTH)
 
 

@@ -30,12 +30,13 @@ def ensemble(
 
     Example: spectune ensemble study.yaml --compare
     """
+    from reports.page import write_report
     from study.fusion_told import compared_lines, fusion_table, pairs_table
     from study.tracked_study import select_again
 
     folder = results_folder(study)
     config, _ = config_and_base(study, overrides or [])
-    fusion, record = select_again(folder, config, compare=compare)
+    fusion, record = select_again(folder, config, compare=compare, report=write_report)
     echo(fusion_table(fusion))
     if compare:
         for line in compared_lines(record["methods"], config.ensemble.method):
@@ -43,6 +44,7 @@ def ensemble(
     if pairs or compare:
         for line in pairs_table(fusion):
             echo(line)
+    echo(f"report: {folder / 'report.html'}")
 
 
 def import_(

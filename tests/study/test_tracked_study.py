@@ -1,9 +1,13 @@
-"""Where a study's MLflow store is noted, and what is not."""
+"""Where a study's MLflow store is noted, what is not, and that a later fusion is told there."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from study.results import read_results
 from study.stores import tracking_store
-from study.tracking import TrackingStore
+from study.tracking import TrackingStore, escape_markdown
+from study.tracking_store import open_client
 
 
 def noted(store: TrackingStore) -> dict:
@@ -24,3 +28,26 @@ def test_a_password_is_not_noted_but_taken_from_the_environment_again(monkeypatc
     assert "secret" not in str(state)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.tracking_uri)
     assert tracking_store(state) == store
+
+
+def test_another_fusion_is_told_in_the_report_and_in_mlflow(tracked_copy, spectune):
+    results = read_results(tracked_copy)
+    noted_run = results.state["mlflow"]
+    (tracked_copy / "report.html").write_text("of the old fusion")
+    code, out, _ = spectune("ensemble", tracked_copy, "ensemble.method=stacking")
+    assert code == 0
+    page = (tracked_copy / "report.html").read_text()
+    assert f"report: {tracked_copy / 'report.html'}" in out
+    assert 'id="fusion"' in page
+    client = open_client(tracking_store(results.state))
+    run = client.get_run(noted_run["run_id"])
+    told = read_results(tracked_copy).ensemble.honest["sentence"]
+    assert escape_markdown(told) in run.data.tags["mlflow.note.content"]
+    assert run.info.status == "FINISHED"
+    kind = "tags.`spectune.fusion` = 'fusion' and attributes.run_name = 'fusion'"
+    (fusion,) = client.search_runs([noted_run["experiment_id"]], kind)
+    assert {"devel/uar_honest", "devel/gain_honest"} <= set(fusion.data.metrics)
+    for member in read_results(tracked_copy).ensemble.members:  # stacking has no trajectory
+        named = escape_markdown(f"{member.trial:03d} {member.name}")
+        assert f"[{named}]" in fusion.data.tags["mlflow.note.content"]
+    assert Path(client.download_artifacts(noted_run["run_id"], "report.html")).read_text() == page

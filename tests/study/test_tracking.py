@@ -244,10 +244,21 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
         tracker.start_trial(number, "net", {}, {})
         tracker.finish_trial(number, "complete", {}, {}, {})
     path = [{"n": 1, "trial": 2, "name": "net <i>", "uar": 0.6}, {"n": 2, "trial": 0, "uar": 0.7}]
+    members = [
+        {"trial": 2, "name": "net <i>", "weight": 0.5}, {"trial": 0, "name": "net", "weight": 0.25},
+        {"name": "open|smile", "weight": 0.25},
+    ]  # fmt: skip
     for _ in range(2):  # the same again changes nothing
-        tracker.log_fusion("greedy", {"bags": 20}, {"devel/uar": 0.7}, path, {}, [2, 0])
+        tracker.log_fusion("greedy", {"bags": 20}, {"devel/uar": 0.7}, path, {}, members)
     better = [{"n": 1, "trial": 1, "name": "net", "uar": 0.8}]
-    tracker.log_fusion("greedy", {"bags": 20}, {"devel/uar": 0.8}, better, {}, [1])
+    tracker.log_fusion(
+        "greedy",
+        {"bags": 20},
+        {"devel/uar": 0.8},
+        better,
+        {},
+        [{"trial": 1, "name": "net", "weight": 1.0}],
+    )
     tracker.close("finished")
 
     trials = runs_of(client, tracker)
@@ -259,7 +270,9 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
     assert "spectune.superseded" not in new.data.tags
     note = old.data.tags["mlflow.note.content"]
     link = f"(#/experiments/{tracker.experiment_id}/runs/{trials['002 net'].info.run_id})"
-    assert link in note
+    assert f"{link}, weight 0.5" in note
+    assert r"- imported open\|smile, weight 0.25" in note
+    assert note.startswith("Fusion of 3 members")
     assert "<" not in note
     curve = client.get_metric_history(old.info.run_id, "fusion/uar")
     assert [(m.step, m.value) for m in curve] == [(1, 0.6), (2, 0.7)]
