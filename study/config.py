@@ -130,6 +130,27 @@ class StudyConfig(_Strict):
             raise ValueError("budget needs `trials` or `hours`")
         return self
 
+    @model_validator(mode="after")
+    def _repeating(self) -> StudyConfig:
+        top, n = self.seeds.top, self.seeds.n
+        if self.sampler == "grid":
+            if top:
+                raise ValueError(
+                    "seeds.top must be 0 with `sampler: grid`, which repeats every point, "
+                    f"got seeds.top={top}"
+                )
+        elif top and n < 2:
+            raise ValueError(
+                "seeds.n counts the first training and must be at least 2 with seeds.top, "
+                f"got seeds.n={n}"
+            )
+        elif n > 1 and not top:
+            raise ValueError(
+                "seeds.top must be at least 1 with seeds.n above 1, unless `sampler: grid`, "
+                f"got seeds.top={top}"
+            )
+        return self
+
     def fixed(self) -> dict[str, Any]:
         """Return what may not change once a study has begun, apart from space and corpus digest."""
         keys = ["sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning"]

@@ -91,7 +91,7 @@ def test_without_an_interval_there_is_a_point_and_no_whisker(results):
 
 
 def _repeated(results, origin, uars):
-    """The first trained trial under three seeds, and another one once."""
+    """The first trained trial under several seeds, and another one once."""
     first, other = [t for t in results.trials if t.state == "complete"][1:3]
     trials = [
         dataclasses.replace(
@@ -105,11 +105,17 @@ def _repeated(results, origin, uars):
 
 def test_repeated_seeds_are_told_with_mean_spread_and_lower_bound(results):
     uars = [0.70, 0.73, 0.75]
-    table = repeats_table(_repeated(results, "seed:0", uars))
+    repeated = _repeated(results, "seed:0", [0.79, *uars])
+    trials = [
+        dataclasses.replace(t, origin="sampler") if t.number in (0, 4) else t
+        for t in repeated.trials
+    ]  # the first one is of the search
+    table = repeats_table(dataclasses.replace(repeated, trials=tuple(trials)))
     (row,) = table.rows
     low = stats.ttest_1samp(uars, 0).confidence_interval(0.90).low  # two-sided 90: one-sided 95
-    assert row[1:5] == ("3", "72.7 %", f"{100 * np.std(uars, ddof=1):.1f}", f"{100 * low:.1f} %")
-    assert row[5] == "0, 1, 2"
+    spread = (f"{100 * np.std(uars, ddof=1):.1f}", f"{100 * low:.1f} %")
+    assert row[1:6] == ("79.0 %", "3", "72.7 %", *spread)
+    assert row[6] == "1, 2, 3"
     assert seeds_sections(results) == []
 
 

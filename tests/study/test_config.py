@@ -35,6 +35,9 @@ def test_three_keys_are_enough_and_the_rest_has_defaults():
         ({"pad": "mirror"}, "pad must be 'repeat', 'reflect' or 'zero', got 'mirror'"),
         ({"clip_seconds": float("nan")}, "clip_seconds"),
         ({"slots": 0}, "slots must be greater than or equal to 1, got 0"),
+        ({"seeds": {"top": 5}}, "must be at least 2 with seeds.top, got seeds.n=1"),
+        ({"seeds": {"n": 3}}, "seeds.top must be at least 1 with seeds.n above 1"),
+        ({"seeds": {"top": 5, "n": 3}, "sampler": "grid"}, "got seeds.top=5"),
         ({"sampling_rate": 1.5}, "sampling_rate must be a valid integer"),
     ],
 )
@@ -44,6 +47,12 @@ def test_a_mistake_is_one_sentence(change, sentence):
     assert len(caught.value.problems) == 1
     assert caught.value.problems[0].startswith("study.yaml: ")
     assert sentence in caught.value.problems[0]
+
+
+def test_repetitions_of_a_search_have_both_numbers_and_those_of_a_grid_one():
+    search = parse_config({**GOOD, "seeds": {"top": 5, "n": 3}}, where="study.yaml")
+    grid = parse_config({**GOOD, "seeds": {"n": 3}, "sampler": "grid"}, where="study.yaml")
+    assert (search.seeds.top, search.seeds.n, grid.seeds.n) == (5, 3, 3)
 
 
 def test_a_missing_key_is_named():
