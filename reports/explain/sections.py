@@ -21,6 +21,7 @@ from study.results import StudyResults
 
 __all__ = [
     "FORMAT",
+    "intervals_sentence",
     "named",
     "page_sections",
     "read_explain",
@@ -53,7 +54,12 @@ def report_sections(results: StudyResults) -> list[Section]:
     system = numbers["systems"][-1]
     part = system["axes"]["third_octave"]
     shown = {"frequencies-map", "frequencies-occlusion", "frequencies-deletion"}
-    note = f"{trust_sentence(part)} {numbers['clips']['sentence']} {_changed(results, system)}"
+    said = (
+        trust_sentence(part),
+        numbers["clips"]["sentence"],
+        _doubt(numbers["clips"]),
+        _changed(results, system),
+    )
     return [
         Section(
             "frequencies",
@@ -64,7 +70,7 @@ def report_sections(results: StudyResults) -> list[Section]:
                 for panel in _panels(part, numbers["classes"], "frequencies")
                 if panel.name in shown
             ),
-            note=note.strip(),
+            note=" ".join(filter(None, said)),
         )
     ]
 
@@ -72,7 +78,7 @@ def report_sections(results: StudyResults) -> list[Section]:
 def page_sections(numbers: Mapping[str, Any]) -> list[Section]:
     """The sections of its own page."""
     parts = [
-        _section(system, name, part, numbers["classes"])
+        _section(system, name, part, numbers)
         for system in numbers["systems"]
         for name, part in system["axes"].items()
     ]
@@ -99,18 +105,18 @@ def _changed(results: StudyResults, system: Mapping[str, Any]) -> str:
 
 
 def _section(
-    system: Mapping[str, Any], axis: str, part: Mapping[str, Any], classes: Sequence[str]
+    system: Mapping[str, Any], axis: str, part: Mapping[str, Any], numbers: Mapping[str, Any]
 ) -> Section:
     """A system on one axis: figures, and beside them how far they agree."""
     id_ = f"{system['id']}-{axis}"
-    note = " ".join(filter(None, [trust_sentence(part), system["note"], _TABLE]))
+    said = [trust_sentence(part), system["note"], _doubt(numbers["clips"]), _TABLE]
     return Section(
         id_,
         f"{system['id'].capitalize()}, {part['title']}",
         f"{named(system)}: {part['finding']}",
-        tuple(_panels(part, classes, id_)),
+        tuple(_panels(part, numbers["classes"], id_)),
         _agreement_table(part),
-        note,
+        " ".join(filter(None, said)),
     )
 
 
@@ -200,7 +206,27 @@ def _networks(numbers: Mapping[str, Any]) -> Section:
     )
     columns = ("network", "map", *weights)
     numeric = (False, False, *(True for _ in weights))
-    return Section("networks", "How it was computed", _METHOD, (), Table(columns, rows, numeric))
+    method = f"{_METHOD} {intervals_sentence(numbers['clips'])} {_NETWORKS}"
+    return Section("networks", "How it was computed", method, (), Table(columns, rows, numeric))
+
+
+def intervals_sentence(clips: Mapping[str, Any]) -> str:
+    """What the intervals resample, or why there are none; of `clips` in `explain.json`."""
+    if not clips["interval"]:
+        return "Intervals resample speakers."
+    if clips["n_speakers"] is None:
+        return (
+            "Speakers are not known: intervals resample clips as if each were spoken by another,"
+            " and are too narrow."
+        )
+    return (
+        f"There are no intervals and no tests: {clips['interval'].removeprefix('no interval: ')}."
+    )
+
+
+def _doubt(clips: Mapping[str, Any]) -> str:
+    """What is wrong with the intervals; empty where nothing is."""
+    return intervals_sentence(clips) if clips["interval"] else ""
 
 
 _TABLE = (
@@ -216,9 +242,9 @@ _METHOD = (
     " members'. Occlusion takes a band out of the"
     " waveform, or replaces it by steady noise of the same energy, and tells how far the UAR falls;"
     " it is the arbiter, as it asks the network itself. Bands that cost as many clips are ordered"
-    " by the log-odds of the true class. Classes count alike; intervals resample speakers. Below"
-    " stand the networks, by trial, with their weights in each system."
+    " by the log-odds of the true class. Classes count alike."
 )
+_NETWORKS = "Below stand the networks, by trial, with their weights in each system."
 
 
 def _correlation(value: float | None) -> str:

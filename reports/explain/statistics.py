@@ -16,6 +16,7 @@ __all__ = [
     "Profile",
     "Units",
     "class_means",
+    "draws",
     "evidence",
     "hits",
     "profile",
@@ -123,19 +124,45 @@ def class_means(values: Floats, labels: NDArray[np.intp], n_classes: int) -> Flo
     return _means(sums[0], counts[0])
 
 
+def draws(labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int) -> Floats | None:
+    """Return how often each unit is drawn, (resamples, units); None where there is no interval.
+
+    Speakers are drawn among those with the same classes.
+    """
+    if not units.enough:
+        return None
+    _, counts = _by_unit(np.zeros((len(labels), 0)), labels, units, n_classes)
+    rng = np.random.default_rng(seed)
+    drawn = np.zeros((N_RESAMPLES, units.n))
+    for group in strata_of_speakers(counts):
+        shares = np.full(len(group), 1 / len(group))
+        drawn[:, group] = rng.multinomial(len(group), shares, size=N_RESAMPLES)
+    return drawn
+
+
 def profile(
-    values: Floats, labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int = 0
+    values: Floats,
+    labels: NDArray[np.intp],
+    units: Units,
+    n_classes: int,
+    *,
+    drawn: Floats | None,
 ) -> Profile:
     """Return the means of values (clips, bands) by class, with expanded percentile intervals.
 
-    Speakers are resampled, among those with the same classes; the quantiles are widened as
-    Student's t is (Hesterberg 2015, section 5.3).
+    The quantiles are widened as Student's t is (Hesterberg 2015, section 5.3).
+
+    Args:
+        values: (clips, bands).
+        labels: Codes, (clips,).
+        units: What is resampled.
+        n_classes: Rows of the means, but for the last.
+        drawn: What `draws` gave, the same for all values of these clips.
     """
     sums, counts = _by_unit(values, labels, units, n_classes)
     mean = _means(sums.sum(0), counts.sum(0))
-    if not units.enough:
+    if drawn is None:
         return Profile(mean, None, None)
-    drawn = _draw(counts, seed)
     flat = (drawn @ sums.reshape(units.n, -1)).reshape(len(drawn), *sums.shape[1:])
     replicates = _means(flat, drawn @ counts)
     known = np.isfinite(mean[:, 0])
@@ -219,16 +246,6 @@ def _means(sums: Floats, counts: Floats) -> Floats:
     known = np.isfinite(means)
     together = np.where(known, means, 0.0).sum(-2) / known.sum(-2).clip(min=1)
     return np.concatenate([means, together[..., None, :]], axis=-2)
-
-
-def _draw(counts: NDArray[np.float64], seed: int) -> Floats:
-    """Return how often each unit is drawn, (resamples, units)."""
-    rng = np.random.default_rng(seed)
-    drawn = np.zeros((N_RESAMPLES, len(counts)))
-    for group in strata_of_speakers(counts):
-        shares = np.full(len(group), 1 / len(group))
-        drawn[:, group] = rng.multinomial(len(group), shares, size=N_RESAMPLES)
-    return drawn
 
 
 def _tails(n: int) -> Floats:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.explain.statistics import Profile, Units, class_means, profile, sign_flips, units
+from reports.explain.statistics import (
+    Profile,
+    Units,
+    class_means,
+    draws,
+    profile,
+    sign_flips,
+    units,
+)
 from study.explain_inputs import ExplainInputs
 from study.intervals import Interval, interval
 
@@ -51,7 +60,12 @@ class Subject:
 
     def profile(self, values: Floats) -> Profile:
         """Return the means by class of values (clips, bands), with their intervals."""
-        return profile(values, self.labels, self.units, self.n_classes, seed=self.seed)
+        return profile(values, self.labels, self.units, self.n_classes, drawn=self._drawn)
+
+    @cached_property
+    def _drawn(self) -> Floats | None:
+        """The resamples of all profiles: with many clips they take longer than all that follows."""
+        return draws(self.labels, self.units, self.n_classes, seed=self.seed)
 
     def halves(self, values: Floats) -> tuple[Floats, Floats]:
         """Return the means (bands,) of values (clips, bands) over two halves of each class."""

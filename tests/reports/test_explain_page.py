@@ -149,6 +149,29 @@ def test_the_report_has_a_section_only_where_there_is_an_explanation(fake_study,
     assert report_sections(results) == []
 
 
+@pytest.mark.parametrize(
+    ("interval", "n_speakers", "words", "everywhere"),
+    [
+        ("", 8, "Intervals resample speakers.", False),
+        ("clips treated as independent; too narrow", None, "intervals resample clips", True),
+        ("no interval: 2 speakers, and it takes at least 5", 2, "no tests: 2 speakers", True),
+    ],
+)
+def test_it_is_told_what_the_intervals_resample(
+    planted_numbers, fake_study, interval, n_speakers, words, everywhere
+):
+    clips = planted_numbers["clips"] | {"interval": interval, "n_speakers": n_speakers}
+    numbers = copy.deepcopy(planted_numbers) | {"clips": clips}
+    parts = {section.id: section for section in page_sections(numbers)}
+    assert words in parts["networks"].sentence
+    assert ("resample speakers" in parts["networks"].sentence) == (not everywhere)
+    assert (words in parts["winner-linear"].note) == everywhere
+    folder = fake_study()
+    write_explain(numbers, folder / "explain")
+    (section,) = report_sections(read_results(folder))
+    assert (words in section.note) == everywhere
+
+
 def test_bands_without_a_value_are_gaps_and_not_errors(planted_numbers):
     numbers = copy.deepcopy(planted_numbers)
     for part in numbers["systems"][0]["axes"].values():

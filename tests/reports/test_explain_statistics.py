@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from reports.explain import subject
 from reports.explain.axes import FrequencyAxis
 from reports.explain.judgement import (
     band_order,
@@ -17,7 +18,16 @@ from reports.explain.judgement import (
     rank_correlation,
     tell_bands,
 )
-from reports.explain.statistics import class_means, evidence, hits, profile, sign_flips, units
+from reports.explain.statistics import (
+    class_means,
+    draws,
+    evidence,
+    hits,
+    profile,
+    sign_flips,
+    units,
+)
+from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 
 NOTHING = {"equal": (0.0, 0.0), "energy": (0.0, 0.0)}
@@ -35,9 +45,16 @@ def effects(n_speakers=6, n_bands=5, seed=0, shift=0.0):
     return values, labels, speakers
 
 
+def profiled(values, labels, speakers, n_classes, *, seed=0):
+    """A profile with resamples of its own."""
+    who = units(speakers, len(labels))
+    drawn = draws(labels, who, n_classes, seed=seed)
+    return profile(values, labels, who, n_classes, drawn=drawn)
+
+
 def test_means_are_those_of_the_classes_and_their_mean():
     values, labels, speakers = effects()
-    found = profile(values, labels, units(speakers, len(labels)), 2)
+    found = profiled(values, labels, speakers, 2)
     for code in (0, 1):
         np.testing.assert_allclose(found.mean[code], values[labels == code].mean(0))
     np.testing.assert_allclose(found.mean[2], found.mean[:2].mean(0))
@@ -48,7 +65,7 @@ def test_means_are_those_of_the_classes_and_their_mean():
 
 def test_a_class_without_a_clip_is_left_out_of_the_mean():
     values, labels, speakers = effects()
-    found = profile(values, labels, units(speakers, len(labels)), 3)
+    found = profiled(values, labels, speakers, 3)
     assert np.isnan(found.mean[2]).all()
     np.testing.assert_allclose(found.mean[3], found.mean[:2].mean(0))
     assert found.to_json()["mean"][2] == [None] * 5
@@ -58,7 +75,7 @@ def test_intervals_cover_the_truth_when_speakers_are_drawn_again():
     hits = []
     for seed in range(200):
         values, labels, speakers = effects(n_speakers=12, seed=seed)
-        found = profile(values, labels, units(speakers, len(labels)), 2, seed=seed)
+        found = profiled(values, labels, speakers, 2, seed=seed)
         hits.append((found.low[-1] <= 0) & (found.high[-1] >= 0))
     assert 0.91 <= np.mean(hits) <= 0.985  # nominal 0.95, 1000 intervals in groups of 5
 
@@ -67,10 +84,19 @@ def test_intervals_cover_the_truth_when_speakers_are_drawn_again():
 def test_few_speakers_give_no_interval_and_unknown_ones_too_narrow_ones(speakers, words):
     values, labels = np.random.default_rng(0).normal(size=(12, 3)), np.tile([0, 1], 6)
     who = units(speakers, 12)
-    found = profile(values, labels, who, 2)
+    found = profiled(values, labels, speakers, 2)
     assert (found.low is None) == (speakers is not None)
     assert words in who.note
     assert (sign_flips([values], labels, who, 2) is None) == (speakers is not None)
+
+
+def test_all_profiles_of_a_subject_share_their_draws(monkeypatch):
+    made = []
+    monkeypatch.setattr(subject, "draws", lambda *args, **kw: made.append(1) or draws(*args, **kw))
+    values, labels, speakers = effects()
+    who = Subject(labels, tuple(speakers), units(speakers, len(labels)), 2, 0)
+    assert who.profile(values).low.tolist() == who.profile(values).low.tolist()
+    assert len(made) == 1
 
 
 def test_p_values_are_those_of_all_patterns_of_signs():
