@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reports.text import duration, percent, points
+from study.interruption import counted, is_running, told_counts
 from study.plain_json import number
 from study.protocols import protocol_sentence
 from study.results import Partition, StudyResults
@@ -103,8 +104,8 @@ def _aside(difference: float) -> str:
 
 
 def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:
-    counts = {state: n for state, n in results.count().items() if n}
-    trials = ", ".join(f"{n} {state}" for state, n in counts.items())
+    counts = told_counts(results.count(), running=is_running(results.folder))
+    trials = ", ".join(counted(counts))
     seconds = [trial.seconds for trial in results.trials if trial.seconds is not None]
     facts = [("trials", f"{len(results.trials)} ({trials})" if trials else "none")]
     if seconds:

@@ -114,7 +114,8 @@ class Coordinator:
         finally:
             self.engine.stop()
             self._note_elapsed()
-            write_leaderboard(read_results(self.plan.folder), self.plan.folder / "leaderboard.csv")
+            path = self.plan.folder / "leaderboard.csv"
+            write_leaderboard(read_results(self.plan.folder), path, running=False)
         if self.interrupted:
             return Outcome("interrupted")
         return Outcome("faulty", self._fault) if self._fault else Outcome("finished")
@@ -214,7 +215,12 @@ class Coordinator:
         if kind in ("start", "resumed", "epoch"):
             active.folder.log({k: v for k, v in event.items() if k != "number"})
         if kind == "start":
-            self.progress.trial_started(event["number"], active.spec.label, event["slot"])
+            self.progress.trial_started(
+                event["number"],
+                active.spec.label,
+                event["slot"],
+                active.spec.recipe.epochs if isinstance(active.spec.backbone, Timm) else None,
+            )
             self.tracker.retag(
                 event["number"],
                 {"spectune.host": event["host"], "spectune.device": event["device"],

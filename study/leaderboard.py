@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from study.interruption import is_running, told_state
 from study.results import StudyResults
 from study.text import spreadsheet_safe
 from study.whole_files import replace_text
@@ -15,12 +16,15 @@ from study.whole_files import replace_text
 __all__ = ["leaderboard", "write_leaderboard"]
 
 
-def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
+def leaderboard(results: StudyResults, *, running: bool | None = None) -> list[dict[str, Any]]:
     """One row per trial: the ranked ones first, then running, then failed ones, then imports.
+
+    A trial without an end is `interrupted` unless the study is `running` (None: ask its lock).
 
     Keys: rank (None where a trial has none), trial (None for an imported system), name, uar,
     best_epoch, state, seconds, and the trial's own parameters under their names.
     """
+    running = is_running(results.folder) if running is None else running
     ranked = results.ranked
     others = [t for state in ("running", "failed") for t in results.trials if t.state == state]
     others += [t for t in results.trials if t.state in ("complete", "pruned") and not t.ranked]
@@ -32,7 +36,7 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
             "name": trial.name,
             "uar": trial.uar,
             "best_epoch": trial.best_epoch,
-            "state": trial.state,
+            "state": told_state(trial.state, running=running),
             "seconds": trial.seconds,
         }
         rows.append({**fixed, **{k: v for k, v in trial.params.items() if k not in fixed}})
@@ -44,13 +48,15 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
     return rows
 
 
-def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
-    """Write the leaderboard as CSV, atomically.
+def write_leaderboard(
+    results: StudyResults, path: Path | str, *, running: bool | None = None
+) -> Path:
+    """Write the leaderboard as CSV, atomically; `running` as in `leaderboard`.
 
     A text cell that a spreadsheet would take for a formula is written with an apostrophe before
     it. UAR stays in [0, 1].
     """
-    rows = leaderboard(results)
+    rows = leaderboard(results, running=running)
     fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
     columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
     text = io.StringIO()

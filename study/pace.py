@@ -4,25 +4,40 @@ from __future__ import annotations
 
 from study.text import duration
 
-__all__ = ["pace_words", "seconds_left", "trials_per_hour"]
+__all__ = ["is_network", "pace_words", "seconds_left", "trials_per_hour"]
+
+_FITTED_AT_ONCE = ("band_svm",)  # takes seconds, and says nothing of how long a network takes
 
 
-def trials_per_hour(ended: int, seconds: float) -> float | None:
-    """Return the rate of a session; None before its first trial has ended.
+def is_network(family: object) -> bool:
+    """Whether trials of a family of backbones count in the rate.
 
-    >>> trials_per_hour(5, 600), trials_per_hour(0, 600)
-    (30.0, None)
+    >>> is_network("resnet"), is_network("band_svm")
+    (True, False)
+    """
+    return family not in _FITTED_AT_ONCE
+
+
+def trials_per_hour(ended: float, seconds: float) -> float | None:
+    """Return the rate of a session; None before anything of it has ended.
+
+    Args:
+        ended: Networks that were trained in it, a part of one for those that run.
+        seconds: What it has taken.
+
+    >>> trials_per_hour(5, 600), trials_per_hour(0.5, 600), trials_per_hour(0, 600)
+    (30.0, 3.0, None)
     """
     return 3600 * ended / seconds if ended > 0 and seconds > 0 else None
 
 
 def seconds_left(
-    *, done: int, total: int | None, rate: float | None, hours: float | None, elapsed: float
+    *, done: float, total: int | None, rate: float | None, hours: float | None, elapsed: float
 ) -> float | None:
     """Return the time until the budget is used; None where that is not known, or it is used.
 
     Args:
-        done: Trials that have ended.
+        done: Trials that have ended, and the parts of those that run.
         total: Trials there will be, if that is known.
         rate: Trials an hour.
         hours: The budget of wall time, if there is one.
@@ -42,6 +57,12 @@ def pace_words(rate: float | None, left: float | None) -> list[str]:
 
     >>> pace_words(30.0, 240.0)
     ['30 trials/h', 'about 4 min 0 s left']
+    >>> pace_words(1080.4, None), pace_words(0.1234, None)
+    (['1,080 trials/h'], ['0.123 trials/h'])
     """
-    words = [] if rate is None else [f"{rate:.3g} trials/h"]
+    words = [] if rate is None else [f"{_figure(rate)} trials/h"]
     return words if left is None else [*words, f"about {duration(left)} left"]
+
+
+def _figure(rate: float) -> str:
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"

@@ -14,8 +14,8 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
-from study.pace import pace_words, seconds_left, trials_per_hour
-from study.text import percent
+from study.pace import is_network, pace_words, seconds_left, trials_per_hour
+from study.text import NOTHING, percent
 
 __all__ = ["LineProgress", "LiveProgress", "Progress", "make_progress"]
 
@@ -31,7 +31,7 @@ class Progress:
         self.hours = hours
         self.total: int | None = None
         self.states: dict[str, int] = {"complete": 0, "pruned": 0, "failed": 0}
-        self.before = 0
+        self.networks = 0  # that ended in this session
         self.best: tuple[float, int, str] | None = None
         self.running: dict[int, dict[str, Any]] = {}
         self.started = time.monotonic()
@@ -39,7 +39,7 @@ class Progress:
 
     def begin(self, finished: Collection[Mapping[str, Any]], total: int | None) -> None:
         """Say where the study stands: the results of earlier sessions, and the budget."""
-        self.before, self.total = len(finished), total
+        self.total = total
         for result in finished:
             self.states[result["state"]] += 1
             self._rank(result)
@@ -50,25 +50,34 @@ class Progress:
         return sum(self.states.values())
 
     @property
-    def rate(self) -> float | None:
-        """Trials an hour in this session; None before the first has ended."""
-        return trials_per_hour(self.done - self.before, time.monotonic() - self.started)
+    def parts(self) -> float:
+        """What is done of the trials that run, each from 0 to 1, added up."""
+        running = self.running.values()
+        return float(sum(one["epoch"] / one["epochs"] for one in running if one["epochs"]))
 
-    def trial_started(self, number: int, name: str, slot: int) -> None:
-        """A trial has begun, or begun again."""
-        self.running[number] = {"name": name, "slot": slot, "epoch": 0, "epochs": None, "uar": None}
+    @property
+    def rate(self) -> float | None:
+        """Networks an hour in this session; None before an epoch of one has ended."""
+        now = [one for one in self.running.values() if one["epochs"]]
+        parts = sum((one["epoch"] - one["from"]) / one["epochs"] for one in now)
+        return trials_per_hour(self.networks + parts, time.monotonic() - self.started)
+
+    def trial_started(self, number: int, name: str, slot: int, epochs: int | None = None) -> None:
+        """A trial has begun, or begun again; `epochs` are planned, None: it has none."""
+        shown = {"name": name, "slot": slot, "epoch": 0, "from": 0, "epochs": epochs, "uar": None}
+        self.running[number] = shown
 
     def epoch(self, event: Mapping[str, Any]) -> None:
-        """A trial has finished an epoch."""
+        """A trial has finished an epoch, the first that is told after what a checkpoint held."""
         if (shown := self.running.get(event["number"])) is not None:
-            shown |= {
-                "epoch": event["epoch"], "epochs": event["epochs"], "uar": event["devel_uar"],
-            }  # fmt: skip
+            shown["from"] = shown["from"] if shown["epoch"] else event["epoch"] - 1
+            shown |= {"epoch": event["epoch"], "uar": event["devel_uar"]}
 
     def trial_finished(self, result: Mapping[str, Any]) -> None:
         """A trial has ended."""
         self.running.pop(result["number"], None)
         self.states[result["state"]] += 1
+        self.networks += is_network(result["family"])
         self._rank(result)
 
     def _rank(self, result: Mapping[str, Any]) -> None:
@@ -94,7 +103,11 @@ class Progress:
             parts.append(f"best {percent(self.best[0])} ({self.best[1]:03d} {self.best[2]})")
         rate = self.rate
         left = seconds_left(
-            done=self.done, total=self.total, rate=rate, hours=self.hours, elapsed=self.elapsed
+            done=self.done + self.parts,
+            total=self.total,
+            rate=rate,
+            hours=self.hours,
+            elapsed=self.elapsed,
         )
         return ", ".join([*parts, *pace_words(rate, left)])
 
@@ -159,7 +172,7 @@ class LiveProgress(Progress):
         for column in ("slot", "trial", "epoch", "devel UAR"):
             table.add_column(column, style="dim" if column == "slot" else "")
         for number, shown in sorted(self.running.items(), key=lambda item: item[1]["slot"]):
-            epochs = f"{shown['epoch']}/{shown['epochs'] or '?'}"
+            epochs = f"{shown['epoch']}/{shown['epochs']}" if shown["epochs"] else NOTHING
             name = Text(f"{number:03d} {shown['name']}")
             table.add_row(str(shown["slot"]), name, epochs, percent(shown["uar"]))
         return Group(self.bars, table, Text(self.summary(), style="bold"))

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from study.interruption import counted, told_counts
 from study.lock import RUN, holder
-from study.pace import pace_words, seconds_left, trials_per_hour
+from study.pace import is_network, pace_words, seconds_left, trials_per_hour
 from study.plain_json import is_count, mapping, number
 from study.results import StudyResults, read_results
 from study.text import NOTHING, percent
+from study.trial_record import TrialRecord
+from study.trial_result import ENDS
 
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
@@ -25,7 +28,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         "folder": str(folder),
         "coordinator": held_for == RUN,
         "held_for": held_for,
-        "trials": results.count(),
+        "trials": told_counts(results.count(), running=held_for == RUN),
         **_pace(results, running=held_for == RUN),
         "elapsed_s": results.state.get("elapsed_s"),
         "best": None if best is None else _named(best.number, best.name, best.uar),
@@ -43,9 +46,9 @@ def status_of(folder: Path) -> dict[str, Any]:
         ],
         "running": [
             _named(t.number, t.name, t.uar)
-            | {"epoch": len(t.uar_per_epoch), "epochs": t.epochs, "slot": t.slot}
+            | {"epoch": len(t.uar_per_epoch), "epochs": _planned(t), "slot": t.slot}
             for t in results.trials
-            if not t.finished
+            if not t.finished and held_for == RUN
         ],
         "failures": _failures(results),
     }
@@ -53,9 +56,9 @@ def status_of(folder: Path) -> dict[str, Any]:
 
 def status_lines(found: Mapping[str, Any]) -> list[str]:
     """Return a status as lines for a terminal."""
-    counts = [f"{n} {state}" for state, n in found["trials"].items() if n]
+    counts = counted(found["trials"])
     if counts and found["total"] is not None:
-        done = sum(n for state, n in found["trials"].items() if state != "running")
+        done = sum(n for state, n in found["trials"].items() if state in ENDS)
         counts.insert(0, f"{done}/{found['total']} trials")
     words = counts + pace_words(found["trials_per_hour"], found["left_s"])
     how = {None: "is not running", RUN: "is running"}.get(
@@ -73,9 +76,9 @@ def status_lines(found: Mapping[str, Any]) -> list[str]:
         for one in found["imported"]
     ]
     for trial in found["running"]:
-        of = f"epoch {trial['epoch']}/{trial['epochs'] or '?'}"
+        of = f", epoch {trial['epoch']}/{trial['epochs']}" if trial["epochs"] else ""
         uar = percent(trial["uar"])
-        lines.append(f"slot {trial['slot']}: {trial['trial']:03d} {trial['name']}, {of}, {uar}")
+        lines.append(f"slot {trial['slot']}: {trial['trial']:03d} {trial['name']}{of}, {uar}")
     lines += [f"failed: {n} x {reason}" for reason, n in found["failures"].items()]
     return lines
 
@@ -108,8 +111,9 @@ def _pace(results: StudyResults, *, running: bool) -> dict[str, Any]:
     total = session.get("trials") if is_count(session.get("trials")) else None
     started, rate, left = number(session.get("started")), None, None
     if running and started is not None:
-        done, seconds = sum(trial.finished for trial in results.trials), time.time() - started
-        rate = trials_per_hour(done - int(number(session.get("finished_before")) or 0), seconds)
+        seconds = time.time() - started
+        done = sum(_done(trial) for trial in results.trials)
+        rate = trials_per_hour(sum(_trained(t, started) for t in results.trials), seconds)
         left = seconds_left(
             done=done,
             total=total,
@@ -118,6 +122,35 @@ def _pace(results: StudyResults, *, running: bool) -> dict[str, Any]:
             elapsed=(number(session.get("elapsed_before")) or 0.0) + seconds,
         )
     return {"total": total, "trials_per_hour": rate, "left_s": left}
+
+
+def _planned(trial: TrialRecord) -> int | None:
+    """The epochs of a trial; None for what has none."""
+    if not is_network(trial.params.get("backbone")):
+        return None
+    epochs = mapping(trial.spec.get("recipe")).get("epochs")
+    return trial.epochs or (epochs if is_count(epochs) else None)
+
+
+def _done(trial: TrialRecord) -> float:
+    """How much of a trial is done, from 0 to 1."""
+    planned = _planned(trial)
+    return 1.0 if trial.finished else len(trial.uar_per_epoch) / planned if planned else 0.0
+
+
+def _trained(trial: TrialRecord, since: float) -> float:
+    """How much of a network was trained since a moment, from 0 to 1; 0 for a linear machine."""
+    if not is_network(trial.params.get("backbone")):
+        return 0.0
+    if trial.finished:
+        return float((trial.ended or 0.0) >= since)
+    told = {
+        event["epoch"]
+        for event in trial.events
+        if event["event"] == "epoch" and (number(event.get("time")) or 0.0) >= since
+    }
+    planned = _planned(trial)
+    return len(told) / planned if planned else 0.0
 
 
 def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:

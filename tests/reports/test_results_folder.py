@@ -98,7 +98,7 @@ def test_the_leaderboard_ranks_ended_trials_and_lists_the_others_after(thirty_tr
     ranked = [row for row in rows if row["rank"] is not None]
     assert [row["rank"] for row in ranked] == list(range(1, 28))
     assert [row["uar"] for row in ranked] == sorted((r["uar"] for r in ranked), reverse=True)
-    assert [row["state"] for row in rows[27:]] == ["running", "failed", "failed"]
+    assert [row["state"] for row in rows[27:]] == ["interrupted", "failed", "failed"]
     assert list(rows[0])[:7] == ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
     assert rows[0]["backbone"] == read_results(thirty_trials).best.params["backbone"]
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import io
 import re
 
+import pytest
 from rich.console import Console
 
 from study.progress import LineProgress, LiveProgress
 
 
-def result(number: int, state: str = "complete", uar: float | None = 0.7, reason=None) -> dict:
+def result(
+    number: int, state: str = "complete", uar: float | None = 0.7, reason=None, family="resnet"
+) -> dict:
     name = "mel-mono test_resnet"
-    return {"number": number, "state": state, "uar": uar, "name": name, "reason": reason}
+    return {
+        "number": number, "state": state, "uar": uar, "name": name, "reason": reason,
+        "family": family,
+    }  # fmt: skip
 
 
 def test_lines_tell_each_trial_the_best_and_the_time_left():
@@ -24,7 +30,7 @@ def test_lines_tell_each_trial_the_best_and_the_time_left():
     progress.trial_finished(result(2, "failed", None, "loss is nan in epoch 1"))
     first, second = out.getvalue().splitlines()
     assert first.startswith("trial 001 mel-mono test_resnet: complete, 73.1 % | 2/4 trials")
-    assert re.search(r"best 73.1 % \(001 mel-mono test_resnet\), [\d.e+]+ trials/h, about", first)
+    assert re.search(r"best 73.1 % \(001 mel-mono test_resnet\), [\d,]+ trials/h, about", first)
     assert "nan in epoch 1 | 3/4 trials, 2 complete, 1 failed, best 73.1 %" in second
 
 
@@ -45,6 +51,21 @@ def test_rate_and_time_left_are_those_of_this_session(monkeypatch):
     for number in range(2, 7):
         progress.trial_finished(result(number))
     assert progress.summary().endswith("30 trials/h, about 10 min 0 s left")
+
+
+def test_running_epochs_count_and_linear_machines_do_not(monkeypatch):
+    progress = LineProgress(out=io.StringIO())
+    progress.begin([], 50)
+    monkeypatch.setattr("study.progress.time.monotonic", lambda: progress.started + 6.0)
+    progress.trial_finished(result(0, family="band_svm"))  # 600 an hour
+    assert "trials/h" not in progress.summary()
+    progress.trial_started(1, "mel-mono resnet18", 0, 10)
+    progress.trial_started(2, "mel-mono resnet18", 1, 10)
+    progress.epoch({"number": 1, "epoch": 1, "epochs": 10, "devel_uar": 0.5})
+    progress.epoch({"number": 2, "epoch": 8, "epochs": 10, "devel_uar": 0.5})  # 7 of a checkpoint
+    monkeypatch.setattr("study.progress.time.monotonic", lambda: progress.started + 720.0)
+    assert progress.rate == pytest.approx(1)  # two tenths in a fifth of an hour
+    assert progress.summary().endswith("1 trials/h, about 48 h 6 min left")
 
 
 def test_a_budget_in_hours_counts_all_sessions():
@@ -84,7 +105,11 @@ def test_the_live_display_shows_the_running_epoch_and_names_that_look_like_marku
     console = Console(file=io.StringIO(), force_terminal=True, width=100)
     progress = LiveProgress(console)
     progress.begin([], 3)
-    progress.trial_started(0, "mel-mono [red]net[/red]", 0)
+    progress.trial_started(0, "mel-mono [red]net[/red]", 0, 8)
+    progress.trial_started(1, "band_svm", 1)
+    console.print(progress._render())
+    assert "0/8" in console.file.getvalue()
+    assert "/?" not in console.file.getvalue()
     progress.epoch({"number": 0, "epoch": 2, "epochs": 8, "devel_uar": 0.5})
     console.print(progress._render())
     progress.end()
