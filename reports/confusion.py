@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from reports.systems import System
 from reports.text import inert
@@ -41,37 +43,21 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     totals = counts.sum(axis=1, keepdims=True)
     shares = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     columns = numbers.classes
-    rows = columns[::-1]
     n = len(columns)
     few, many = n <= 6, n > ROOMY
+    names = [inert(name, longest=len(name)) for name in columns]
     trace = go.Heatmap(
-        x=list(range(n)),
-        y=list(range(n)),
-        z=np.round(shares, 2).tolist(),
+        x=names,
+        y=names[::-1],
+        z=_short(shares),
         zmin=0,
         zmax=100,
-        text=[
-            [
-                f"{share:.0f} %<br>({count})"
-                if few
-                else ""
-                if many and not count
-                else f"{share:.0f}"
-                for share, count in zip(line, line_counts, strict=True)
-            ]
-            for line, line_counts in zip(shares, counts, strict=True)
-        ],
+        text=_texts(shares, counts, few=few, many=many) if n <= MOST_WRITTEN else None,
         texttemplate="%{text}" if n <= MOST_WRITTEN else None,
         textfont={"size": 9} if many else None,
-        hovertext=[
-            [
-                f"{inert(row)} taken for {inert(column)}: {counts[i, j]:,} clips, "
-                f"{shares[i, j]:.1f} % of {inert(row)}"
-                for j, column in enumerate(columns)
-            ]
-            for i, row in enumerate(rows)
-        ],
-        hoverinfo="text",
+        customdata=counts.tolist(),
+        hovertemplate="%{y} taken for %{x}: %{customdata:,} clips, %{z:.1f} % of %{y}"
+        "<extra></extra>",
         colorscale=list(SEQUENTIAL),
         showscale=False,
         xgap=1,
@@ -82,8 +68,34 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
         height=140 + 20 * n if many else min(140 + (90 if few else 34) * n, 620),
         meta={"wide": True} if many else None,
         xaxis={
-            **named(columns, longest=14, title="predicted"),
+            **_classes(columns, names, title="predicted"),
             "tickangle": -90 if many else None,
         },
-        yaxis=named(rows, longest=14, title="label"),
+        yaxis=_classes(columns[::-1], names[::-1], title="label"),
     )
+
+
+def _classes(classes: Sequence[str], names: Sequence[str], *, title: str) -> dict[str, Any]:
+    """An axis of classes by name, so that what is told of a cell names them; shortened below it."""
+    return {**named(classes, longest=14, title=title), "type": "category", "tickvals": names}
+
+
+def _short(shares: NDArray[np.float64]) -> list[list[float]]:
+    """Per cents with one digit, whole ones with none: most cells are 0."""
+    return [
+        [int(value) if value == int(value) else value for value in line]
+        for line in np.round(shares, 1).tolist()
+    ]
+
+
+def _texts(
+    shares: NDArray[np.float64], counts: NDArray[np.int_], *, few: bool, many: bool
+) -> list[list[str]]:
+    """What is written into the cells; of many classes nothing where there is no clip."""
+    return [
+        [
+            f"{share:.0f} %<br>({count})" if few else "" if many and not count else f"{share:.0f}"
+            for share, count in zip(line, line_counts, strict=True)
+        ]
+        for line, line_counts in zip(shares, counts, strict=True)
+    ]

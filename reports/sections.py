@@ -26,7 +26,7 @@ from reports.parallel import Parallel, parallel, parallel_figure
 from reports.scores import scores, scores_table
 from reports.searched import left_out_baselines, usable_trials
 from reports.section import Panel, Section
-from reports.speakers import speakers, speakers_figure
+from reports.speakers import MOST_SPEAKERS, quantiles_figure, speakers, speakers_figure
 from reports.systems import System, systems_on_devel
 from reports.worth import worth_sections
 from study.results import StudyResults
@@ -237,19 +237,20 @@ def _confusion(systems: Sequence[System]) -> Section:
 
 def _speakers(results: StudyResults, systems: Sequence[System]) -> Section:
     numbers = speakers(results, systems)
-    fewer = numbers is not None and min(numbers.n_classes) < len(results.classes)
+    panels, note = [], "Fewer than two devel speakers are known."
+    if numbers:
+        fewer = min(numbers.n_classes) < len(results.classes)
+        note = "A speaker's UAR is over the classes that the speaker has." if fewer else ""
+        panels.append(Panel("speakers", speakers_figure(numbers)))
+    if numbers and (n := len(numbers.speakers)) > MOST_SPEAKERS:
+        panels[0] = panels[0]._replace(heading="The best and the worst")
+        panels.append(Panel("speakers-all", quantiles_figure(numbers), f"All {n:,} speakers"))
     return Section(
         "speakers",
         "UAR per speaker",
         "Devel UAR of each speaker alone; a wide spread says that the result rests on who speaks.",
-        (Panel("speakers", speakers_figure(numbers)),) if numbers else (),
-        note=(
-            "Fewer than two devel speakers are known."
-            if numbers is None
-            else "A speaker's UAR is over the classes that the speaker has."
-            if fewer
-            else ""
-        ),
+        tuple(panels),
+        note=note,
     )
 
 

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from reports.systems import System
 from reports.text import inert, percent
-from reports.theme import BLUE, VERMILION, figure, named
-from study.metrics import confusion_matrix, uar_from_confusion
+from reports.theme import BLUE, GREY, VERMILION, figure, named
 from study.results import StudyResults
+from study.speaker_counts import count_by_speaker
 
-__all__ = ["SpeakerScores", "speakers", "speakers_figure"]
+__all__ = ["MOST_SPEAKERS", "SpeakerScores", "quantiles_figure", "speakers", "speakers_figure"]
+
+MOST_SPEAKERS = 60  # that have a row each; of more the worst and the best have one
+MOST_AT_AN_END = 20
+N_QUANTILES = 101
+LOOKS = ((BLUE, "circle"), (VERMILION, "diamond-open"))
 
 
 class SpeakerScores(NamedTuple):
@@ -26,6 +33,14 @@ class SpeakerScores(NamedTuple):
     uars: tuple[tuple[float, ...], ...]  # (systems, speakers)
 
 
+class Score(NamedTuple):
+    """Of one speaker under one system."""
+
+    uar: float
+    n_clips: int
+    n_classes: int
+
+
 def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores | None:
     """The scores, sorted by the first system; None where fewer than two speakers are known."""
     if not systems or "devel" not in results.partitions:
@@ -35,67 +50,97 @@ def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores 
         for clip in results.partitions["devel"].clips
         if clip.speaker is not None
     }
-    names = sorted({speaker_of[name] for name in systems[0].file_names if name in speaker_of})
-    if len(names) < 2:
+    scores = [_scores(system, speaker_of) for system in systems]
+    first = scores[0]
+    if len(first) < 2:
         return None
-    scores = {name: tuple(_uar(system, speaker_of, name) for system in systems) for name in names}
-    order = sorted(names, key=lambda name: (scores[name][0], name))
-    labels = {
-        name: [
-            label
-            for file_name, label in zip(systems[0].file_names, systems[0].labels, strict=True)
-            if speaker_of.get(file_name) == name
-        ]
-        for name in order
-    }
+    order = sorted(first, key=lambda name: (first[name].uar, name))
+    nothing = Score(float("nan"), 0, 0)
     return SpeakerScores(
         speakers=tuple(order),
-        n_clips=tuple(len(labels[name]) for name in order),
-        n_classes=tuple(len(set(labels[name])) for name in order),
+        n_clips=tuple(first[name].n_clips for name in order),
+        n_classes=tuple(first[name].n_classes for name in order),
         systems=tuple(system.title for system in systems),
-        uars=tuple(tuple(scores[name][place] for name in order) for place in range(len(systems))),
+        uars=tuple(tuple(one.get(name, nothing).uar for name in order) for one in scores),
     )
 
 
 def speakers_figure(numbers: SpeakerScores) -> go.Figure:
-    """A row per speaker, the best on top, a point per system."""
-    names = [
-        f"{name} ({n:,} clips)" for name, n in zip(numbers.speakers, numbers.n_clips, strict=True)
-    ]
+    """A row per speaker, the best on top, a point per system; of many the worst and the best."""
+    n = len(numbers.speakers)
+    rows = list(range(n))
+    if n > MOST_SPEAKERS:
+        rows = [*rows[:MOST_AT_AN_END], *rows[-MOST_AT_AN_END:]]
+    names = [f"{numbers.speakers[row]} ({numbers.n_clips[row]:,} clips)" for row in rows]
     traces = [
         go.Scatter(
-            x=[100 * uar for uar in uars],
-            y=list(range(len(names))),
+            x=[_percent(uars[row]) for row in rows],
+            y=list(range(len(rows))),
             mode="markers",
             name=inert(system),
-            text=[inert(f"{name}: {percent(uar)}") for name, uar in zip(names, uars, strict=True)],
+            text=[
+                inert(f"{name}: {percent(uars[row])}")
+                for name, row in zip(names, rows, strict=True)
+            ],
             hoverinfo="text",
             marker={"color": colour, "symbol": symbol, "size": 11},
         )
         for system, uars, (colour, symbol) in zip(
-            numbers.systems,
-            numbers.uars,
-            ((BLUE, "circle"), (VERMILION, "diamond-open")),
-            strict=False,
+            numbers.systems, numbers.uars, LOOKS, strict=False
         )
     ]
+    between = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "line": {"color": GREY}}
+    at = MOST_AT_AN_END - 0.5
     return figure(
         traces,
         height=150 + 26 * len(names),
         xaxis={"title": {"text": "devel UAR (%)"}},
         yaxis={**named(names, longest=28), "showgrid": True},
+        shapes=[{**between, "y0": at, "y1": at}] if len(rows) < n else [],
     )
 
 
-def _uar(system: System, speaker_of: dict[str, str], speaker: str) -> float:
-    rows = [
-        (label, guess)
-        for name, label, guess in zip(
-            system.file_names, system.labels, system.predictions, strict=True
+def quantiles_figure(numbers: SpeakerScores) -> go.Figure:
+    """What part of the speakers stays below a UAR, a line per system."""
+    shares = np.linspace(0, 100, N_QUANTILES)
+    traces = [
+        go.Scatter(
+            x=np.round(np.nanpercentile(np.array(uars) * 100, shares), 2).tolist(),
+            y=shares.tolist(),
+            mode="lines",
+            name=inert(system),
+            hovertemplate="%{y:.0f} % of the speakers are below %{x:.1f} %<extra></extra>",
+            line={"color": colour, "dash": dash},
         )
-        if speaker_of.get(name) == speaker
+        for system, uars, (colour, _), dash in zip(
+            numbers.systems, numbers.uars, LOOKS, ("solid", "dash"), strict=False
+        )
     ]
-    if not rows:
-        return float("nan")
-    labels, guesses = zip(*rows, strict=True)
-    return float(uar_from_confusion(confusion_matrix(labels, guesses)))
+    return figure(
+        traces,
+        height=320,
+        xaxis={"title": {"text": "devel UAR (%)"}},
+        yaxis={"title": {"text": "speakers below (%)"}, "range": [0, 100]},
+    )
+
+
+def _percent(uar: float) -> float | None:
+    return round(100 * uar, 2) if math.isfinite(uar) else None
+
+
+def _scores(system: System, speaker_of: Mapping[str, str]) -> dict[str, Score]:
+    """The scores of the known speakers, over the classes that each has."""
+    clips = zip(system.file_names, system.labels, system.predictions, strict=True)
+    known = [(speaker_of[name], label, guess) for name, label, guess in clips if name in speaker_of]
+    if not known:
+        return {}
+    who, labels, guesses = zip(*known, strict=True)
+    hits = [label == guess for label, guess in zip(labels, guesses, strict=True)]
+    counts = count_by_speaker(labels, hits, who)
+    n_classes = (counts.totals > 0).sum(1)
+    recalls = counts.hits / np.maximum(counts.totals, 1)
+    rows = zip(recalls.sum(1) / n_classes, counts.totals.sum(1), n_classes, strict=True)
+    return {
+        name: Score(float(uar), int(n_clips), int(n))
+        for name, (uar, n_clips, n) in zip(sorted(set(who)), rows, strict=True)
+    }

@@ -14,9 +14,10 @@ from reports.heatmap import heatmap, heatmap_figure
 from reports.history import history, history_figure
 from reports.leaderboard import failures_table, leaderboard_table, members_table
 from reports.left_out import left_out
+from reports.page import figure_json
 from reports.section import Panel
 from reports.sections import sections
-from reports.speakers import speakers, speakers_figure
+from reports.speakers import quantiles_figure, speakers, speakers_figure
 from reports.summary import summary
 from reports.systems import System, systems_on_devel
 from reports.text import points
@@ -212,7 +213,7 @@ def test_confusion_counts_by_label_and_prediction():
     assert numbers.counts == ((2, 1), (0, 1))
     assert numbers.uar == pytest.approx((2 / 3 + 1) / 2)
     trace = confusion_figure(numbers).data[0]
-    assert [list(row) for row in trace.z] == [[0.0, 100.0], [66.67, 33.33]]  # first class on top
+    assert [list(row) for row in trace.z] == [[0, 100], [66.7, 33.3]]  # first class on top
 
 
 def test_many_classes_are_written_small_on_the_width_of_the_page():
@@ -229,7 +230,17 @@ def test_class_names_that_shorten_alike_keep_their_own_rows():
     long = ["a very long class name one", "a very long class name two"]
     figure = confusion_figure(confusion(_system(long, long)))
     assert len(figure.layout.xaxis.ticktext) == 2
-    assert list(figure.data[0].x) == [0, 1]
+    assert list(figure.data[0].x) == list(figure.layout.xaxis.tickvals) == long
+    assert list(figure.data[0].y) == long[::-1]
+    assert figure.layout.xaxis.type == "category"  # also of classes like 1 and 10
+
+
+def test_two_hundred_classes_stay_small():
+    generator = np.random.default_rng(0)
+    names = [f"class number {n}" for n in range(200)]
+    labels, guesses = (generator.choice(names, 20_000) for _ in range(2))
+    figure = confusion_figure(confusion(_system(labels.tolist(), guesses.tolist())))
+    assert len(figure_json(Panel("a", figure))) < 350_000  # two of them, and plotly.js has 4.7 MB
 
 
 def test_speakers_are_scored_over_the_classes_they_have(results):
@@ -245,6 +256,25 @@ def test_speakers_are_scored_over_the_classes_they_have(results):
     assert numbers.uars == ((0.5, 1.0),)
     assert numbers.n_classes == (1, 2)
     speakers_figure(numbers)
+
+
+def test_of_many_speakers_the_worst_and_the_best_have_a_row_and_all_a_line(results):
+    clips = tuple(
+        dataclasses.replace(results.partitions["devel"].clips[0], file_name=f"{n}.wav", speaker=who)
+        for n, who in enumerate(f"{n // 4:03d}" for n in range(4 * 100))
+    )
+    devel = dataclasses.replace(results.partitions["devel"], clips=clips)
+    study = dataclasses.replace(results, partitions={"devel": devel})
+    guesses = ["b" if n % 4 == 0 and n // 4 < 50 else "a" for n in range(400)]
+    numbers = speakers(study, [_system("a" * 400, guesses)])
+    assert numbers.uars[0] == (0.75,) * 50 + (1.0,) * 50
+    assert numbers.speakers[:2] == ("000", "001")
+    figure = speakers_figure(numbers)
+    assert figure.data[0].x == (75.0,) * 20 + (100.0,) * 20
+    assert figure.layout.height < 1300
+    quantiles = quantiles_figure(numbers).data[0]
+    assert (quantiles.x[0], quantiles.x[49], quantiles.x[51]) == (75.0, 75.0, 100.0)
+    assert len(quantiles.x) == 101
 
 
 def test_speakers_need_two_that_are_known(results):
