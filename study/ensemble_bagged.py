@@ -67,16 +67,15 @@ def bagged_greedy(
         alone = limits.affordable(np.zeros(len(values), dtype=bool))
         groups = [group[alone[group]] for group in groups if alone[group].any()]
     rng = np.random.default_rng(seed)
+    scorer = FusionScorer(values, codes)
     bag_weights = np.zeros(len(values))
     for _ in range(n_bags):
         bag = _draw_bag(groups, fraction, rng)
-        chosen = _greedy_weights(FusionScorer(values[bag], codes), n_steps)
-        bag_weights[bag] += chosen
+        bag_weights[bag] += _greedy_weights(scorer.of(bag), n_steps)
     order = _path(bag_weights, max_members, limits)
-    scorer = FusionScorer(values[order], codes)
     total, steps = scorer.empty(), []
     for n, member in enumerate(order):
-        scorer.add(total, n, bag_weights[member])
+        scorer.add(total, member, bag_weights[member])
         steps.append(Step(n + 1, int(member), scorer.score(total)))
     kept = best_prefix([step.uar for step in steps])
     weights_kept = np.zeros(len(values))

@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 
 from study import ensemble, ensemble_benchmark
 from study.ensemble_record import Candidate, References, ensemble_record
+from study.fusion_scorer import FusionScorer
 
 
 def literal_uar(total, labels):
@@ -258,6 +259,39 @@ def test_a_library_of_the_reference_size_takes_seconds():
     start = time.perf_counter()
     ensemble.greedy(probabilities, labels, n_steps=50)
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3, 40, 150])
+def test_many_classes_are_scored_as_the_literal_rule_scores_them(n_classes, dtype):
+    rng = np.random.default_rng(n_classes)
+    labels = rng.permutation(np.arange(300) % n_classes)
+    probabilities = rng.dirichlet(np.full(n_classes, 0.3), (6, 300))
+    if dtype is np.float16:  # coarse, so that ties are common; sums of them are exact
+        probabilities = probabilities.round(2)
+    probabilities = probabilities.astype(dtype)
+    probabilities[:, np.arange(300), labels] += dtype(0.25)
+    values = probabilities.astype(np.float64)
+    scorer = FusionScorer(values, labels)
+    total = scorer.empty()
+    for candidate in (1, 4, 4, 0):
+        scorer.add(total, candidate)
+        found = scorer.scores_with(total)
+        assert found == pytest.approx([literal_uar(total + one, labels) for one in values])
+        some = np.array([5, 2])
+        assert (scorer.of(some).scores_with(total) == found[some]).all()
+        assert scorer.score(total) == pytest.approx(literal_uar(total, labels))
+
+
+def test_a_fusion_of_many_classes_takes_no_step_per_pair_of_them():
+    rng = np.random.default_rng(0)
+    labels = np.arange(2000) % 200
+    probabilities = rng.gamma(0.3, 1, (10, 2000, 200))
+    probabilities[:, np.arange(2000), labels] += 1.2
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    start = time.process_time()
+    ensemble.greedy(probabilities.astype(np.float16), labels, max_members=8)
+    assert time.process_time() - start < 5  # 0.7 s; with a step per pair 18 s
 
 
 def test_the_benchmark_prints_every_figure(capsys):
