@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from study.intervals import CLIPS_NOTE
 from study.resampling import strata_of_speakers
-from study.speaker_counts import too_few_speakers
+from study.speaker_counts import too_few_of_a_class, too_few_speakers
 
 __all__ = [
     "Profile",
@@ -81,12 +81,15 @@ def rounded(values: Iterable[Any]) -> list[float | None]:
     return [round(float(value), DIGITS) if np.isfinite(value) else None for value in values]
 
 
-def units(speakers: Sequence[str] | None, n_clips: int) -> Units:
-    """Return what is resampled."""
+def units(speakers: Sequence[str] | None, labels: NDArray[np.intp]) -> Units:
+    """Return what is resampled: no speaker where they are few, or one alone has a class."""
     if speakers is None:
-        return Units(np.arange(n_clips), n_clips, CLIPS_NOTE, True)
+        return Units(np.arange(len(labels)), len(labels), CLIPS_NOTE, True)
     names, rows = np.unique(speakers, return_inverse=True)
-    reason = too_few_speakers(len(names))
+    classes, codes = np.unique(labels, return_inverse=True)
+    totals = np.zeros((len(names), len(classes)))
+    np.add.at(totals, (rows, codes), 1.0)
+    reason = too_few_speakers(len(names)) or too_few_of_a_class(totals)
     return Units(rows, len(names), reason, not reason)
 
 

@@ -51,7 +51,7 @@ class Subject:
         known = inputs.speakers
         speakers = None if known is None else tuple(known[i] for i in chosen)
         labels = np.array([inputs.labels[i] for i in chosen], dtype=np.intp)
-        return cls(labels, speakers, units(speakers, len(chosen)), len(inputs.classes), seed)
+        return cls(labels, speakers, units(speakers, labels), len(inputs.classes), seed)
 
     @property
     def n_speakers(self) -> int | None:

@@ -47,7 +47,7 @@ def effects(n_speakers=6, n_bands=5, seed=0, shift=0.0):
 
 def profiled(values, labels, speakers, n_classes, *, seed=0):
     """A profile with resamples of its own."""
-    who = units(speakers, len(labels))
+    who = units(speakers, labels)
     drawn = draws(labels, who, n_classes, seed=seed)
     return profile(values, labels, who, n_classes, drawn=drawn)
 
@@ -83,25 +83,35 @@ def test_intervals_cover_the_truth_when_speakers_are_drawn_again():
 @pytest.mark.parametrize(("speakers", "words"), [(["a"] * 8 + ["b"] * 4, "2 speakers"), (None, "")])
 def test_few_speakers_give_no_interval_and_unknown_ones_too_narrow_ones(speakers, words):
     values, labels = np.random.default_rng(0).normal(size=(12, 3)), np.tile([0, 1], 6)
-    who = units(speakers, 12)
+    who = units(speakers, labels)
     found = profiled(values, labels, speakers, 2)
     assert (found.low is None) == (speakers is not None)
     assert words in who.note
     assert (sign_flips([values], labels, who, 2) is None) == (speakers is not None)
 
 
+def test_a_class_that_one_speaker_has_alone_gives_no_interval_instead_of_one_without_width():
+    speakers = [f"s{i % 6}" for i in range(36)]
+    labels = np.array([int(name == "s0") for name in speakers])
+    who = units(speakers, labels)
+    assert who.note.startswith("no interval: 1 of 2 classes has one speaker alone")
+    values = np.random.default_rng(0).normal(size=(36, 3))
+    assert profiled(values, labels, speakers, 2).low is None
+    assert sign_flips([values], labels, who, 2) is None
+
+
 def test_all_profiles_of_a_subject_share_their_draws(monkeypatch):
     made = []
     monkeypatch.setattr(subject, "draws", lambda *args, **kw: made.append(1) or draws(*args, **kw))
     values, labels, speakers = effects()
-    who = Subject(labels, tuple(speakers), units(speakers, len(labels)), 2, 0)
+    who = Subject(labels, tuple(speakers), units(speakers, labels), 2, 0)
     assert who.profile(values).low.tolist() == who.profile(values).low.tolist()
     assert len(made) == 1
 
 
 def test_p_values_are_those_of_all_patterns_of_signs():
     values, labels, speakers = effects(shift=1.0)
-    (found,) = sign_flips([values], labels, units(speakers, len(labels)), 2)
+    (found,) = sign_flips([values], labels, units(speakers, labels), 2)
     by_speaker = values.reshape(6, 6, 5)
     mask = (labels.reshape(6, 6) == 0)[..., None]
     parts = (by_speaker * mask).sum(1) / (labels == 0).sum() / 2
@@ -116,7 +126,7 @@ def test_naming_any_band_where_there_is_none_has_the_probability_of_the_level(n_
     wrong = []
     for seed in range(300):
         values, labels, speakers = effects(n_speakers, seed=seed)
-        who = units(speakers, len(labels))
+        who = units(speakers, labels)
         wrong.append(sign_flips([values], labels, who, 2).min() <= 0.05)
     assert np.mean(wrong) <= 0.085  # 0.05 and two and a half standard errors of 300 trials
 
@@ -127,7 +137,7 @@ def test_two_measures_together_keep_the_level_and_each_its_power(n_speakers):
     for seed in range(300):
         values, labels, speakers = effects(n_speakers, seed=seed)
         lost = np.sign(values + effects(n_speakers, seed=seed + 1000)[0]).round()  # of 1 clip each
-        who = units(speakers, len(labels))
+        who = units(speakers, labels)
         wrong.append(sign_flips([lost, 50 * values], labels, who, 2).min() <= 0.05)
         lost[:, 3] = 1  # one band costs every clip, and its log-odds say nothing
         found.append(sign_flips([lost, 50 * values], labels, who, 2)[0, 3])
@@ -137,7 +147,7 @@ def test_two_measures_together_keep_the_level_and_each_its_power(n_speakers):
 
 def test_effects_of_a_kind_that_never_occur_change_no_p_value():
     values, labels, speakers = effects(shift=1.0)
-    who = units(speakers, len(labels))
+    who = units(speakers, labels)
     alone = sign_flips([values], labels, who, 2)
     together = sign_flips([np.zeros_like(values), values], labels, who, 2)
     np.testing.assert_array_equal(together[1], alone[0])
