@@ -55,6 +55,7 @@ _BELONGS_TO = {
     "ema": "recipe",
     "swa": "recipe",
 }
+WIDE = 5.0  # ratio of a range; values drawn from a decade seldom reach its ends
 _FITTED_AT_ONCE = ("band_svm",)  # backbones without epochs: no optimiser, no augmentation
 
 
@@ -88,6 +89,12 @@ class Parameter(NamedTuple):
     def numeric(self) -> bool:
         """Whether all values there are, are numbers."""
         return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in self.known)
+
+    @property
+    def logarithmic(self) -> bool:
+        """Whether its values belong on a logarithmic axis: numbers above 0 of a wide range."""
+        known = self.levels
+        return self.numeric and bool(known) and known[0] > 0 and known[-1] / known[0] >= WIDE
 
     @property
     def switch(self) -> bool:

@@ -27,7 +27,6 @@ MOST_LINES = 150
 MOST_LEVELS = 12
 HEADING = 16  # characters between two axes
 ABSENT = -0.14  # below the axis, which goes from 0 to 1
-WIDE = 20.0  # a range of this ratio is drawn logarithmically
 
 
 class Axis(NamedTuple):
@@ -90,7 +89,7 @@ def axis(parameter: Parameter) -> Axis:
     levels = parameter.levels
     if parameter.numeric:
         low, high = float(levels[0]), float(levels[-1])
-        logarithmic = low > 0 and high / low >= WIDE
+        logarithmic = parameter.logarithmic
 
         def place(value: float) -> float:
             if high == low:

@@ -27,8 +27,10 @@ from reports.scores import scores, scores_table
 from reports.searched import left_out_baselines, usable_trials
 from reports.section import Panel, Section
 from reports.speakers import MOST_SPEAKERS, quantiles_figure, speakers, speakers_figure
+from reports.strips import Strip, strips, strips_figure
 from reports.systems import System, systems_on_devel
 from reports.worth import worth_sections
+from reports.wrong import wrong_sections
 from study.results import StudyResults
 
 __all__ = ["Panel", "Section", "sections"]
@@ -51,9 +53,11 @@ def sections(results: StudyResults) -> list[Section]:
         _history(results),
         _curves(results),
         _importance(results, weights),
+        *_strips(strips(results, weights)),
         _parallel(parallel(results, order)),
         _heatmap(results),
         _confusion(systems),
+        *wrong_sections(systems),
         _speakers(results, systems),
         calibration_section(results, systems),
         *input_sections(results),
@@ -183,6 +187,22 @@ _IMPORTANCE = (
     "it is shuffled only among trials that have it. What a linear machine leaves unused is filled "
     "in from other trials."
 )
+
+
+def _strips(found: Sequence[Strip]) -> list[Section]:
+    """The section of single parameters, only where importance is to be trusted."""
+    if not found:
+        return []
+    return [
+        Section(
+            "values",
+            "Which way it pulls",
+            "Devel UAR by value of the most important parameters, among the trials that have them; "
+            "lines are medians, of each value or of equally many trials. A search tries more of what "
+            "was good, and values come together with others: a median proves no effect.",
+            (Panel("values", strips_figure(found)),),
+        )
+    ]
 
 
 def _parallel(numbers: Parallel | None) -> Section:

@@ -109,7 +109,7 @@ def quantiles_figure(numbers: SpeakerScores) -> go.Figure:
             y=shares.tolist(),
             mode="lines",
             name=inert(system),
-            hovertemplate="%{y:.0f} % of the speakers are below %{x:.1f} %<extra></extra>",
+            hovertemplate="%{y:.0f} % of the speakers have at most %{x:.1f} %<extra></extra>",
             line={"color": colour, "dash": dash},
         )
         for system, uars, (colour, _), dash in zip(
@@ -120,7 +120,7 @@ def quantiles_figure(numbers: SpeakerScores) -> go.Figure:
         traces,
         height=320,
         xaxis={"title": {"text": "devel UAR (%)"}},
-        yaxis={"title": {"text": "speakers below (%)"}, "range": [0, 100]},
+        yaxis={"title": {"text": "speakers with at most that (%)"}, "range": [0, 100]},
     )
 
 
