@@ -19,8 +19,8 @@ class CrossEntropy:
     def __call__(
         self, logits: Tensor, targets: Tensor, *, weight: Tensor | None, label_smoothing: float
     ) -> Tensor:
-        """Return the mean loss of logits and targets (clips, classes), classes weighted."""
-        return F.cross_entropy(logits, targets, weight=weight, label_smoothing=label_smoothing)
+        """Return the mean loss of logits and targets (clips, classes), clips weighted."""
+        return F.cross_entropy(logits, _shares(targets, weight, label_smoothing))
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,23 @@ class Focal:
     def __call__(
         self, logits: Tensor, targets: Tensor, *, weight: Tensor | None, label_smoothing: float
     ) -> Tensor:
-        """Return the mean loss of logits and targets (clips, classes), classes weighted."""
+        """Return the mean loss of logits and targets (clips, classes), clips weighted."""
         log_q = F.log_softmax(logits, 1)
-        smooth = targets * (1 - label_smoothing) + label_smoothing / targets.shape[1]
-        terms = smooth * (-log_q.expm1()).clamp_min(1e-8) ** self.gamma * -log_q
-        return (terms if weight is None else terms * weight).sum(1).mean()
+        focus = (-log_q.expm1()).clamp_min(1e-8) ** self.gamma
+        return (_shares(targets, weight, label_smoothing) * focus * -log_q).sum(1).mean()
+
+
+def _shares(targets: Tensor, weight: Tensor | None, label_smoothing: float) -> Tensor:
+    """Return how much the term of each class counts (clips, classes): weighted, then smoothed.
+
+    The weight of a label is its clip's, also for the share that smoothing gives to other classes
+    (Szegedy et al. 2016), so that weights do not move the optimum of a clip. torch weights that
+    share by the class it goes to: of two classes at 0.1, one that is 19 times as rare as the other
+    would best be said of every clip. Without smoothing the two are the same.
+    """
+    weighted = targets if weight is None else targets * weight
+    spread = weighted.sum(1, keepdim=True) / targets.shape[1]
+    return weighted * (1 - label_smoothing) + spread * label_smoothing
 
 
 Loss = CrossEntropy | Focal

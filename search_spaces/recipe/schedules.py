@@ -12,10 +12,13 @@ __all__ = ["SCHEDULES", "cosine_factor", "make_schedule"]
 
 
 def _one_cycle(optimizer: Optimizer, steps: int, warmup: float) -> LRScheduler:
+    total = steps + 1
+    if warmup * total == 1:  # a rise of no steps, by whose length torch divides
+        warmup *= 1 - 1e-6
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=steps + 1,
+        total_steps=total,
         pct_start=warmup,
         cycle_momentum=False,
     )

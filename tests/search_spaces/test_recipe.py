@@ -32,14 +32,52 @@ def clips(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return logits, targets / targets.sum(1, keepdim=True)
 
 
-@pytest.mark.parametrize("weight", [None, torch.tensor([0.5, 1.0, 2.0, 0.1])])
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-def test_focal_loss_without_focus_is_cross_entropy(weight, smoothing):
+WEIGHT = torch.tensor([0.5, 1.0, 2.0, 0.1])
+FLAT = (CrossEntropy(), Focal(gamma=0))
+
+
+@pytest.mark.parametrize("loss", FLAT)
+@pytest.mark.parametrize(("weight", "smoothing"), [(None, 0.0), (None, 0.2), (WEIGHT, 0.0)])
+def test_weights_or_smoothing_alone_give_torchs_cross_entropy(loss, weight, smoothing):
     logits, targets = clips()
     expected = F.cross_entropy(logits, targets, weight=weight, label_smoothing=smoothing)
-    for loss in (Focal(gamma=0), CrossEntropy()):
-        found = loss(logits, targets, weight=weight, label_smoothing=smoothing)
-        torch.testing.assert_close(found, expected)
+    found = loss(logits, targets, weight=weight, label_smoothing=smoothing)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("loss", FLAT)
+def test_with_both_the_smoothed_loss_of_a_clip_is_weighted_by_its_label(loss):
+    logits, _ = clips()
+    labels = torch.arange(9) % 4
+    alone = F.cross_entropy(logits, labels, label_smoothing=0.2, reduction="none")
+    found = loss(logits, F.one_hot(labels, 4).float(), weight=WEIGHT, label_smoothing=0.2)
+    torch.testing.assert_close(found, (alone * WEIGHT[labels]).mean())
+
+
+def optimum(loss, labels: torch.Tensor, **options) -> torch.Tensor:
+    """Return what the best network that knows the labels says of each class (classes, classes)."""
+    logits = torch.zeros(2, 2, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
+
+    def closure():
+        optimizer.zero_grad()
+        total = loss(logits[labels], torch.eye(2)[labels], **options)
+        total.backward()
+        return total
+
+    optimizer.step(closure)
+    return logits.detach().softmax(1)
+
+
+@pytest.mark.parametrize("loss", [CrossEntropy(), Focal()])
+@pytest.mark.parametrize(("ratio", "smoothing"), [(25, 0.1), (12, 0.2), (500, 0.3)])
+def test_the_best_network_calls_a_clip_by_its_label_however_rare_others_are(loss, ratio, smoothing):
+    labels = torch.tensor([0] * ratio + [1])
+    weight = (ratio + 1) / torch.tensor([2.0 * ratio, 2.0])
+    found = optimum(loss, labels, weight=weight, label_smoothing=smoothing)
+    assert found.argmax(1).tolist() == [0, 1]
+    alike = optimum(loss, torch.tensor([0, 1]), weight=None, label_smoothing=smoothing)
+    torch.testing.assert_close(found, alike, atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0, 5.0])
@@ -72,6 +110,22 @@ def rates(name: str, steps: int, warmup: float) -> list[list[float]]:
         optimizer.step()
         schedule.step()
     return found
+
+
+@pytest.mark.parametrize("name", ["one_cycle", "cosine"])
+@pytest.mark.parametrize("warmup", [0.05, 0.1, 0.2, 0.25, 1 / 3, 0.5])
+def test_a_schedule_of_any_length_is_finite_and_never_above_its_peak(name, warmup):
+    for steps in range(1, 41):
+        found = np.array(rates(name, steps, warmup))
+        assert np.isfinite(found).all()
+        assert found.min() >= 0
+        assert found.max() <= 1e-2 + 1e-9
+
+
+def test_a_rise_of_no_steps_begins_at_the_peak_as_one_a_little_shorter():
+    found, shorter = rates("one_cycle", 9, 0.1), rates("one_cycle", 9, 0.0999)
+    np.testing.assert_allclose(found, shorter, rtol=1e-3, atol=1e-7)
+    assert found[0] == pytest.approx([1e-2, 1e-3])
 
 
 @pytest.mark.parametrize("name", ["one_cycle", "cosine"])
