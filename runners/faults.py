@@ -20,8 +20,14 @@ SAID = (
     "File too large",
     "Read-only file system",
 )
-# Said by the CPU's allocator and by C++, whose errors have no class of their own.
-NO_MEMORY = ("can't allocate memory", "std::bad_alloc")
+# Said by allocators and by the libraries of CUDA, whose errors have no class of their own.
+NO_MEMORY = (
+    "can't allocate memory",
+    "std::bad_alloc",
+    "out of memory",
+    "ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+)
 # All that oneDNN says where it gets no buffer; of what it cannot compute it says more.
 ONEDNN_NO_MEMORY = "could not create a primitive"
 
