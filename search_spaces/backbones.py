@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = [
     "family",
     "head_parameters",
     "likes_channels_last",
+    "undecayed_parameters",
 ]
 
 
@@ -176,12 +178,35 @@ def head_parameters(network: nn.Module) -> list[nn.Parameter]:
     Args:
         network: The network, or one `.model` or more behind wrappers as `PaddedImages`.
     """
+    found = _timm_network(network).get_classifier()
+    heads = found if isinstance(found, (tuple, list)) else [found]
+    return [parameter for head in heads for parameter in head.parameters()]
+
+
+def undecayed_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that weight decay leaves alone, as timm trains its networks.
+
+    Gains of norms, biases and layer scales, which have one axis at most, and what a network names
+    itself (`no_weight_decay`): position embeddings, class tokens.
+
+    Args:
+        network: As of `head_parameters`.
+    """
+    timm_net = _timm_network(network)
+    named = timm_net.no_weight_decay() if hasattr(timm_net, "no_weight_decay") else ()
+    return [
+        parameter
+        for name, parameter in timm_net.named_parameters()
+        if parameter.ndim <= 1 or any(fnmatch(name, pattern) for pattern in named)
+    ]
+
+
+def _timm_network(network: nn.Module) -> Any:
+    """Return a timm network from behind its wrappers."""
     timm_net: Any = network
     while not hasattr(timm_net, "get_classifier"):
         timm_net = timm_net.model
-    found = timm_net.get_classifier()
-    heads = found if isinstance(found, (tuple, list)) else [found]
-    return [parameter for head in heads for parameter in head.parameters()]
+    return timm_net
 
 
 def likes_channels_last(backbone: Backbone) -> bool:

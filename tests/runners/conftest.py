@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+import torch
 
 from runners.clips import Clips
 from runners.job import Task
@@ -24,3 +27,24 @@ def task_and_waveforms() -> tuple[Task, Waveforms]:
     )
     clips = Clips.from_waveforms(waves, RATE)
     return task, Waveforms(clips, device=CPU.device, clip_seconds=0.4, pad="repeat")
+
+
+@pytest.fixture(scope="module")
+def quick(task_and_waveforms) -> tuple[Task, Waveforms]:
+    """Half the clips: trainings of six steps an epoch."""
+    task, waveforms = task_and_waveforms
+    partitions = {**task.partitions, "train": task.partitions["train"][:48]}
+    labels = {**task.labels, "train": task.labels["train"][:48]}
+    return dataclasses.replace(task, partitions=partitions, labels=labels), waveforms
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A file of weights of the tiny network."""
+    import timm
+    from safetensors.torch import save_file
+
+    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
+    torch.manual_seed(7)
+    save_file(timm.create_model("test_resnet", num_classes=7).state_dict(), path)
+    return path

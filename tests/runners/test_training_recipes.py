@@ -16,34 +16,7 @@ from runners.training import Training
 from search_spaces.augment import AUGMENTATIONS
 from search_spaces.recipe import Ema, Swa
 from search_spaces.spec import TrialSpec, build_augment
-from tiny_trial import CPU, job, spec
-
-
-@pytest.fixture(scope="module")
-def pretrained(tmp_path_factory):
-    """A file of weights of the tiny network."""
-    import timm
-    from safetensors.torch import save_file
-
-    path = tmp_path_factory.mktemp("weights") / "w.safetensors"
-    torch.manual_seed(7)
-    save_file(timm.create_model("test_resnet", num_classes=7).state_dict(), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def quick(task_and_waveforms):
-    """Half the clips: trainings of six steps an epoch."""
-    task, waveforms = task_and_waveforms
-    partitions = {**task.partitions, "train": task.partitions["train"][:48]}
-    labels = {**task.labels, "train": task.labels["train"][:48]}
-    return dataclasses.replace(task, partitions=partitions, labels=labels), waveforms
-
-
-def recipe(**changes) -> TrialSpec:
-    made = spec(**{"recipe": {"epochs": 3, "batch": 8, **changes.pop("recipe", {})}, **changes})
-    return dataclasses.replace(made, augment=())
-
+from tiny_trial import CPU, job, recipe
 
 RECIPES = {
     "lion cosine ema": recipe(
@@ -117,14 +90,20 @@ def test_a_frozen_body_rests_and_is_then_trained_at_its_own_rate(quick, pretrain
             assert moved == set(head)
         else:
             assert moved >= {"layer4.0.conv1.weight", "layer4.0.bn1.running_mean", *head}
-    rates = [group["lr"] for group in training.optimizer.param_groups]
-    assert rates[1] == pytest.approx(0.1 * rates[0])
+    body = {id(p) for name, p in net.named_parameters() if name not in head}
+    rates = {
+        id(parameter) in body: group["lr"]
+        for group in training.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert rates[True] == pytest.approx(0.1 * rates[False])
+    assert training.schedule.get_last_lr()[0] == rates[False]  # the rate that is told
 
 
 def test_without_pretrained_weights_there_is_nothing_to_freeze(quick, tmp_path):
     made = recipe(backbone={"kind": "test_resnet", "freeze": 1.0, "body_lr": 0.1})
     training = begin(made, quick, None, tmp_path)
-    assert len(training.optimizer.param_groups) == 1
+    assert len({group["lr"] for group in training.optimizer.param_groups}) == 1
     assert not training.tuning.frozen(1)
 
 

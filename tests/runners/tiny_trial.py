@@ -42,6 +42,12 @@ def spec(**changes) -> TrialSpec:
     return dataclasses.replace(made, augment=build_augment({"gain": {}, "noise": {}, "mixup": {}}))
 
 
+def recipe(**changes) -> TrialSpec:
+    """A spec without augmentation, some values of its recipe changed."""
+    made = spec(**{"recipe": {"epochs": 3, "batch": 8, **changes.pop("recipe", {})}, **changes})
+    return dataclasses.replace(made, augment=())
+
+
 def run(job: Job, task_and_waveforms, *, verdict=lambda epoch: False):
     events: list[dict] = []
     done = run_trial(job, *task_and_waveforms, CPU, report=events.append, verdict=verdict)
