@@ -38,12 +38,16 @@ def choose_compute(name: str) -> Compute:
     """Return how to compute on the device `name` (`cpu`, `cuda:0`).
 
     bfloat16 and channels last on CUDA only: without AMX, bfloat16 on a CPU is 10 to 70 times
-    slower than float32.
+    slower than float32. A numbered GPU becomes this process's own: what names none is there too.
     """
     device = torch.device(name)
     if device.type != "cuda":
         return Compute(device, None, False, True, "float32 on the CPU")
-    torch.backends.cuda.matmul.allow_tf32 = True
+    if device.index is not None:
+        torch.cuda.set_device(device)
+    # Networks compute in bfloat16; what is left to float32 are front ends, whose quiet bands are
+    # differences of loud products (a 64 ms constant-Q: up to 24 dB off in TF32).
+    torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True  # image sizes do not change within a trial
     autocast = torch.bfloat16 if torch.cuda.is_bf16_supported() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,15 @@ from torch import Tensor, nn
 from runners.device import Compute
 from runners.waveforms import Views, Waveforms
 
-__all__ = ["EVAL_BATCH", "Curves", "autocast", "peak_memory_gb", "predict", "uar"]
+__all__ = [
+    "EVAL_BATCH",
+    "Curves",
+    "autocast",
+    "forget_peak_memory",
+    "peak_memory_gb",
+    "predict",
+    "uar",
+]
 
 EVAL_BATCH = 256
 
@@ -54,11 +63,21 @@ def predict(
     compute: Compute,
     *,
     batch: int = EVAL_BATCH,
+    alive: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Return probabilities per clip (clips, classes), averaged over each clip's windows."""
+    """Return probabilities per clip (clips, classes), averaged over each clip's windows.
+
+    Args:
+        model: Waveforms (windows, samples) to logits (windows, classes).
+        waveforms: The corpus.
+        views: Windows of the clips.
+        compute: How.
+        batch: Windows at a time.
+        alive: Called at every batch; tells the engine that the process does not hang.
+    """
     model.eval()
     parts = []
-    for waves in waveforms.batches(views, batch):
+    for waves in waveforms.batches(views, batch, alive=alive):
         with autocast(compute):
             logits = model(waves)
         parts.append(logits.float().softmax(1))
@@ -70,6 +89,12 @@ def autocast(compute: Compute) -> AbstractContextManager[Any]:
     return torch.autocast(
         compute.device.type, dtype=compute.autocast, enabled=compute.autocast is not None
     )
+
+
+def forget_peak_memory(device: torch.device) -> None:
+    """Count the peak of memory held on a GPU anew: a trial begins."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_memory_gb(device: torch.device) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,9 +120,12 @@ class Waveforms:
             len(clips),
         )
 
-    def batches(self, views: Views, size: int) -> Iterator[Tensor]:
-        """Yield the waveforms of `views`, `size` windows at a time."""
+    def batches(
+        self, views: Views, size: int, *, alive: Callable[[], None] = lambda: None
+    ) -> Iterator[Tensor]:
+        """Yield the waveforms of `views`, `size` windows at a time; call `alive` before each."""
         for start in range(0, len(views.clips), size):
+            alive()
             part = slice(start, start + size)
             yield self.gather(views.clips[part], views.starts[part])
 

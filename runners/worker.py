@@ -95,6 +95,7 @@ class Worker:
 
     def _run(self, plain: dict[str, Any], command: dict[str, Any], report: Any) -> dict[str, Any]:
         from runners.device import choose_compute, set_threads
+        from runners.evaluation import forget_peak_memory
         from runners.job import Job
         from runners.trial import run_trial
 
@@ -104,6 +105,7 @@ class Worker:
         print(f"trial {job.number}, attempt {job.attempt}: {job.spec.label}; {compute.reason}")
         print(json.dumps(job.to_dict()), flush=True)
         self._hold(job.task, compute.device)
+        forget_peak_memory(compute.device)
 
         def verdict(epoch: int) -> bool:
             while True:
@@ -140,7 +142,7 @@ class Worker:
 
     @staticmethod
     def _free() -> None:
-        """Give back what the last trial held, and count the GPU's peak anew."""
+        """Give back what the last trial held."""
         import gc
 
         import torch
@@ -152,7 +154,6 @@ class Worker:
             trim(0)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-            torch.cuda.reset_peak_memory_stats()
 
 
 @contextlib.contextmanager
