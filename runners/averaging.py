@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
+from runners.batch_norm import refresh_batch_norm
 from runners.model import Classifier
 from search_spaces.recipe import Averaging, Ema, Swa
 
-__all__ = ["WeightAverage", "refresh_batch_norm"]
+__all__ = ["WeightAverage"]
 
 
 class WeightAverage:
@@ -80,25 +80,3 @@ class WeightAverage:
 
 def _tensors(network: nn.Module) -> list[Tensor]:
     return [*network.parameters(), *network.buffers()]
-
-
-@torch.no_grad()
-def refresh_batch_norm(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Take the statistics of all BatchNorm layers anew: their mean over batches of images.
-
-    As `torch.optim.swa_utils.update_bn`; without a batch they stay.
-    """
-    layers = [
-        layer
-        for layer in network.modules()
-        if isinstance(layer, _BatchNorm) and layer.running_mean is not None
-    ]
-    momenta = [layer.momentum for layer in layers]
-    network.eval()
-    for n, images in enumerate(batches):
-        for layer in layers:
-            layer.train()
-            layer.momentum = 1 / (n + 1)  # a plain mean over the batches
-        network(images)
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum

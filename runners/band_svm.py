@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runners.device import Compute
-from runners.evaluation import Curves, peak_memory_gb, predict, uar
+from runners.evaluation import EVAL_BATCH, Curves, peak_memory_gb, predict, uar
 from runners.job import Task
 from runners.model import Classifier, make_classifier
 from runners.waveforms import Waveforms
@@ -30,6 +30,7 @@ def fit_band_svm(
     labels: NDArray[np.int64],
     *,
     c: float,
+    alive: Callable[[], None] = lambda: None,
 ) -> float:
     """Fit a `Classifier` whose backbone is `BandStatistics`; return its training hinge loss.
 
@@ -42,6 +43,7 @@ def fit_band_svm(
         clips: Training clips; of long ones, all windows are fitted.
         labels: Their classes; every class occurs.
         c: Inverse regularisation.
+        alive: Called at every batch, and before the hyperplanes are sought.
     """
     from sklearn.svm import LinearSVC
 
@@ -49,13 +51,15 @@ def fit_band_svm(
     if not isinstance(backbone, BandStatistics):
         raise TypeError(f"band_svm fits BandStatistics, got {type(backbone).__name__}")
     views = waveforms.cover(clips)
-    model.front_end.fit(list(waveforms.batches(views, 256)))
-    parts = [band_statistics(model.front_end(waves)) for waves in waveforms.batches(views, 256)]
+    model.front_end.fit(waveforms.batches(views, EVAL_BATCH, alive=alive))
+    batches = waveforms.batches(views, EVAL_BATCH, alive=alive)
+    parts = [band_statistics(model.front_end(waves)) for waves in batches]
     features = torch.cat(parts).double().cpu()
     targets = labels[views.rows.cpu().numpy()]
     _set_norm(backbone, features)
     normed = backbone.norm.cpu().eval()(features.float()).numpy().astype(np.float64)
     machine = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=0)
+    alive()
     machine.fit(normed, targets)
     weight, bias = machine.coef_, machine.intercept_
     if len(weight) == 1:  # two classes share one hyperplane
@@ -81,9 +85,19 @@ class SvmFit:
         task: On what.
         waveforms: The corpus, on the device.
         compute: How.
+        alive: Called at every batch; tells the engine that the process does not hang.
     """
 
-    def __init__(self, spec: TrialSpec, task: Task, waveforms: Waveforms, compute: Compute) -> None:
+    def __init__(
+        self,
+        spec: TrialSpec,
+        task: Task,
+        waveforms: Waveforms,
+        compute: Compute,
+        *,
+        alive: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.alive = alive
         self.task, self.waveforms, self.compute = task, waveforms, compute
         self.c = spec.backbone.c if isinstance(spec.backbone, BandSvm) else 1.0
         self.model = make_classifier(
@@ -105,7 +119,7 @@ class SvmFit:
         started = time.monotonic()
         labels = np.array(self.task.labels["train"], dtype=np.int64)
         clips = self.task.partitions["train"]
-        loss = fit_band_svm(self.model, self.waveforms, clips, labels, c=self.c)
+        loss = fit_band_svm(self.model, self.waveforms, clips, labels, c=self.c, alive=self.alive)
         self.model.to(self.compute.device)
         yield {"event": "trained", "epoch": 1}
         self.curves.train_loss.append(loss)
@@ -141,7 +155,7 @@ class SvmFit:
         if not clips:
             return None
         views = self.waveforms.cover(clips)
-        return predict(self.model, self.waveforms, views, self.compute).cpu()
+        return predict(self.model, self.waveforms, views, self.compute, alive=self.alive).cpu()
 
     def state(self) -> dict[str, Any]:
         """Return nothing: an epoch is all there is."""

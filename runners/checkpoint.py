@@ -11,7 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = ["load_checkpoint", "random_state", "save_checkpoint", "set_random_state"]
+__all__ = [
+    "load_checkpoint",
+    "load_optimizer",
+    "random_state",
+    "save_checkpoint",
+    "set_random_state",
+]
 
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
@@ -59,6 +65,23 @@ def _unpack(plan: Any, tensors: dict[str, Tensor]) -> Any:
     if kind == "list":
         return [_unpack(item, tensors) for item in content]
     return content
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Set an optimiser's state as it lay before it was saved.
+
+    Moments lie in memory as their parameters do, since fused kernels go through both element by
+    element; NAdam's product of momenta stays on the CPU, where it is read at every step.
+    """
+    optimizer.load_state_dict(state)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for index, saved in state["state"].items():
+        parameter = parameters[index]
+        for name, value in saved.items():
+            if name == "mu_product":
+                optimizer.state[parameter][name] = value.cpu()
+            elif isinstance(value, Tensor) and value.shape == parameter.shape:
+                optimizer.state[parameter][name] = torch.empty_like(parameter).copy_(value)
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runners.averaging import WeightAverage
-from runners.checkpoint import random_state, set_random_state
+from runners.batch_norm import FirstStatistics
+from runners.checkpoint import load_optimizer, random_state, set_random_state
 from runners.device import Compute
 from runners.evaluation import EVAL_BATCH, Curves, autocast, peak_memory_gb, predict, uar
 from runners.job import Job, Task
@@ -26,6 +28,7 @@ from search_spaces.recipe import NoAveraging, make_schedule
 
 __all__ = ["NonFiniteLossError", "Training"]
 
+FORMAT = 2  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
 
 
@@ -41,7 +44,7 @@ class Training:
         task: On what.
         waveforms: The corpus, on the device.
         compute: How.
-        alive: Called at every step; tells the engine that the process does not hang.
+        alive: Called at every step and batch; tells the engine that the process does not hang.
         chooses: Whether it keeps the weights of its own best epoch; otherwise its owner calls
             `keep` (the folds of a cross-validation are judged together).
     """
@@ -83,6 +86,7 @@ class Training:
         self.steps = max(1, len(self.clips) // spec.recipe.batch)
         steps, epochs = spec.recipe.epochs * self.steps, spec.recipe.epochs
         self.tuning = Tuning(self.model, spec)
+        self.statistics = FirstStatistics(self.model)
         self.optimizer = spec.optimizer.make(self.tuning.groups(), fused=compute.fused)
         self.schedule = make_schedule(
             spec.recipe.schedule, self.optimizer, steps=steps, warmup=spec.recipe.warmup
@@ -98,10 +102,8 @@ class Training:
 
     def _fit_front_end(self, task: Task) -> None:
         train = task.partitions["train"]
-        stride = max(1, len(train) // FIT_CLIPS)
-        views = self.waveforms.cover(train[::stride])
-        if self.spec.image.normalize == "band":
-            self.model.front_end.fit(list(self.waveforms.batches(views, EVAL_BATCH)))
+        views = self.waveforms.cover(train[:: math.ceil(len(train) / FIT_CLIPS)])
+        self.model.front_end.fit(self.waveforms.batches(views, EVAL_BATCH, alive=self.alive))
 
     @property
     def n_parameters(self) -> int:
@@ -149,9 +151,11 @@ class Training:
         self.tuning.begin_epoch(self.epoch + 1)
         batch = self.spec.recipe.batch
         order = self.clips.order(self.generator)
+        before = max(0, self.epoch - self.tuning.frozen_epochs) * self.steps
         total = torch.zeros((), device=self.compute.device)
         for step in range(self.steps):
             self.alive()
+            self.statistics.begin_step(before + step)
             total += self._step(order[step * batch : (step + 1) * batch])
             self.schedule.step()
             if self.average is not None:
@@ -189,9 +193,9 @@ class Training:
             return
         batch = self.spec.recipe.batch
         generator = torch.Generator(self.compute.device).manual_seed(self.spec.seed + self.epoch)
-        front_end, n = self.average.average.front_end, len(self.clips)
-        order = torch.randperm(n, generator=generator, device=self.compute.device)
-        for step in range(max(1, min(n, FIT_CLIPS) // batch)):
+        front_end = self.average.average.front_end
+        order = self.clips.order(generator)[:FIT_CLIPS]
+        for step in range(max(1, len(order) // batch)):
             self.alive()
             chosen = order[step * batch : (step + 1) * batch]
             yield self.clips.batch(chosen, front_end, generator=generator)[0]
@@ -215,7 +219,8 @@ class Training:
     def _predict(self, network: Classifier, partition: str) -> Tensor:
         """Return probabilities (clips, classes), in as much memory as training was left with."""
         batch = max(1, EVAL_BATCH // self.job.accumulate)
-        return predict(network, self.waveforms, self.views[partition], self.compute, batch=batch)
+        views = self.views[partition]
+        return predict(network, self.waveforms, views, self.compute, batch=batch, alive=self.alive)
 
     def keep(self) -> None:
         """Take the weights of this epoch: they are what the training will have given."""
@@ -235,6 +240,7 @@ class Training:
     def state(self) -> dict[str, Any]:
         """Return all that `set_state` needs to go on from here, for a checkpoint."""
         return {
+            "format": FORMAT,
             "digest": self.spec.digest,
             "seed": self.spec.seed,
             "epoch": self.epoch,
@@ -253,13 +259,14 @@ class Training:
 
     def set_state(self, state: dict[str, Any]) -> bool:
         """Go on from a state of this very spec; return whether it could be used."""
-        if (state["digest"], state["seed"]) != (self.spec.digest, self.spec.seed):
+        ours = FORMAT, self.spec.digest, self.spec.seed
+        if (state.get("format"), state["digest"], state["seed"]) != ours:
             return False
         self.model.load_state_dict(state["model"])
         self.best = {name: value.to(self.compute.device) for name, value in state["best"].items()}
         if self.average is not None:
             self.average.set_state(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.generator.set_state(state["generator"])
         set_random_state(state["random"], self.compute.device)

@@ -55,7 +55,7 @@ def run_trial(
         compute: How to compute.
         report: Is given an event per epoch.
         verdict: Asked after each rung of the job.
-        alive: Called at every step.
+        alive: Called at every step and at every batch of an evaluation.
     """
     started = time.monotonic()
     folder = Path(job.folder)
@@ -126,7 +126,7 @@ def _one(
     chooses: bool,
 ) -> Fit:
     if isinstance(job.spec.backbone, BandSvm):
-        return SvmFit(job.spec, task, waveforms, compute)
+        return SvmFit(job.spec, task, waveforms, compute, alive=alive)
     return Training(job, task, waveforms, compute, alive=alive, chooses=chooses)
 
 

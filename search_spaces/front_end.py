@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -134,11 +134,12 @@ class FrontEnd(nn.Module):
         return bands
 
     @torch.no_grad()
-    def fit(self, batches: list[Tensor]) -> None:
+    def fit(self, batches: Iterable[Tensor]) -> None:
         """Take mean and standard deviation per channel and band from training waveforms.
 
         Args:
-            batches: Waveforms (clips, samples); does nothing unless `normalize` is `band`.
+            batches: Waveforms (clips, samples), gone through once and held one at a time; left
+                alone unless `normalize` is `band`.
         """
         if self.image.normalize != "band":
             return
