@@ -198,8 +198,8 @@ def _strips(found: Sequence[Strip]) -> list[Section]:
             "values",
             "Which way it pulls",
             "Devel UAR by value of the most important parameters, among the trials that have them; "
-            "lines are medians, of each value or of equally many trials. A search tries more of what "
-            "was good, and values come together with others: a median proves no effect.",
+            "lines are medians, of each value or of equally many trials. A search tries more of "
+            "what was good, and values come together with others: a median proves no effect.",
             (Panel("values", strips_figure(found)),),
         )
     ]

@@ -33,7 +33,9 @@ seed: 0                   # the same seed gives the same study again (CPU, one s
 {clip_seconds}
 pad: repeat               # what shorter clips are filled up with: repeat, reflect, zero
 {sampling_rate}
+# sampler: random         # or grid, every point of the space; by default tpe
 # protocol: loso          # or kfold; by default holdout: devel judges (docs/comparing.md)
+# folds: 5                # of protocol: kfold
 # seeds: {{top: 5, n: 3}}   # after the search: the best five specs again, three trainings of each
 # baselines: [band_svm]   # of the space, tried first; by default all of them
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
@@ -46,7 +48,15 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # results: results        # where results/<name>/ is made; relative to this file
 # storage: postgresql://... # an Optuna storage URL; by default SQLite in the results folder
 # experiment: {name}      # of MLflow; its store is $MLFLOW_TRACKING_URI or mlflow.db in this folder
+# tracking: false         # nothing goes to MLflow
+# hang_minutes: 10        # a worker that is silent for so long is replaced
+# checkpoint_seconds: 30  # between two checkpoints of a trial
 """
+_UNUSED = {  # keys of a corpus that need not be said of this one
+    "layout": "# layout: manifest        # how the corpus is read; by default what it looks like",
+    "label_column": "# label_column: label     # of a manifest or database",
+    "partitions": "# partitions: parts.csv   # file_name,partition; by default the corpus's own",
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +145,7 @@ def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
         "partitions": "made by `spectune init`; a CSV that you may change before the first run",
     }
     lines = [_line(key, value, about[key]) for key, value in keys.items()]
+    lines += [text for key, text in _UNUSED.items() if key not in keys]
     return TEMPLATE.format(
         file=file,
         n_needed={4: "four", 5: "five", 6: "six", 7: "seven"}[3 + len(keys)],
