@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reports.explain.example_figure import example_figure
 from reports.explain.figures import (
     by_class_figure,
     deletion_figure,
-    example_figure,
     map_figure,
     occlusion_figure,
 )

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from test_report_in_chromium import CHROMIUM, QUIET
 
-from reports.explain.figures import deletion_figure, example_figure, map_figure, occlusion_figure
+from reports.explain.example_figure import example_figure
+from reports.explain.figures import deletion_figure, map_figure, occlusion_figure
 from reports.explain.page import explain_page, write_explain
 from reports.explain.sections import page_sections, read_explain, report_sections
 from reports.page import page
