@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -25,6 +25,7 @@ from study.fusion_protocol import Fitted, Method
 from study.fusion_rule import FusionRule, rule_of
 from study.honest import HonestValue, estimate_library
 from study.metrics import uar_of_probabilities
+from study.patience import telling
 
 __all__ = ["Fusion", "fuse"]
 
@@ -95,6 +96,7 @@ def fuse(
     *,
     limits: Limits | None = None,
     compare: bool = False,
+    echo: Callable[[str], None] = lambda line: None,
 ) -> Fusion:
     """Select the fusion and its references, and estimate what the whole choice is worth.
 
@@ -103,13 +105,16 @@ def fuse(
         config: Method, most members, decision and seed; the defaults when None.
         limits: What the members may cost together.
         compare: Compare all methods, also where `config` names one.
+        echo: Is given a line now and then, where it takes long.
     """
     config = config or EnsembleConfig()
     pool = library.pool
     methods = fusion_methods(max_members=config.max_members, limits=limits, seed=config.seed)
     rows: tuple[MethodRow, ...] = ()
     if compare or config.method == CHOSEN:
-        rows = compare_methods(pool, methods, seed=config.seed)
+        rows = compare_methods(
+            pool, methods, seed=config.seed, told=telling("fusion: methods compared, fold", echo)
+        )
     name = choose(rows) if config.method == CHOSEN else config.method
     repeated: Method = methods[name]
     if config.method == CHOSEN:
@@ -132,7 +137,13 @@ def fuse(
         uniform_average(library.devel, pool.labels),
         top_k_average(library.devel, pool.labels),
     )
-    honest = estimate_library(pool, repeated, name=config.method, seed=config.seed)
+    honest = estimate_library(
+        pool,
+        repeated,
+        name=config.method,
+        seed=config.seed,
+        told=telling("fusion: chosen again without the clips that judge,", echo),
+    )
     return Fusion(
         selection,
         rule,

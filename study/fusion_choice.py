@@ -14,6 +14,7 @@ from study.honest_folds import fold_splits, held_out_hits
 from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
 from study.metrics import uar_of_probabilities
+from study.patience import Told, counted, silent
 from study.speaker_counts import count_by_speaker, paired_difference, uar_of_counts
 
 __all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods"]
@@ -53,6 +54,7 @@ def compare_methods(
     n_folds: int = 10,
     fit: bool = True,
     seed: int = 0,
+    told: Told = silent,
 ) -> tuple[MethodRow, ...]:
     """Nested UAR of every method in the same folds, the default first.
 
@@ -62,6 +64,7 @@ def compare_methods(
         n_folds: Most folds.
         fit: Whether to fit each on all clips too, for its apparent UAR and its members.
         seed: Of the folds.
+        told: Is given how many folds are done, of how many.
 
     Raises:
         ValueError: When there are fewer than two clips, or the default is missing.
@@ -69,9 +72,10 @@ def compare_methods(
     if DEFAULT not in methods:
         raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
     folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
+    judged = counted(folds, told, total=len(folds))
     counts = {
         name: count_by_speaker(library.labels, hits, library.units)
-        for name, hits in held_out_hits(library, methods, folds).items()
+        for name, hits in held_out_hits(library, methods, judged).items()
     }
     rows = []
     for name in sorted(counts, key=lambda name: name != DEFAULT):
@@ -79,8 +83,8 @@ def compare_methods(
         hits, totals = counts[name]
         uar = float(uar_of_counts(hits.sum(axis=0), totals.sum(axis=0)))
         fitted = _fit(library, methods[name]) if fit else (float("nan"), ())
-        told = nested_interval(counts[name], seed=seed) if library.grouped else None
-        bounds = (None, None) if told is None else (told.low, told.high)
+        value = nested_interval(counts[name], seed=seed) if library.grouped else None
+        bounds = (None, None) if value is None else (value.low, value.high)
         rows.append(MethodRow(name, uar, gain, error, *fitted, *bounds))
     return tuple(rows)
 

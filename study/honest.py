@@ -26,6 +26,7 @@ from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
 from study.intervals import Interval, IntervalMethod, interval_of_clips
 from study.metrics import uar_of_probabilities
+from study.patience import Told, counted, silent
 from study.speaker_counts import count_by_speaker, paired_difference
 
 __all__ = ["HonestValue", "estimate", "estimate_library", "nested_interval", "out_of_bag_uar"]
@@ -152,8 +153,9 @@ def estimate_library(
     n_resamples: int = 25,
     interval_method: IntervalMethod = "expanded",
     seed: int = 0,
+    told: Told = silent,
 ) -> HonestValue:
-    """As `estimate`, for any method.
+    """As `estimate`, for any method; `told` is given how many fits are done, of how many.
 
     Raises:
         ValueError: When there are fewer than two clips.
@@ -164,7 +166,8 @@ def estimate_library(
         "uniform": METHODS["uniform"],
     }
     folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
-    hits = held_out_hits(library, methods, folds)
+    total = len(folds) + n_resamples
+    hits = held_out_hits(library, methods, counted(folds, told, total=total))
     intervals = {
         key: _interval(library, values, interval_method, seed) for key, values in hits.items()
     }
@@ -177,7 +180,8 @@ def estimate_library(
         splits = bootstrap_splits(
             library.labels, library.folded, n_resamples=n_resamples, seed=seed
         )
-        bag = out_of_bag_uar(library, method, splits)
+        rest = counted(splits, told, total=total, before=len(folds))
+        bag = out_of_bag_uar(library, method, rest)
     return HonestValue(
         method=name,
         apparent=_apparent(library, method),

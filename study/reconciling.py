@@ -70,7 +70,7 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
         tracker = open_tracker(plan, adding=not found.left)
         try:
             results = read_results(plan.folder)
-            selected = None if found.left else select_fusion(config, results, tracker)
+            selected = None if found.left else select_fusion(config, results, tracker, echo=echo)
             describe_study(tracker, results, selected[0] if selected else None)
         finally:
             left = tracker.close("finished" if not found.left else "killed", drain_s=600.0)

@@ -77,7 +77,7 @@ def run_study(
             outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
             results = read_results(plan.folder)
             ended = outcome.state != "interrupted"
-            found = select_fusion(config, results, tracker) if ended else None
+            found = select_fusion(config, results, tracker, echo=echo) if ended else None
             fusion = found[0] if found else None
             if report is not None and ended:
                 report(plan.folder)

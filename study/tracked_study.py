@@ -93,7 +93,12 @@ def note_run(plan: Plan, tracker: Tracker) -> None:
 
 
 def select_fusion(
-    config: StudyConfig, results: StudyResults, tracker: Tracker, *, compare: bool = False
+    config: StudyConfig,
+    results: StudyResults,
+    tracker: Tracker,
+    *,
+    compare: bool = False,
+    echo: Callable[[str], None] = print,
 ) -> tuple[Fusion, dict[str, Any]] | None:
     """Select the fusion, write it and log it; None where there is nothing to select from.
 
@@ -102,6 +107,7 @@ def select_fusion(
         results: Its folder, whose lock the caller holds.
         tracker: MLflow.
         compare: Compare all methods, also where the study names one.
+        echo: Prints a line now and then, where it takes long.
 
     Returns:
         The fusion and the content of `ensemble.json`.
@@ -118,7 +124,7 @@ def select_fusion(
     limits = candidate_limits(
         results, library.candidates, max_mb=chosen.max_mb, max_ms=chosen.max_ms
     )
-    fusion = fuse(library, chosen, limits=limits, compare=compare)
+    fusion = fuse(library, chosen, limits=limits, compare=compare, echo=echo)
     record = record_of(fusion, results, measure=chosen.max_ms is not None)
     folder = write_fusion(fusion, results, record)
     tracker.log_fusion(

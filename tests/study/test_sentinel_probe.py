@@ -73,3 +73,30 @@ def test_labels_of_nothing_but_chance_are_rarely_told_and_a_planted_cue_always_i
         assert found["cue"].p <= 0.01
         assert found["cue"].low > 0.6
     assert np.mean(np.array(p)[:, :2].min(1) <= 0.05) <= 0.15  # 0.05, of 40
+
+
+def counted(y: np.ndarray, x: np.ndarray) -> tuple[int, float]:
+    """How many permutations were drawn, and the p-value."""
+    drawn = []
+    fold = np.arange(y.size) % 5
+
+    def permute(rng):
+        drawn.append(1)
+        return Draw(rng.permutation(y), fold, np.arange(y.size))
+
+    found = judge({"x": x}, Draw(y, fold, np.arange(y.size)), permute)
+    return len(drawn), found["x"].p
+
+
+@pytest.mark.parametrize("n_classes", [2, 150])
+def test_many_classes_take_few_permutations_where_chance_does_as_well_and_all_where_it_is_rare(
+    n_classes: int,
+) -> None:
+    rng = np.random.default_rng(1)
+    y = rng.permutation(np.arange(4000) % n_classes)
+    noise = rng.standard_normal((4000, 2))
+    n, p = counted(y, noise)
+    assert p > 0.015
+    assert n == 199 if n_classes == 2 else 10 < n < 199
+    told = noise + 3 * y[:, None] / n_classes
+    assert counted(y, told) == (199, 0.005)

@@ -1,0 +1,54 @@
+"""What is said of something long, and how often."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from study import patience
+from study.config import EnsembleConfig
+from study.fusion import fuse
+from study.fusion_library import read_library
+from study.fusion_methods import METHODS
+from study.honest import estimate_library
+from study.honest_library import library_of
+from study.results import read_results
+
+
+def test_a_line_is_said_where_seconds_have_passed_without_one(monkeypatch):
+    clock = iter([0.0, 10.0, 20.0, 30.0, 36.0, 80.0])
+    monkeypatch.setattr(patience.time, "monotonic", lambda: next(clock))
+    said: list[str] = []
+    told = patience.telling("fusion: fits,", said.append)
+    for done in range(1, 6):
+        told(done, 5)
+    assert said == ["fusion: fits, 2 of 5, about 30 s left", "fusion: fits, 4 of 5, about 9 s left"]
+
+
+def test_items_are_counted_when_they_are_done():
+    told: list[tuple[int, int]] = []
+    for n, item in enumerate(
+        patience.counted("ab", lambda *at: told.append(at), total=5, before=3)
+    ):
+        assert item == "ab"[n]
+        assert len(told) == n
+    assert told == [(4, 5), (5, 5)]
+
+
+def test_an_honest_value_counts_its_folds_and_bootstrap_samples():
+    rng = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    library = library_of(list(rng.dirichlet([1, 1], (3, 1, 60))), labels, np.arange(60) // 6)
+    told: list[tuple[int, int]] = []
+    estimate_library(
+        library, METHODS["greedy"], name="greedy", n_folds=5, n_resamples=3,
+        told=lambda *at: told.append(at),
+    )  # fmt: skip
+    assert told == [(n, 8) for n in range(1, 9)]
+
+
+def test_a_long_fusion_says_how_far_it_is(finished, monkeypatch):
+    monkeypatch.setattr(patience.telling, "__kwdefaults__", {"every_s": 0.0})
+    said: list[str] = []
+    fuse(read_library(read_results(finished)), EnsembleConfig(), compare=True, echo=said.append)
+    assert any(line.startswith("fusion: methods compared, fold 1 of ") for line in said)
+    assert any(line.startswith("fusion: chosen again without the clips") for line in said)
