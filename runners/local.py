@@ -19,6 +19,9 @@ from runners.job import Job
 __all__ = ["LocalEngine"]
 
 LAST = ("done", "failed")
+# Faults after which a process is of no use: what memory is left lies in pieces, and an error of
+# CUDA other than that leaves a context in which nothing works. A new one has all.
+SPOILING = ("memory", "error")
 
 
 class Slot:
@@ -173,7 +176,7 @@ class LocalEngine:
         slot.heard = time.monotonic()
         if event["event"] in LAST:
             slot.job = None
-            if event.get("kind") == "memory":  # what is left lies in pieces: a new process has all
+            if event.get("kind") in SPOILING:
                 slot.kill()
         return [] if event["event"] == "alive" else [event]
 
