@@ -105,10 +105,12 @@ def test_a_fault_is_an_event_with_its_kind_and_the_worker_lives_on(engine, task_
     assert until(engine)[-1]["event"] == "done"
 
 
-def test_an_error_without_a_name_costs_the_worker_which_it_may_have_broken(engine, tmp_path):
+def test_an_error_without_a_name_costs_the_worker_which_it_may_have_broken(
+    engine, task_file, tmp_path
+):
     pids = set()
     for number in (1, 2):
-        engine.submit(job(number, tmp_path / "no task.json", tmp_path))
+        engine.submit(job(number, task_file, tmp_path, accumulate="no number"))
         events = until(engine)
         assert (events[-1]["event"], events[-1]["kind"]) == ("failed", "error")
         pids.add(events[0]["pid"])
