@@ -59,8 +59,8 @@ def picture_mlflow(address: str, path: Path) -> Path:
     with Chromium(width=1200, height=700) as browser:
         browser.open(address, until=RUNS)
         browser.ask(REMEMBERED % json.dumps(COLUMNS))
-        browser.open("about:blank")
-        browser.open(address, until=f"{RUNS} && document.body.innerText.includes('devel/uar_best')")
+        browser.ask("location.reload()")  # in the same process, which knows what it has stored
+        browser.wait(f"{RUNS} && document.body.innerText.includes('devel/uar_best')")
         path.write_bytes(browser.picture())
     return path
 
