@@ -59,8 +59,10 @@ def picture_mlflow(address: str, path: Path) -> Path:
     with Chromium(width=1200, height=700) as browser:
         browser.open(address, until=RUNS)
         browser.ask(REMEMBERED % json.dumps(COLUMNS))
-        browser.ask("location.reload()")  # in the same process, which knows what it has stored
-        browser.wait(f"{RUNS} && document.body.innerText.includes('devel/uar_best')")
+        # Loaded again from the same site: another process may see late what this one has stored.
+        page, hash_, route = address.partition("#")
+        shown = f"{RUNS} && document.body.innerText.includes('devel/uar_best')"
+        browser.open(f"{page}?again{hash_}{route}", until=shown)
         path.write_bytes(browser.picture())
     return path
 
