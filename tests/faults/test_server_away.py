@@ -69,4 +69,4 @@ def curves(database: Path) -> dict[str, int]:
         "select runs.name, count(*) from metrics join runs using (run_uuid)"
         " where key = 'devel/uar' group by run_uuid"
     )
-    return {name[:3]: n for name, n in rows}
+    return {name[:3]: n for name, n in rows if name[:3].isdigit()}  # and not the fusion
