@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from reports.text import cell
+from study.pace import is_network
 from study.trial_record import TrialRecord
 
 __all__ = [
@@ -56,7 +57,6 @@ _BELONGS_TO = {
     "swa": "recipe",
 }
 WIDE = 5.0  # ratio of a range; values drawn from a decade seldom reach its ends
-_FITTED_AT_ONCE = ("band_svm",)  # backbones without epochs: no optimiser, no augmentation
 
 
 class Missing(Enum):
@@ -147,7 +147,7 @@ def dimension(name: str, chosen_by: Mapping[str, str] | None = None) -> str:
 
 def fitted_at_once(trial: TrialRecord) -> bool:
     """Whether a trial is a linear machine, without epochs."""
-    return trial.params.get("backbone") in _FITTED_AT_ONCE
+    return not is_network(trial.params.get("backbone"))
 
 
 def used_params(trial: TrialRecord) -> Mapping[str, Any]:

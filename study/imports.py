@@ -126,13 +126,13 @@ def _trained_on(
             f"{path}: trained_on must say which partitions the system was fitted on, as in "
             "trained_on=train; nothing in the file can prove it."
         )
-    if held_out and names != [OUT_OF_FOLD]:
-        raise InputError(
-            f"{path}: this study judges the clips of train and devel alike, so each must be "
-            f"predicted by models that did not hear its speaker: trained_on={OUT_OF_FOLD} says so, "
-            f"got trained_on={'+'.join(names)}."
-        )
     if held_out:
+        if names != [OUT_OF_FOLD]:
+            raise InputError(
+                f"{path}: this study judges the clips of train and devel alike, so each must be "
+                f"predicted by models that did not hear its speaker: trained_on={OUT_OF_FOLD} says "
+                f"so, got trained_on={'+'.join(names)}."
+            )
         return (OUT_OF_FOLD,)
     unknown = [text for text in names if text not in PARTITIONS]
     if unknown:

@@ -100,7 +100,8 @@ def plan_study(
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights(space.backbones(), folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
-    check_material(folder, before, cached, config.protocol)
+    material = material_digest(cached, config.protocol)
+    check_material(folder, before, material, cached, config.protocol)
     check_weights(folder, before, weights)
     partitions = protocol_partitions(corpus, config.protocol)
     folds = deal_folds(
@@ -121,7 +122,7 @@ def plan_study(
     }
     state |= {
         "corpus_digest": cached.digest,
-        "material_digest": material_digest(cached, config.protocol),
+        "material_digest": material,
         "base": str(base.resolve()),
         "command": " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},

@@ -105,9 +105,20 @@ def material_digest(cached: CachedCorpus, protocol: str) -> str:
 
 
 def check_material(
-    folder: Path, before: Mapping[str, Any] | None, cached: CachedCorpus, protocol: str
+    folder: Path,
+    before: Mapping[str, Any] | None,
+    material: str,
+    cached: CachedCorpus,
+    protocol: str,
 ) -> None:
     """Check that a study that has begun has the clips that its trials were made of.
+
+    Args:
+        folder: Of the study.
+        before: Its `state.json`; None: it has not begun.
+        material: What `material_digest` gives of the corpus now.
+        cached: The corpus, for what is different.
+        protocol: Of the study.
 
     Raises:
         InputError: With what is different.
@@ -115,7 +126,7 @@ def check_material(
     if before is None:
         return
     if "material_digest" in before:
-        same = before["material_digest"] == material_digest(cached, protocol)
+        same = before["material_digest"] == material
     else:  # a study from before that digest
         same = before.get("corpus_digest") == cached.digest
     if not same:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from study.intervals import CLIPS_NOTE
 from study.resampling import strata_of_speakers
-from study.speaker_counts import too_few_of_a_class, too_few_speakers
+from study.speaker_counts import count_by_speaker, too_few_of_a_class, too_few_speakers
 
 __all__ = [
     "Profile",
@@ -86,9 +86,7 @@ def units(speakers: Sequence[str] | None, labels: NDArray[np.intp]) -> Units:
     if speakers is None:
         return Units(np.arange(len(labels)), len(labels), CLIPS_NOTE, True)
     names, rows = np.unique(speakers, return_inverse=True)
-    classes, codes = np.unique(labels, return_inverse=True)
-    totals = np.zeros((len(names), len(classes)))
-    np.add.at(totals, (rows, codes), 1.0)
+    totals = count_by_speaker(labels, np.zeros(len(labels)), rows).totals
     reason = too_few_speakers(len(names)) or too_few_of_a_class(totals)
     return Units(rows, len(names), reason, not reason)
 
