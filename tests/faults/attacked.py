@@ -48,6 +48,7 @@ class Attacked:
             "checkpoint_seconds": 0.0, "slots": 1, "threads": 1,
         } | changes  # fmt: skip
         (base / "study.yaml").write_text(yaml.safe_dump(plain, sort_keys=False))
+        self.n_trials = plain["budget"]["trials"]
         self.folder = base / "results" / "s"
         self.process: subprocess.Popen[str] | None = None
         self.worker_kills = 0
@@ -143,12 +144,20 @@ class Attacked:
 def kill_once(study: Attacked, rng: random.Random, *, most_seconds: float) -> str:
     """Kill something of a study that runs; return what, or nothing where it ended before.
 
-    The moment is random, or when a file of a random stage appears.
+    The moment is random, or when a file of a random stage appears. It is drawn from what is left
+    of the study, since a moment after its end kills nothing.
+
+    Args:
+        study: The study.
+        rng: The source of moments and targets.
+        most_seconds: What the whole study takes where nothing disturbs it.
     """
     if not study.running:
         study.start()
-    if rng.random() < 0.5:
-        deadline = time.monotonic() + rng.uniform(0, most_seconds)
+    left = 1 - len(study.results()) / study.n_trials
+    if left == 0 or rng.random() < 0.5:
+        # Half of a small study is its beginning and its end, which every session has.
+        deadline = time.monotonic() + rng.uniform(0, most_seconds * max(left, 0.5))
         while time.monotonic() < deadline and study.running:
             time.sleep(0.005)
     else:
