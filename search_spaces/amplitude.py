@@ -53,7 +53,7 @@ class Db:
 
     def apply(self, power: Tensor) -> Tensor:
         """Return 10 log10 of the power, at least `floor_db`, of the same shape."""
-        return 10.0 * torch.log10(power.clamp_min(10.0 ** (self.floor_db / 10.0)))
+        return power.clamp_min(10.0 ** (self.floor_db / 10.0)).log10_().mul_(10.0)
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,10 @@ class Image:
         size = (self.height or rows, self.width or columns)
         if size == (rows, columns):
             return images
+        if self.resample == "bilinear" and size[0] == rows and size[1] > columns:
+            # The same numbers: nothing to blur, nothing between rows; on a CPU in half the time.
+            lines = F.interpolate(images.flatten(1, 2), size=size[1], mode="linear")
+            return lines.view(*images.shape[:3], -1)
         if self.resample in ("bilinear", "bicubic"):
             return F.interpolate(images, size=size, mode=self.resample, antialias=True)
         return F.interpolate(images, size=size, mode=_MODES[self.resample])

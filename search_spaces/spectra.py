@@ -7,8 +7,7 @@ re full scale. A frame is centred on its time; beyond the clip there is silence.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -28,9 +27,9 @@ __all__ = [
 ]
 
 MAX_N_FFT = 2**16
-CHUNK = 2**19  # samples of windowed frames held at once on a CPU: what its caches hold
+CHUNK = 2**20  # samples of windowed frames held at once on a CPU: what its caches hold
 CHUNK_GPU = 2**27  # and on a GPU: about 1.5 GB with their transform, of any batch
-BANDS = 16  # that a CPU sums at once: of long transforms they need a small part of the bins
+SPARSE = 0.25  # a bank with fewer weights than that part of its size is summed weight by weight
 
 
 def window_samples(window_ms: float, sampling_rate: int) -> int:
@@ -115,7 +114,7 @@ class StftBands(nn.Module):
         self.register_buffer("windows", _hann(windows, self.n_fft), persistent=False)
         banks = [filter_bank(s, sampling_rate=sampling_rate, n_fft=self.n_fft) for s in scales]
         self.register_buffer("banks", torch.stack(banks), persistent=False)
-        self._parts = [_parts(bank) for bank in banks]
+        self._sums = [_band_sums(bank) for bank in banks]
 
     windows: Tensor
     banks: Tensor
@@ -149,23 +148,28 @@ class StftBands(nn.Module):
         return torch.stack(bands, dim=1).transpose(2, 3).contiguous()
 
     def _in_cache(self, waveforms: Tensor) -> Tensor:
-        """Return the same on a CPU without nearly all of the bank's zeros.
+        """Return the same on a CPU without the bank's zeros.
 
-        A few clips at a time, since what does not leave the cache is three times as fast.
+        Some frames at a time, since what does not leave the cache is three times as fast.
         """
-        frames = waveforms.shape[-1] // self.hop + 1
-        n_channels, n_bands = len(self.windows) * len(self.banks), self.banks.shape[1]
-        found = waveforms.new_empty(len(waveforms), n_channels, n_bands, frames)
-        clips = self._clips_of(waveforms, CHUNK)
-        for part, into in zip(
-            torch.split(waveforms, clips), torch.split(found, clips), strict=True
-        ):
-            channels = product(self._powers(part), self._parts)
-            for channel, (power, parts) in enumerate(channels):
-                flat = power.flatten(0, 1)
-                sums = torch.cat([flat[:, bins] @ weights for bins, weights in parts], dim=1)
-                into[:, channel] = sums.view(len(part), frames, n_bands).mT
-        return found
+        frames = _framed(waveforms, self.n_fft, self.hop, self.n_fft // 2)
+        n_windows, (n_banks, n_bands, _) = len(self.windows), self.banks.shape
+        found = waveforms.new_empty(len(frames), n_windows, n_banks, n_bands, frames.shape[1])
+        n = max(1, CHUNK // (n_windows * self.n_fft))
+        for clips, into in _split(frames, found, max(1, n // frames.shape[1]), 0, 0):
+            for some, place in _split(clips, into, n, 1, 4):
+                power = self._power_by_bin(some)
+                for bank, sums in enumerate(self._sums):
+                    bands = sums(power).view(n_bands, len(some), n_windows, -1)
+                    place[:, :, bank] = bands.permute(1, 2, 0, 3)
+        return found.flatten(1, 2)
+
+    def _power_by_bin(self, frames: Tensor) -> Tensor:
+        """Return powers (bins, clips x windows x frames) of frames (clips, frames, samples)."""
+        spectra = torch.fft.rfft(frames[:, None] * self.windows[:, None]).flatten(0, 2)
+        real, imaginary = torch.view_as_real(spectra).square_().unbind(-1)
+        power = frames.new_empty(spectra.shape[::-1])
+        return torch.add(real.T, imaginary.T, out=power)
 
 
 class ConstantQBands(nn.Module):
@@ -214,17 +218,26 @@ class ConstantQBands(nn.Module):
         return torch.cat(parts, dim=-1).transpose(1, 2)[:, None]
 
 
-def _parts(bank: Tensor) -> list[tuple[slice, Tensor]]:
-    """Return, for groups of neighbouring bands of a bank (bands, bins), the bins that they weigh.
+def _split(a: Tensor, b: Tensor, n: int, dim_a: int, dim_b: int) -> Iterable[tuple[Tensor, Tensor]]:
+    """Return both in parts of n along a dimension each."""
+    return zip(torch.split(a, n, dim_a), torch.split(b, n, dim_b), strict=True)
 
-    And the weights, (bins, bands).
+
+def _band_sums(bank: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what sums powers (bins, anything) into bands by a bank (bands, bins).
+
+    Nearly every weight of most banks is zero: triangles weigh a bin twice at most.
     """
-    parts = []
-    for rows in torch.split(bank, BANDS):
-        weighed = rows.any(dim=0).nonzero()
-        bins = slice(int(weighed[0]), int(weighed[-1]) + 1)
-        parts.append((bins, rows[:, bins].mT.contiguous()))
-    return parts
+    band, bins = bank.nonzero(as_tuple=True)
+    if len(bins) > SPARSE * bank.numel():
+        return bank.matmul
+    weights = bank[band, bins]
+    first = torch.searchsorted(band, torch.arange(len(bank)))
+
+    def sums(power: Tensor) -> Tensor:
+        return F.embedding_bag(bins, power, first, mode="sum", per_sample_weights=weights)
+
+    return sums
 
 
 def _hann(lengths: list[int], n_fft: int) -> Tensor:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 import torchaudio
 from PIL import Image as Pil
 from torch import nn
@@ -18,7 +19,16 @@ from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
 from search_spaces.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.image import RESAMPLINGS
-from search_spaces.scales import SCALES, ConstantQ, Linear, Log, Mel, band_edges, triangular_bank
+from search_spaces.scales import (
+    SCALES,
+    ConstantQ,
+    Gammatone,
+    Linear,
+    Log,
+    Mel,
+    band_edges,
+    triangular_bank,
+)
 from search_spaces.spectra import StftBands
 from search_spaces.turning import FLIPS
 
@@ -100,6 +110,23 @@ def test_a_gpu_takes_a_bounded_part_of_a_batch_and_finds_what_a_cpu_finds(monkey
     found = bands.to("meta")(waves.to("meta"))  # no CPU: what a GPU does, without numbers
     assert found.shape == (7, 2, 32, 51)
     assert sizes == [2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("scale", [Linear(32), Mel(64), Gammatone(16)])
+@pytest.mark.parametrize("frames_at_once", [1, 20, 120])  # of 51 a clip: part of one, two of them
+def test_a_cpu_takes_some_frames_at_a_time_and_finds_what_all_give(
+    scale, frames_at_once, monkeypatch
+):
+    bands = StftBands([25.0, 50.0], [scale], n_fft=None, hop=80, sampling_rate=8000)
+    waves = torch.randn(3, 4000, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(spectra, "CHUNK", 2 * bands.n_fft * frames_at_once)
+    torch.testing.assert_close(bands(waves), bands._whole(waves))
+
+
+def test_more_columns_are_what_antialiased_resizing_gives():
+    few = torch.randn(2, 3, 20, 101, generator=torch.Generator().manual_seed(0))
+    want = F.interpolate(few, size=(20, 128), mode="bilinear", antialias=True)
+    torch.testing.assert_close(Image(width=128).resized(few), want)
 
 
 def test_three_windows_give_three_channels_on_one_grid():
