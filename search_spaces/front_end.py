@@ -38,7 +38,8 @@ class Spectrogram:
     """The short-time Fourier transform that all channels share."""
 
     hop_ms: float = 10.0
-    # null: the smallest power of two that holds the longest window
+    # null: the smallest power of two that holds the window; of several windows that share it the
+    # smallest even product of 2, 3 and 5
     n_fft: int | None = field(default=None, metadata={"when": _has_transform})
     # of n_fft null, 1, 2, 4 or 8 times: narrow bands at short windows are then bands of their own
     padding: int = later(1, when=_has_own_size)

@@ -6,7 +6,7 @@ re full scale. A frame is centred on its time; beyond the clip there is silence.
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
@@ -40,7 +40,11 @@ def window_samples(window_ms: float, sampling_rate: int) -> int:
 def transform_size(
     windows_ms: Sequence[float], n_fft: int | None, sampling_rate: int, *, padding: int = 1
 ) -> int:
-    """Return the size of the transform: `n_fft`, or the smallest power of two for all windows.
+    """Return the size of the transform: `n_fft`, or a small one that holds all windows.
+
+    The smallest power of two for one window: what it has more than the window brings bins closer
+    together. Of several windows only the longest would gain by it, so that there it is the smallest
+    even product of twos, threes and fives, which a transform takes as readily.
 
     Args:
         windows_ms: All windows.
@@ -57,7 +61,7 @@ def transform_size(
             f"a window of {max(windows_ms):g} ms is {longest} samples at {sampling_rate} Hz; it"
             f" must be at most {MAX_N_FFT}"
         )
-    size = n_fft or padding * 2 ** math.ceil(math.log2(longest))
+    size = n_fft or padding * (_smooth(longest) if len(windows_ms) > 1 else _power_of_2(longest))
     if size > MAX_N_FFT:
         raise ValueError(f"padding={padding} makes transforms of {size}, at most {MAX_N_FFT}")
     if longest > size:
@@ -66,6 +70,22 @@ def transform_size(
             f" {sampling_rate} Hz and does not fit n_fft={size}"
         )
     return size
+
+
+def _power_of_2(n: int) -> int:
+    return 1 << (n - 1).bit_length()
+
+
+def _smooth(n: int) -> int:
+    """Return the smallest even number from n on whose only prime factors are 2, 3 and 5."""
+
+    def rest(value: int) -> int:
+        for factor in (2, 3, 5):
+            while value % factor == 0:
+                value //= factor
+        return value
+
+    return next(size for size in itertools.count(n + n % 2, 2) if rest(size) == 1)
 
 
 def longest_window(scale: Scale, window_ms: float, sampling_rate: int) -> float:

@@ -123,6 +123,22 @@ def test_a_cpu_takes_some_frames_at_a_time_and_finds_what_all_give(
     torch.testing.assert_close(bands(waves), bands._whole(waves))
 
 
+@pytest.mark.parametrize(
+    ("windows_ms", "rate", "size"),
+    [
+        ((25.0,), 16_000, 512),
+        ((8.0, 16.0, 32.0), 16_000, 512),
+        ((25.0, 50.0, 100.0), 16_000, 1600),
+        ((8.0, 16.0, 32.0), 44_100, 1440),
+        ((1.0, 2.0, 4.06), 16_000, 72),
+    ],
+)
+def test_a_transform_is_as_small_as_its_windows_allow(windows_ms, rate, size):
+    assert spectra.transform_size(windows_ms, None, rate) == size
+    assert spectra.transform_size(windows_ms, None, rate, padding=2) == 2 * size
+    assert spectra.transform_size(windows_ms, 4096, rate) == 4096
+
+
 def test_more_columns_are_what_antialiased_resizing_gives():
     few = torch.randn(2, 3, 20, 101, generator=torch.Generator().manual_seed(0))
     want = F.interpolate(few, size=(20, 128), mode="bilinear", antialias=True)
