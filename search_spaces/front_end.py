@@ -13,12 +13,14 @@ from torch import Tensor, nn
 
 from search_spaces.amplitude import Amplitude, amplitude_module
 from search_spaces.channels import Channels, Deltas, Scales, Spectrum
+from search_spaces.constant_q_bands import ConstantQBands
 from search_spaces.deltas import with_deltas
+from search_spaces.framing import MAX_N_FFT
 from search_spaces.image import Image
 from search_spaces.kinds import at_least, later, one_of
 from search_spaces.scales import ConstantQ, Scale, centres_hz
 from search_spaces.scales.common import Floats
-from search_spaces.spectra import MAX_N_FFT, ConstantQBands, StftBands
+from search_spaces.spectra import StftBands
 
 __all__ = ["MAX_N_FFT", "FrontEnd", "Image", "Spectrogram"]
 

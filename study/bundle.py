@@ -21,8 +21,8 @@ from typing import Any
 
 from runners.job import PADS
 from search_spaces.errors import InputError
+from search_spaces.framing import MAX_N_FFT, longest_window
 from search_spaces.spec import TrialSpec
-from search_spaces.spectra import MAX_N_FFT, longest_window
 from study.fusion_rule import FusionRule
 
 __all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]

@@ -17,6 +17,7 @@ from search_spaces import TrialSpec, flat_parameters, spectra
 from search_spaces.amplitude import AMPLITUDES, Db, Pcen, Root
 from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
+from search_spaces.framing import transform_size
 from search_spaces.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.image import RESAMPLINGS
 from search_spaces.scales import (
@@ -134,9 +135,9 @@ def test_a_cpu_takes_some_frames_at_a_time_and_finds_what_all_give(
     ],
 )
 def test_a_transform_is_as_small_as_its_windows_allow(windows_ms, rate, size):
-    assert spectra.transform_size(windows_ms, None, rate) == size
-    assert spectra.transform_size(windows_ms, None, rate, padding=2) == 2 * size
-    assert spectra.transform_size(windows_ms, 4096, rate) == 4096
+    assert transform_size(windows_ms, None, rate) == size
+    assert transform_size(windows_ms, None, rate, padding=2) == 2 * size
+    assert transform_size(windows_ms, 4096, rate) == 4096
 
 
 def test_more_columns_are_what_antialiased_resizing_gives():
