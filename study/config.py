@@ -93,6 +93,8 @@ class StudyConfig(_Strict):
     label_column: str | None = None  # of a manifest or database; null: `label`
     partitions: str | None = None  # CSV file_name,partition; null: the corpus's own
     space: str | dict[str, Any] = "small"  # preset, file or values
+    # results folder of an earlier study, whose finished trials are the first of this one
+    taken_from: str | None = Field(default=None, alias="from")
     budget: Budget = Budget()
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     seeds: SeedsConfig = SeedsConfig()
@@ -154,14 +156,15 @@ class StudyConfig(_Strict):
     def fixed(self) -> dict[str, Any]:
         """Return what may not change once a study has begun, apart from space and corpus digest."""
         keys = ["sampling_rate", "clip_seconds", "pad", "protocol", "seed", "baselines", "pruning"]
-        plain = self.model_dump(mode="json")
+        plain = self.model_dump(mode="json", by_alias=True)
+        keys += ["from"] if self.taken_from is not None else []
         keys += ["folds"] if self.protocol == "kfold" else []
         keys += ["sampler"] if self.sampler != "tpe" else []
         return {key: plain[key] for key in keys}
 
     def to_yaml(self) -> str:
         """Return the configuration with every default spelled out."""
-        return dump_yaml(self.model_dump(mode="json"))
+        return dump_yaml(self.model_dump(mode="json", by_alias=True))
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -213,7 +216,7 @@ def _fields(loc: Sequence[Any]) -> list[str]:
         model = field.annotation if field is not None else None
         if not (isinstance(model, type) and issubclass(model, BaseModel)):
             return []
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _sentence(where: str, problem: Any) -> str:

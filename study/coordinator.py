@@ -21,7 +21,7 @@ from study.attempt_files import bring_files, delete_weights, newest_checkpoint, 
 from study.failing_alike import FailingAlike
 from study.leaderboard import write_leaderboard
 from study.opening import Plan
-from study.origins import GRID, REPEAT
+from study.origins import GRID, REPEAT, TAKEN
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
 from study.recovery import fault_of_spec, recover
@@ -142,7 +142,7 @@ class Coordinator:
     def _searching(self) -> bool:
         """Whether the search has a trial to begin, within its budget."""
         budget = self.plan.config.budget
-        begun = sum(not origin.startswith(REPEAT) for origin in self.origins.values())
+        begun = sum(not origin.startswith((REPEAT, TAKEN)) for origin in self.origins.values())
         if self.sampling.exhausted or (budget.trials is not None and begun >= budget.trials):
             return False
         return budget.hours is None or self.elapsed < budget.hours * 3600
@@ -156,7 +156,7 @@ class Coordinator:
         if total is None:
             return None
         repeats = 0 if config.sampler == "grid" else config.seeds.top * (config.seeds.n - 1)
-        return total + repeats
+        return total + repeats + len(self.plan.taken)
 
     def _start(self, number: int, spec: TrialSpec, origin: str) -> None:
         """Begin a new trial, or take up one that an earlier session left."""

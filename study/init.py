@@ -33,6 +33,7 @@ seed: 0                   # the same seed gives the same study again (CPU, one s
 {clip_seconds}
 pad: repeat               # what shorter clips are filled up with: repeat, reflect, zero
 {sampling_rate}
+# from: results/earlier   # a study whose finished trials are the first of this one
 # sampler: random         # or grid, every point of the space; by default tpe
 # protocol: loso          # or kfold; by default holdout: devel judges (docs/comparing.md)
 # folds: 5                # of protocol: kfold

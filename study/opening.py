@@ -26,6 +26,7 @@ from study.prescribed import Prescribed, derive_seed, prescribe
 from study.pretrained import Weights, resolve_weights
 from study.probabilities import Identity, PartitionIdentity, combine_digest
 from study.protocols import deal_folds, protocol_partitions
+from study.taking_over import Taken, check_taken, plan_taken
 from study.unchanged import (
     check_material,
     check_same,
@@ -47,6 +48,7 @@ class Plan:
         folder: Where its results go.
         space: What may be chosen.
         prescribed: Trials to run first.
+        taken: Trials of another study that stand before them.
         cached: The corpus with its waveforms.
         task: What workers are given.
         identity: Of all probabilities, but for the seed.
@@ -59,6 +61,7 @@ class Plan:
     folder: Path
     space: Space
     prescribed: tuple[Prescribed, ...]
+    taken: Taken
     cached: CachedCorpus
     task: Task
     identity: Identity
@@ -87,18 +90,19 @@ def plan_study(
     """
     folder = (base / config.results / config.name).resolve()
     space = load_space(config.space, folder=base)
+    before = read_state(folder)
+    taken = plan_taken(config.taken_from, base=base, folder=folder, before=before)
     prescribed = prescribe(
         _baselines(config, space),
         space,
         sampler=config.sampler,
         seeds=[derive_seed(config.seed, n) for n in range(config.seeds.n)],
     )
-    before = read_state(folder)
     check_same(folder, before, name=config.name, space=space.digest, fixed=config.fixed())
     corpus = open_corpus(config, base=base)
     rate = config.sampling_rate or common_rate(corpus)
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
-    weights = resolve_weights(space.backbones(), folder=base)
+    weights = resolve_weights([*space.backbones(), *taken.backbones()], folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
     material = material_digest(cached, config.protocol)
     check_material(folder, before, material, cached, config.protocol)
@@ -127,6 +131,10 @@ def plan_study(
         "command": " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
     }
+    if taken:
+        state["taken"] = taken.to_json()
+    if before is None:
+        check_taken(taken, state, rate=rate, folds=folds)
     task = Task(
         cache=str(cached.folder),
         classes=corpus.classes,
@@ -140,7 +148,8 @@ def plan_study(
         config,
         folder,
         space,
-        prescribed,
+        taken.lacking(prescribed),
+        taken,
         cached,
         task,
         identity,

@@ -24,6 +24,7 @@ from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
 from study.stores import check_stores, tracking_store
 from study.text import duration
+from study.taking_over import take_over
 from study.tracked_study import note_run, open_tracker, select_fusion
 from study.tracking import Tracker
 from study.trainings import open_engine
@@ -69,6 +70,7 @@ def run_study(
             config, base=base, folder=plan.folder, progress=_counting("check", echo)
         )
         echo(f"{headline(check)}{'' if check.clean else '; `spectune check` says which'}")
+        take_over(plan.taken, plan.trials)
         echo(_opening(plan))
         if plan.task.folds:
             echo(protocol_sentence(config.protocol, plan.task.folds))
@@ -116,6 +118,7 @@ def open_sampling(plan: Plan) -> Sampling:
         name=f"{plan.config.name}-{plan.space.digest}",
         space=plan.space,
         prescribed=plan.prescribed,
+        n_taken=len(plan.taken),
         sampler=plan.config.sampler,
         seed=plan.config.seed,
         pruning=plan.config.pruning,
@@ -155,7 +158,7 @@ def _counting(what: str, echo: Echo) -> Callable[[int, int], None]:
 
 def _opening(plan: Plan) -> str:
     done = len([f for f in trial_folders(plan.trials) if f.result() is not None])
-    how = f"goes on after {done} finished trials" if plan.resumed else "begins"
+    how = f"goes on after {done} finished trials" if plan.resumed else f"begins{_taken(plan)}"
     budget = plan.config.budget
     bounds = [
         f"a grid of {len(plan.prescribed)} trials" if plan.config.sampler == "grid" else "",
@@ -163,6 +166,15 @@ def _opening(plan: Plan) -> str:
         f"{budget.hours:g} h" if budget.hours else "",
     ]
     return f"study {plan.config.name} {how}: {' or '.join(filter(None, bounds))} in {plan.folder}"
+
+
+def _taken(plan: Plan) -> str:
+    """Say what another study gives, and what of it the sampler cannot learn from."""
+    if not plan.taken:
+        return ""
+    outside = sum(plan.space.parameters(spec) is None for spec in plan.taken.specs)
+    told = f", {outside} of them outside the space" if outside else ""
+    return f" with {len(plan.taken)} trials of {plan.taken.name}{told}"
 
 
 def _closing(

@@ -71,6 +71,7 @@ class Sampling:
             cannot change within one.
         space: What may be chosen.
         prescribed: Trials to run first, in order; with the sampler `grid` they are all.
+        n_taken: Trials before them, which another study ran.
         sampler: `tpe`, `random` or `grid`.
         seed: The study's.
         pruning: When to stop a trial early.
@@ -83,6 +84,7 @@ class Sampling:
         name: str,
         space: Space,
         prescribed: Sequence[Prescribed] = (),
+        n_taken: int = 0,
         sampler: str = "tpe",
         seed: int,
         pruning: Pruning,
@@ -107,6 +109,7 @@ class Sampling:
             ) from error
         self.space = space
         self.prescribed = tuple(prescribed)
+        self.n_taken = n_taken
         self.sampler = sampler
         self.seed = seed
         self.trials: dict[int, Trial] = {}
@@ -114,13 +117,14 @@ class Sampling:
     @property
     def exhausted(self) -> bool:
         """Whether there is nothing left to ask for: a grid has an end."""
-        return self.sampler == "grid" and self._next() >= len(self.prescribed)
+        return self.sampler == "grid" and self._next() - self.n_taken >= len(self.prescribed)
 
     def ask(self) -> Asked:
         """Return the next trial."""
         number = self._next()
-        if number < len(self.prescribed) and not self._waiting():
-            self._enqueue(number, self.prescribed[number])
+        place = number - self.n_taken
+        if place < len(self.prescribed) and not self._waiting():
+            self._enqueue(number, self.prescribed[place])
         return self._ask(number)
 
     def repeat(self, spec: TrialSpec, *, origin: str) -> Asked:

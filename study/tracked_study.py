@@ -53,7 +53,7 @@ def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
         study_id=plan.state["id"],
         run_name=f"study {plan.config.name}",
         run_id=noted.get("run_id"),
-        params={"study": plan.config.model_dump(mode="json", exclude={"space"})},
+        params={"study": plan.config.model_dump(mode="json", by_alias=True, exclude={"space"})},
         tags={
             "mlflow.source.git.commit": plan.state["revision"],
             "spectune.version": version("spectune"),

@@ -14,8 +14,9 @@ from study.file_digests import digest_lines
 from study.plain_json import mapping, read_json
 from study.pretrained import Weights
 
-__all__ = ["check_material", "check_same", "check_weights", "material_digest", "read_state"]
+__all__ = ["HEARD", "check_material", "check_same", "check_weights", "material_digest", "read_state"]
 
+HEARD = ("clip_seconds", "pad", "protocol")  # with the sampling rate: what a network hears
 KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,
     "created": (int, float),
@@ -86,7 +87,8 @@ def check_same(
         for key, now in fixed.items()
         if was.get(key) != now
     ]
-    _refuse(folder, problems)
+    valid = all(was.get(key) == fixed[key] for key in (*HEARD, "sampling_rate"))
+    _refuse(folder, problems, also=f" and `from: {folder}`, to begin with its trials" * valid)
 
 
 def material_digest(cached: CachedCorpus, protocol: str) -> str:
@@ -153,11 +155,11 @@ def check_weights(
     _refuse(folder, problems)
 
 
-def _refuse(folder: Path, problems: list[str]) -> None:
+def _refuse(folder: Path, problems: list[str], *, also: str = "") -> None:
     if problems:
         raise InputError(
             f"{folder}: this study has begun and {'; '.join(problems)}; change it back, or give"
-            f" the new study another `name`"
+            f" the new study another `name`{also}"
         )
 
 

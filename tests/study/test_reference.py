@@ -27,7 +27,7 @@ def rows(columns: int) -> list[list[str]]:
 
 def keys(model: type[BaseModel] = StudyConfig, prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, field in model.model_fields.items():
-        kind = field.annotation
+        kind, name = field.annotation, field.alias or name
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from keys(kind, f"{prefix}{name}.")
         elif field.is_required():
