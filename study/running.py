@@ -23,8 +23,8 @@ from study.results import StudyResults, read_results
 from study.sampling import Sampling
 from study.seeds import seeds_lines, seeds_table
 from study.stores import check_stores, tracking_store
-from study.text import duration
 from study.taking_over import take_over
+from study.text import duration
 from study.tracked_study import note_run, open_tracker, select_fusion
 from study.tracking import Tracker
 from study.trainings import open_engine

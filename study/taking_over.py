@@ -7,7 +7,6 @@ may choose among all.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -27,7 +26,6 @@ from study.trial_folder import TrialFolder
 from study.unchanged import HEARD
 
 __all__ = ["Taken", "check_taken", "plan_taken", "take_over"]
-
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,14 @@ from study.file_digests import digest_lines
 from study.plain_json import mapping, read_json
 from study.pretrained import Weights
 
-__all__ = ["HEARD", "check_material", "check_same", "check_weights", "material_digest", "read_state"]
+__all__ = [
+    "HEARD",
+    "check_material",
+    "check_same",
+    "check_weights",
+    "material_digest",
+    "read_state",
+]
 
 HEARD = ("clip_seconds", "pad", "protocol")  # with the sampling rate: what a network hears
 KINDS: dict[str, type | tuple[type, ...]] = {
