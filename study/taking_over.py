@@ -124,7 +124,8 @@ def check_taken(taken: Taken, state: Mapping[str, Any], *, rate: int, folds: Seq
     ]
     if (there := results.corpus.get("sampling_rate")) != rate:
         problems.append(f"the sampling rate is {there} Hz there and {rate} Hz here")
-    if results.state.get("material_digest") != state["material_digest"]:
+    digest = "material_digest" if "material_digest" in results.state else "corpus_digest"  # older
+    if results.state.get(digest) != state[digest]:
         problems.append("clips, labels or partitions are others")
     elif tuple(results.folds) != tuple(folds):
         problems.append("the speakers are dealt into other folds (`folds` or `seed`)")
