@@ -1,0 +1,138 @@
+"""`spectune trial`: one trial in this process, told as it goes; for finding out what is wrong."""
+
+from __future__ import annotations
+
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runners.clips import Clips
+from runners.device import default_slots, set_threads, usable_compute
+from runners.faults import fault_kind, reason_of
+from runners.job import Job
+from runners.local import threads_of_slot
+from runners.trial import run_trial
+from runners.waveforms import Waveforms
+from search_spaces.backbones import Timm
+from search_spaces.errors import InputError
+from search_spaces.space_yaml import parse_space
+from search_spaces.spec import TrialSpec
+from search_spaces.yaml_file import load_yaml
+from study.config import StudyConfig
+from study.opening import Plan, plan_study
+from study.plain_yaml import dump_yaml
+from study.pretrained import resolve_weights, weights_key
+from study.text import NOTHING, duration, percent
+from study.trial_folder import TrialFolder
+
+__all__ = ["run_one"]
+
+EXIT_DONE, EXIT_FAULTY = 0, 3
+
+Echo = Callable[[str], None]
+
+
+def run_one(
+    config: StudyConfig,
+    what: str,
+    *,
+    base: Path,
+    device: str | None = None,
+    echo: Echo = print,
+) -> int:
+    """Train one spec on a study's corpus and say all there is to say; the study is not touched.
+
+    Args:
+        config: The study, which need not have begun.
+        what: A trial of it by number, or a YAML file that says a spec as a baseline is said.
+        base: Folder that paths are relative to.
+        device: `cpu`, `cuda:0`; None: the study's first.
+        echo: Prints a line.
+
+    Returns:
+        The exit code: 0, or 3 where the trial failed, with its traceback told.
+
+    Raises:
+        InputError: If there is no such trial, or the spec or the study is wrong.
+    """
+    plan = plan_study(config, base=base)
+    folder = TrialFolder(plan.trials, int(what)) if what.isascii() and what.isdecimal() else None
+    if folder is not None and not folder.begun:
+        raise InputError(f"{plan.folder}: there is no trial {what}")
+    spec = _spec(base / what, plan) if folder is None else folder.spec()
+    compute = usable_compute(device or default_slots()[0])
+    set_threads(config.threads or threads_of_slot(config.slots or len(default_slots())))
+    echo(f"{spec.label}; {compute.reason}")
+    echo(dump_yaml(spec.to_dict()).rstrip())
+    with tempfile.TemporaryDirectory() as scratch:
+        job = Job(0, 1, spec, "", scratch, weights=_weights(plan, spec), checkpoint_s=float("inf"))
+        try:
+            waveforms = Waveforms(
+                Clips.open(plan.cached.folder), device=compute.device,
+                clip_seconds=config.clip_seconds, pad=config.pad,
+            )  # fmt: skip
+            done = run_trial(
+                job, plan.task, waveforms, compute,
+                report=lambda event: echo(_epoch(event)), verdict=lambda epoch: False,
+            )  # fmt: skip
+        except Exception as error:  # what a study makes a failed trial of
+            echo(traceback.format_exc().rstrip())
+            echo(f"failed ({fault_kind(error)}): {reason_of(error)}")
+            return EXIT_FAULTY
+    echo(_end(done))
+    if folder is not None:
+        echo(_beside(folder.result(), done))
+    return EXIT_DONE
+
+
+def _spec(path: Path, plan: Plan) -> TrialSpec:
+    name = path.stem
+    space = parse_space({"baselines": {name: load_yaml(path)}}, where=str(path))
+    space.check(sampling_rate=plan.cached.clips.sampling_rate, clip_seconds=plan.config.clip_seconds)
+    return space.baselines[name]
+
+
+def _weights(plan: Plan, spec: TrialSpec) -> str | None:
+    backbone = spec.backbone
+    if not isinstance(backbone, Timm) or backbone.pretrained is False:
+        return None
+    key = weights_key(backbone)
+    known = plan.weights or {}
+    found = known[key] if key in known else resolve_weights([backbone], folder=plan.folder)[key]
+    return found.path
+
+
+def _epoch(event: dict[str, Any]) -> str:
+    memory, rate = event.get("peak_memory_gb"), event.get("lr")
+    loss = event.get("train_loss")
+    parts = [
+        f"epoch {event['epoch']}/{event['epochs']}: devel UAR {percent(event['devel_uar'])}",
+        f"train loss {NOTHING if loss is None else f'{loss:.4f}'}",
+        f"{event['seconds']:.2f} s",
+        f"learning rate {rate:.3g}" if rate is not None else "",
+        f"{memory:.2f} GB at the peak" if memory is not None else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _end(done: dict[str, Any]) -> str:
+    best = done["best_epoch"]
+    return (
+        f"{percent(done['uar_per_epoch'][best - 1])} after epoch {best} of {done['epochs']},"
+        f" {done['n_parameters']:,} parameters, {duration(done['seconds'])}"
+    )
+
+
+def _beside(result: dict[str, Any] | None, done: dict[str, Any]) -> str:
+    """Say whether the study had the same."""
+    if result is None:
+        return "the study has no result of it"
+    if result["uar"] is None:
+        return f"in the study it failed: {result['reason']}"
+    n = len(result["uar_per_epoch"])
+    same = result["uar_per_epoch"] == done["uar_per_epoch"][:n]
+    how = f"the same in all {n} epochs" if same else "other numbers"
+    where = result.get("device") or NOTHING
+    return f"in the study: {percent(result['uar'])} on {where}, {how}"
