@@ -42,7 +42,8 @@ def choose_compute(name: str) -> Compute:
     """
     device = torch.device(name)
     if device.type != "cuda":
-        return Compute(device, None, False, True, "float32 on the CPU")
+        where = "the CPU" if device.type == "cpu" else device.type
+        return Compute(device, None, False, True, f"float32 on {where}")
     if device.index is not None:
         torch.cuda.set_device(device)
     # Networks compute in bfloat16; what is left to float32 are front ends, whose quiet bands are
@@ -50,7 +51,9 @@ def choose_compute(name: str) -> Compute:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True  # image sizes do not change within a trial
-    autocast = torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    # Before compute capability 8 bfloat16 is emulated, and slower than float32.
+    supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    autocast = torch.bfloat16 if supported else None
     how = "bfloat16 autocast" if autocast else "float32 (no bfloat16 on this GPU)"
     return Compute(
         device,
