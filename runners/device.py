@@ -10,7 +10,14 @@ import torch
 
 from search_spaces.errors import InputError
 
-__all__ = ["Compute", "choose_compute", "default_slots", "set_threads", "usable_compute"]
+__all__ = [
+    "Compute",
+    "choose_compute",
+    "default_slots",
+    "set_threads",
+    "threads_of_slot",
+    "usable_compute",
+]
 
 DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?|mps")
 
@@ -42,7 +49,8 @@ def choose_compute(name: str) -> Compute:
     """
     device = torch.device(name)
     if device.type != "cuda":
-        return Compute(device, None, False, True, "float32 on the CPU")
+        where = "the CPU" if device.type == "cpu" else device.type
+        return Compute(device, None, False, True, f"float32 on {where}")
     if device.index is not None:
         torch.cuda.set_device(device)
     # Networks compute in bfloat16; what is left to float32 are front ends, whose quiet bands are
@@ -50,7 +58,9 @@ def choose_compute(name: str) -> Compute:
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = True
     torch.backends.cudnn.benchmark = True  # image sizes do not change within a trial
-    autocast = torch.bfloat16 if torch.cuda.is_bf16_supported() else None
+    # Before compute capability 8 bfloat16 is emulated, and slower than float32.
+    supported = torch.cuda.is_bf16_supported(including_emulation=False)
+    autocast = torch.bfloat16 if supported else None
     how = "bfloat16 autocast" if autocast else "float32 (no bfloat16 on this GPU)"
     return Compute(
         device,
@@ -82,6 +92,12 @@ def default_slots(per_gpu: int = 1) -> list[str]:
     """Return the device of each slot: every GPU `per_gpu` times, or the CPU once."""
     n = torch.cuda.device_count() if torch.cuda.is_available() else 0
     return [f"cuda:{i}" for i in range(n) for _ in range(per_gpu)] or ["cpu"]
+
+
+def threads_of_slot(n_slots: int) -> int:
+    """Return the share of this process's cores that each of so many slots has, at least 1."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // n_slots)
 
 
 def set_threads(n: int) -> None:

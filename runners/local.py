@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from runners.device import threads_of_slot
 from runners.engine import Event
 from runners.job import Job
 
@@ -139,8 +140,7 @@ class LocalEngine:
     def __init__(
         self, devices: Sequence[str], *, threads: int | None = None, hang_s: float = 600.0
     ) -> None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        share = threads or max(1, (cores or 1) // len(devices))
+        share = threads or threads_of_slot(len(devices))
         self._events: queue.Queue[tuple[Slot, int, Event | None]] = queue.Queue()
         self.slots = [Slot(i, d, share, self._events) for i, d in enumerate(devices)]
         self.hang_s = hang_s

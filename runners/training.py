@@ -198,7 +198,10 @@ class Training:
         for step in range(max(1, len(order) // batch)):
             self.alive()
             chosen = order[step * batch : (step + 1) * batch]
-            yield self.clips.batch(chosen, front_end, generator=generator)[0]
+            # As in a step, where autocast is for the network alone.
+            with torch.autocast(self.compute.device.type, enabled=False):
+                images, _ = self.clips.batch(chosen, front_end, generator=generator)
+            yield images
 
     @property
     def evaluated(self) -> Classifier:

@@ -130,8 +130,9 @@ class BandStatistics(nn.Module):
         self.linear = nn.Linear(n_features, n_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return decision values (clips, classes)."""
-        logits: Tensor = self.linear(self.norm(band_statistics(images.float())))
+        """Return decision values (clips, classes), in float32 also under autocast: as fitted."""
+        with torch.autocast(images.device.type, enabled=False):
+            logits: Tensor = self.linear(self.norm(band_statistics(images.float())))
         return logits
 
 

@@ -47,12 +47,14 @@ def with_deltas(bands: Tensor, *, width: int) -> Tensor:
     frames = bands.shape[-1]
     block = min(frames, BLOCK)
     seen = block + width - 1
-    kernels = delta_kernels(width).to(bands)
-    matrices = F.conv1d(torch.eye(seen).to(bands)[:, None], kernels[:, None])  # (seen, 2, block)
+    kernels = delta_kernels(width).to(bands, non_blocking=True)  # no batch waits for a GPU
+    place = torch.arange(seen, device=bands.device)
+    ahead = place[:, None] - place[:block]
+    matrices = kernels[:, ahead.clamp(0, width - 1)] * ((ahead >= 0) & (ahead < width))
     # What is constant has no derivative: taking it away first keeps rounding out of silence.
     moving = (bands - bands.mean(-1, keepdim=True)).flatten(0, 1)
     behind = width // 2 + -frames % block
     padded = F.pad(moving, (width // 2, behind, 0, 0), mode="replicate")
     blocks = padded.unfold(-1, seen, block)  # (clips x channels, bands, blocks, seen)
-    deltas = [(blocks @ m).flatten(2)[..., :frames] for m in matrices.unbind(1)]
+    deltas = [(blocks @ m).flatten(2)[..., :frames] for m in matrices]
     return torch.cat([bands, *(delta.reshape(bands.shape) for delta in deltas)], dim=1)

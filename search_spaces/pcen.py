@@ -75,7 +75,7 @@ class PcenModule(nn.Module):
         alpha, delta, r = self.kind.alpha, self.kind.delta, self.kind.r
         floor = 10.0 ** (self.kind.floor_db / 10)
         if not self.kind.trainable:
-            s = torch.tensor(self.smoothing).to(power)
+            s = power.new_full((), self.smoothing)
             level = smooth(power, s) + floor
             normalized: Tensor = (power * level.pow(-alpha) + delta).pow(r) - delta**r
             return normalized

@@ -56,6 +56,7 @@ COMMANDS = (  # in the order of `spectune --help`
     running.run,
     running.demo,
     running.reconcile,
+    running.trial,
     corpora.init,
     corpora.partition,
     checking.check,

@@ -114,8 +114,7 @@ class Coordinator:
         finally:
             self.engine.stop()
             self._note_elapsed()
-            path = self.plan.folder / "leaderboard.csv"
-            write_leaderboard(read_results(self.plan.folder), path, running=False)
+            write_leaderboard(read_results(self.plan.folder), self.plan.folder / "leaderboard.csv")
         if self.interrupted:
             return Outcome("interrupted")
         return Outcome("faulty", self._fault) if self._fault else Outcome("finished")

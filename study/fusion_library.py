@@ -14,6 +14,7 @@ from study.ensemble_record import Candidate
 from study.honest_library import Library as Pool
 from study.honest_library import library_of
 from study.imported import ImportedRecord
+from study.imports import OUT_OF_FOLD
 from study.metrics import uar_of_probabilities
 from study.probabilities import Identity, check_joinable, load_devel, load_test
 from study.results import StudyResults
@@ -143,6 +144,11 @@ def _usable(
             left_out.append(
                 f"{one.name} is no candidate: ensemble.max_mb and ensemble.max_ms need costs, and "
                 "those of an imported system are not known"
+            )
+        elif results.protocol != "holdout" and one.trained_on != (OUT_OF_FOLD,):
+            left_out.append(
+                f"{one.name} is no candidate: it was fitted on {'+'.join(one.trained_on)}, whose "
+                f"clips this study judges; import {OUT_OF_FOLD} predictions"
             )
         elif lacking:
             left_out.append(f"{one.name} is no candidate: it does not predict {lacking[0]}")

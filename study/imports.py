@@ -19,7 +19,7 @@ from study.csv_rows import Table, read_rows
 from study.probabilities import ROW_SUM_TOLERANCE
 from study.text import spreadsheet_plain
 
-__all__ = ["ImportedSystem", "import_predictions"]
+__all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from study.lock import RUN, holder
+from study.lock import RUN, held_here, holder
 
 __all__ = ["counted", "is_running", "told_counts", "told_state"]
 
@@ -13,8 +13,11 @@ RUNNING, INTERRUPTED = "running", "interrupted"
 
 
 def is_running(folder: Path) -> bool:
-    """Whether `spectune run` is at work on a study."""
-    return holder(folder) == RUN
+    """Whether `spectune run` is at work on a study in another process.
+
+    In its own it asks when its trials are over, for the leaderboard and the report.
+    """
+    return holder(folder) == RUN and not held_here(folder)
 
 
 def told_state(state: str, *, running: bool) -> str:

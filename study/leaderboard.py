@@ -16,15 +16,15 @@ from study.whole_files import replace_text
 __all__ = ["leaderboard", "write_leaderboard"]
 
 
-def leaderboard(results: StudyResults, *, running: bool | None = None) -> list[dict[str, Any]]:
+def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
     """One row per trial: the ranked ones first, then running, then failed ones, then imports.
 
-    A trial without an end is `interrupted` unless the study is `running` (None: ask its lock).
+    A trial without an end is `interrupted` unless the study is running.
 
     Keys: rank (None where a trial has none), trial (None for an imported system), name, uar,
     best_epoch, state, seconds, and the trial's own parameters under their names.
     """
-    running = is_running(results.folder) if running is None else running
+    running = is_running(results.folder)
     ranked = results.ranked
     others = [t for state in ("running", "failed") for t in results.trials if t.state == state]
     others += [t for t in results.trials if t.state in ("complete", "pruned") and not t.ranked]
@@ -48,15 +48,13 @@ def leaderboard(results: StudyResults, *, running: bool | None = None) -> list[d
     return rows
 
 
-def write_leaderboard(
-    results: StudyResults, path: Path | str, *, running: bool | None = None
-) -> Path:
-    """Write the leaderboard as CSV, atomically; `running` as in `leaderboard`.
+def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
+    """Write the leaderboard as CSV, atomically.
 
     A text cell that a spreadsheet would take for a formula is written with an apostrophe before
     it. UAR stays in [0, 1].
     """
-    rows = leaderboard(results, running=running)
+    rows = leaderboard(results)
     fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
     columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
     text = io.StringIO()

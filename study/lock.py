@@ -17,7 +17,7 @@ from search_spaces.bounded_file import check_bounded
 from search_spaces.errors import InputError
 from study.plain_json import number, read_object
 
-__all__ = ["RUN", "StudyLock", "holder"]
+__all__ = ["RUN", "StudyLock", "held_here", "holder"]
 
 RUN = "run"
 HEARTBEAT_S = 10.0
@@ -113,6 +113,12 @@ def holder(folder: Path) -> str | None:
     except OSError:
         return str(_lease(folder / LOCK).get("purpose", RUN))
     return None
+
+
+def held_here(folder: Path) -> bool:
+    """Whether it is this process that holds a study's lock, or was the last to."""
+    lease = _lease(folder / LOCK)
+    return (lease.get("host"), lease.get("pid")) == (socket.gethostname(), os.getpid())
 
 
 def _check(path: Path) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from runners.clips import Clips
-from runners.device import default_slots, set_threads, usable_compute
+from runners.device import default_slots, set_threads, threads_of_slot, usable_compute
 from runners.faults import fault_kind, reason_of
 from runners.job import Job
-from runners.local import threads_of_slot
 from runners.trial import run_trial
 from runners.waveforms import Waveforms
 from search_spaces.backbones import Timm
@@ -88,9 +87,13 @@ def run_one(
 
 
 def _spec(path: Path, plan: Plan) -> TrialSpec:
-    name = path.stem
-    space = parse_space({"baselines": {name: load_yaml(path)}}, where=str(path))
-    space.check(sampling_rate=plan.cached.clips.sampling_rate, clip_seconds=plan.config.clip_seconds)
+    name, plain = path.stem, load_yaml(path)
+    if isinstance(plain.get("spec"), dict):  # a trial's spec.json
+        return TrialSpec.from_dict(plain["spec"])
+    space = parse_space({"baselines": {name: plain}}, where=str(path))
+    space.check(
+        sampling_rate=plan.cached.clips.sampling_rate, clip_seconds=plan.config.clip_seconds
+    )
     return space.baselines[name]
 
 

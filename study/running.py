@@ -15,6 +15,7 @@ from study.coordinator import Coordinator, Outcome
 from study.describing import describe_study
 from study.fusion import Fusion
 from study.fusion_told import fusion_table
+from study.interruption import counted, told_counts
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
 from study.progress import Progress, make_progress
@@ -196,8 +197,7 @@ def _closing(
     echo(fusion_table(fusion))
     if plan.cached.corpus.simulated:
         echo("simulated corpus: no figure here may stand beside one of the real task")
-    counts = results.count()
-    said = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
+    said = ", ".join(counted(told_counts(results.count(), running=False)))
     echo(f"{said}; {duration(plan.state['elapsed_s'])} in all")
     echo(f"report: {plan.folder / 'report.html'}")
     store = tracking_store(plan.state)

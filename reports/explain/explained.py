@@ -156,10 +156,12 @@ class Explained:
                 parts[name].append(values)
         back, first = np.argsort(self._order), np.flatnonzero(np.diff(self._rows, prepend=-1))
         counts = np.bincount(self._rows)[:, None]
-        whole = {name: np.concatenate(some, axis=-2)[..., back, :] for name, some in parts.items()}
-        return {
-            name: np.add.reduceat(all_, first, axis=-2) / counts for name, all_ in whole.items()
-        }
+
+        def whole(some: list[Floats]) -> Floats:
+            ordered = np.concatenate(some, axis=-2)[..., back, :]
+            return np.asarray(np.add.reduceat(ordered, first, axis=-2) / counts)
+
+        return {name: whole(parts.pop(name)) for name in list(parts)}  # no more at once than needed
 
     def _worked(self, work: Callable[[Batch], dict[Name, Tensor]]) -> Iterator[dict[Name, Floats]]:
         """Yield what is computed of each batch, in the order of the folds."""

@@ -16,6 +16,7 @@ from reports.explain.figures import (
 from reports.leaderboard import Table
 from reports.section import Panel, Section
 from reports.text import capital, percent
+from study.intervals import SELDOM_COMPLETE
 from study.plain_json import read_json
 from study.results import StudyResults
 
@@ -219,9 +220,10 @@ def intervals_sentence(clips: Mapping[str, Any]) -> str:
             "Speakers are not known: intervals resample clips as if each were spoken by another,"
             " and are too narrow."
         )
-    return (
-        f"There are no intervals and no tests: {clips['interval'].removeprefix('no interval: ')}."
+    nothing = (
+        "no intervals" if clips["interval"] == SELDOM_COMPLETE else "no intervals and no tests"
     )
+    return f"There are {nothing}: {clips['interval'].removeprefix('no interval: ')}."
 
 
 def _doubt(clips: Mapping[str, Any]) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.intervals import CLIPS_NOTE
-from study.resampling import strata_of_speakers
+from study.resampling import draw_speakers, strata_of_speakers
+from study.sign_flips import ROUNDING, all_flips, exchanged, share_of
 from study.speaker_counts import count_by_speaker, too_few_of_a_class, too_few_speakers
 
 __all__ = [
@@ -30,8 +31,7 @@ Floats = NDArray[np.floating]
 LEVEL = 0.95
 DIGITS = 5
 N_RESAMPLES = 1000
-ALL_FLIPS = 12  # speakers up to which every pattern of signs is tried
-N_FLIPS = 5000
+N_FLIPS = 5000  # patterns of signs; of up to 12 speakers there are fewer, and each is tried
 LEAST_PROBABILITY = 1e-4
 
 
@@ -128,17 +128,16 @@ def class_means(values: Floats, labels: NDArray[np.intp], n_classes: int) -> Flo
 def draws(labels: NDArray[np.intp], units: Units, n_classes: int, *, seed: int) -> Floats | None:
     """Return how often each unit is drawn, (resamples, units); None where there is no interval.
 
-    Speakers are drawn among those with the same classes.
+    Speakers are drawn among those with the same classes, clips within their class, and every class
+    occurs; None too where that is seldom so.
     """
     if not units.enough:
         return None
     _, counts = _by_unit(np.zeros((len(labels), 0)), labels, units, n_classes)
-    rng = np.random.default_rng(seed)
-    drawn = np.zeros((N_RESAMPLES, units.n))
-    for group in strata_of_speakers(counts):
-        shares = np.full(len(group), 1 / len(group))
-        drawn[:, group] = rng.multinomial(len(group), shares, size=N_RESAMPLES)
-    return drawn
+    present = counts[:, counts.any(0)]
+    of_clips = [np.flatnonzero(column) for column in present.T]
+    strata = of_clips if units.note == CLIPS_NOTE else strata_of_speakers(present)
+    return draw_speakers(strata, present, N_RESAMPLES, np.random.default_rng(seed))
 
 
 def profile(
@@ -200,22 +199,15 @@ def sign_flips(
     """
     if not units.enough:
         return None
-    parts = [_parts(values, labels, units, n_classes) for values in effects]
-    if units.n <= ALL_FLIPS:
-        patterns = np.arange(2**units.n)[:, None] >> np.arange(units.n)
-        signs = 1.0 - 2.0 * (patterns & 1)
-    else:
-        signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(N_FLIPS, units.n))
-        signs[0] = 1.0
-    largest = [(signs @ part).max(1) for part in parts]
-    scales = [
-        max(float(of_kind.mean()), 1e-12) for of_kind in largest
-    ]  # 0 where there is no effect
-    least = np.max(
-        [of_kind / scale for of_kind, scale in zip(largest, scales, strict=True)], axis=0
-    )
-    found = [part.sum(0) / scale for part, scale in zip(parts, scales, strict=True)]
-    return np.stack([(least[:, None] >= values - 1e-12).mean(0) for values in found])
+    parts = np.stack([_parts(values, labels, units, n_classes) for values in effects], axis=1)
+    _, *shape = parts.shape  # units, kinds, bands
+    blocks = exchanged(parts.reshape(units.n, -1), N_FLIPS, seed)
+    largest = np.concatenate([block.reshape(-1, *shape).max(2) for block in blocks])
+    scales = np.maximum(largest.mean(0), 1e-12)  # 0 where there is no effect
+    least, found = (largest / scales).max(1), parts.sum(0) / scales[:, None]
+    exact = all_flips(units.n, N_FLIPS)
+    p_values = [share_of(least >= value - ROUNDING, exact) for value in found.flat]
+    return np.reshape(p_values, found.shape)
 
 
 def _parts(

@@ -20,7 +20,7 @@ from reports.explain.statistics import (
     units,
 )
 from study.explain_inputs import ExplainInputs
-from study.intervals import Interval, interval
+from study.intervals import SELDOM_COMPLETE, Interval, interval
 
 __all__ = ["Subject"]
 
@@ -57,6 +57,11 @@ class Subject:
     def n_speakers(self) -> int | None:
         """How many; None where one is unknown."""
         return None if self.speakers is None else self.units.n
+
+    @property
+    def note(self) -> str:
+        """Why there is no interval, or that it is too narrow; empty when all is well."""
+        return SELDOM_COMPLETE if self.units.enough and self._drawn is None else self.units.note
 
     def profile(self, values: Floats) -> Profile:
         """Return the means by class of values (clips, bands), with their intervals."""
@@ -113,5 +118,5 @@ class Subject:
             "of": n_all,
             "n_speakers": n_speakers,
             "sentence": sentence,
-            "interval": self.units.note,
+            "interval": self.note,
         }

@@ -9,7 +9,7 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo
 
-__all__ = ["demo", "reconcile", "run"]
+__all__ = ["demo", "reconcile", "run", "trial"]
 
 
 def run(
@@ -56,3 +56,24 @@ def reconcile(study: StudyPath, debug: Debug = False) -> None:
     from study.reconciling import reconcile_study
 
     raise typer.Exit(reconcile_study(config, base=base, echo=echo))
+
+
+def trial(
+    study: StudyPath,
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="TRIAL|SPEC", help="A trial's number, or a YAML file written like a baseline."
+        ),
+    ],
+    device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Train one trial here and tell all of it, for finding out what is wrong; nothing is kept.
+
+    Example: spectune trial study.yaml 17
+    """
+    config, base = config_and_base(study, [])
+    from study.one_trial import run_one
+
+    raise typer.Exit(run_one(config, spec, base=base, device=device, echo=echo))

@@ -18,6 +18,7 @@ from reports.explain.page import explain_page, write_explain
 from reports.explain.sections import page_sections, read_explain, report_sections
 from reports.page import page
 from reports.text import percent
+from study.intervals import SELDOM_COMPLETE
 from study.results import read_results
 
 
@@ -156,6 +157,7 @@ def test_the_report_has_a_section_only_where_there_is_an_explanation(fake_study,
         ("", 8, "Intervals resample speakers.", False),
         ("clips treated as independent; too narrow", None, "intervals resample clips", True),
         ("no interval: 2 speakers, and it takes at least 5", 2, "no tests: 2 speakers", True),
+        (SELDOM_COMPLETE, 40, "no intervals: resampled speakers seldom have every class", True),
     ],
 )
 def test_it_is_told_what_the_intervals_resample(

@@ -23,7 +23,7 @@ def cuda(monkeypatch) -> Iterator[dict[str, list[torch.device]]]:
     said: dict[str, list[torch.device]] = {"set_device": [], "reset_peak_memory_stats": []}
     for name, heard in said.items():
         monkeypatch.setattr(torch.cuda, name, heard.append)
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **asked: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", str)
     kept = [getattr(*one) for one in SETTINGS]
     yield said
@@ -37,6 +37,21 @@ def cuda(monkeypatch) -> Iterator[dict[str, list[torch.device]]]:
 def test_a_numbered_gpu_becomes_the_process_own(cuda, name, own):
     choose_compute(name)
     assert [device.index for device in cuda["set_device"]] == own
+
+
+def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(cuda, monkeypatch):
+    def as_on_a_t4(*, including_emulation=True):
+        return including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", as_on_a_t4)
+    found = choose_compute("cuda:0")
+    assert found.autocast is None
+    assert found.reason.startswith("float32 (no bfloat16 on this GPU)")
+
+
+def test_the_reason_names_the_device():
+    assert choose_compute("cpu").reason == "float32 on the CPU"
+    assert choose_compute("mps").reason == "float32 on mps"
 
 
 def test_the_peak_is_forgotten_on_the_gpu_where_it_is_read(cuda, monkeypatch):

@@ -44,12 +44,13 @@ def held() -> tuple[Task, Waveforms]:
     return task, Waveforms(clips, device=device, clip_seconds=1.0, pad="repeat")
 
 
-def spec() -> TrialSpec:
+def spec(**changes) -> TrialSpec:
     made = TrialSpec.from_dict(
         {
             "channels": {"kind": "windows"},
             "backbone": {"kind": "resnet18"},
             "recipe": {"epochs": 2, "batch": 32},
+            **changes,
         }
     )
     return dataclasses.replace(made, augment=build_augment({name: {} for name in EVERYTHING}))
@@ -66,8 +67,12 @@ def test_a_trial_runs_in_bfloat16_and_channels_last(held, tmp_path):
     assert events[-1]["peak_memory_gb"] > 0
 
 
-def test_no_step_waits_for_the_device(held, tmp_path):
-    training = Training(Job(0, 1, spec(), "", str(tmp_path)), *held, choose_compute("cuda:0"))
+@pytest.mark.parametrize(
+    "changes", [{}, {"channels": {"kind": "deltas"}, "amplitude": {"kind": "pcen"}}], ids=str
+)
+def test_no_step_waits_for_the_device(held, tmp_path, changes):
+    job = Job(0, 1, spec(**changes), "", str(tmp_path))
+    training = Training(job, *held, choose_compute("cuda:0"))
     training.model.train()
     order = torch.randperm(128, generator=training.generator, device="cuda:0")
     training._step(order[:32])  # first use of kernels and of the optimiser's state

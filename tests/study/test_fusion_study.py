@@ -230,6 +230,19 @@ def test_systems_that_lack_test_or_whose_cost_is_unknown_are_named_and_left_out(
     assert record["imported"] == []
 
 
+def test_what_an_earlier_version_imported_into_a_cross_validated_study_is_left_out(
+    finished, tmp_path
+):
+    folder = copy_study(finished, tmp_path / "base")
+    table = other_system(folder, tmp_path / "svm.csv")
+    import_system(read_results(folder), table, name=None, trained_on="train")
+    folds = dataclasses.replace(read_results(folder), protocol="loso")
+    (sentence,) = read_library(folds).left_out
+    assert sentence.startswith("svm is no candidate: it was fitted on train, whose clips")
+    record = dataclasses.replace(folds.imports[0], trained_on=("out-of-fold",))
+    assert read_library(dataclasses.replace(folds, imports=(record,))).left_out == ()
+
+
 def test_limits_bound_the_fusion_and_impossible_ones_are_named_each(finished, synthetic, tmp_path):
     folder = copy_study(finished, tmp_path / "base")
     results = read_results(folder)

@@ -19,9 +19,11 @@ import pytest
 import yaml
 from sklearn.metrics import balanced_accuracy_score
 
+from reports.summary import summary
 from search_spaces import InputError
 from study.cache import default_cache_root
 from study.config import parse_config
+from study.failing_alike import FailingAlike
 from study.lock import StudyLock
 from study.progress import Progress
 from study.results import read_results
@@ -280,6 +282,23 @@ def test_trials_that_fail_alike_stop_the_study_with_the_reason(synthetic, tmp_pa
     assert code == 3
     assert "stopped: trials 0, 1, 2 failed alike: InputError" in "\n".join(said)
     assert set(states(tmp_path / "results" / "tiny")) == {"FAIL"}
+
+
+def test_what_a_study_leaves_when_it_stops_is_called_interrupted(synthetic, tmp_path, monkeypatch):
+    monkeypatch.setattr(FailingAlike, "count", lambda self, result: "no room")
+    said: list[str] = []
+    reported: list[str] = []
+
+    def report(folder: Path) -> Path:
+        reported.append(dict(summary(read_results(folder)).facts)["trials"])
+        return folder
+
+    config = parse_config(plain(synthetic, slots=2), where="test")
+    code = run_study(config, base=tmp_path, echo=said.append, progress=Progress(), report=report)
+    assert code == 3
+    assert reported == ["2 (1 complete, 1 interrupted (goes on))"]
+    assert any(line.startswith("1 complete, 1 interrupted (goes on); ") for line in said)
+    assert table(tmp_path / "results" / "tiny")[1]["state"] == "interrupted"
 
 
 def test_only_the_best_weights_and_the_fusions_are_kept(synthetic, tmp_path):

@@ -96,7 +96,10 @@ def test_a_study_at_rest_has_no_rate_and_calls_what_has_not_ended_interrupted(ru
     results = read_results(running)
     assert [row["state"] for row in leaderboard(results)][3:] == ["interrupted"]
     assert dict(summary(results).facts)["trials"] == "4 (3 complete, 1 interrupted (goes on))"
-    with StudyLock(running):
+    with StudyLock(running):  # a run asks when its own trials are over
+        assert [row["state"] for row in leaderboard(results)][3:] == ["interrupted"]
+        lease = json.loads((running / ".lock").read_text())
+        (running / ".lock").write_text(json.dumps(lease | {"pid": 1}))  # of another process
         assert [row["state"] for row in leaderboard(results)][3:] == ["running"]
 
 
