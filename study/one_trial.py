@@ -1,19 +1,16 @@
-"""`spectune trial`: one trial in this process, told as it goes; for finding out what is wrong."""
+"""`spectune trial`: one trial of a study, told as it goes, for finding out what is wrong."""
 
 from __future__ import annotations
 
 import tempfile
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runners.clips import Clips
-from runners.device import default_slots, set_threads, threads_of_slot, usable_compute
-from runners.faults import fault_kind, reason_of
+from runners.device import default_slots, threads_of_slot, usable_compute
+from runners.engine import Engine, Event
 from runners.job import Job
-from runners.trial import run_trial
-from runners.waveforms import Waveforms
+from runners.local import LocalEngine
 from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 from search_spaces.space_yaml import parse_space
@@ -46,12 +43,12 @@ def run_one(
     Args:
         config: The study, which need not have begun.
         what: A trial of it by number, or a YAML file that says a spec as a baseline is said.
-        base: Folder that paths are relative to.
+        base: Folder that the paths of the study are relative to.
         device: `cpu`, `cuda:0`; None: the study's first.
         echo: Prints a line.
 
     Returns:
-        The exit code: 0, or 3 where the trial failed, with its traceback told.
+        The exit code: 0, or 3 where the trial failed, with its log told.
 
     Raises:
         InputError: If there is no such trial, or the spec or the study is wrong.
@@ -60,30 +57,40 @@ def run_one(
     folder = TrialFolder(plan.trials, int(what)) if what.isascii() and what.isdecimal() else None
     if folder is not None and not folder.begun:
         raise InputError(f"{plan.folder}: there is no trial {what}")
-    spec = _spec(base / what, plan) if folder is None else folder.spec()
-    compute = usable_compute(device or default_slots()[0])
-    set_threads(config.threads or threads_of_slot(config.slots or len(default_slots())))
-    echo(f"{spec.label}; {compute.reason}")
+    spec = _spec(Path(what), plan) if folder is None else folder.spec()
+    name = device or default_slots()[0]
+    usable_compute(name)
+    echo(f"{spec.label} on {name}")
     echo(dump_yaml(spec.to_dict()).rstrip())
+    threads = config.threads or threads_of_slot(config.slots or len(default_slots()))
+    engine = LocalEngine([name], threads=threads, hang_s=60 * config.hang_minutes)
     with tempfile.TemporaryDirectory() as scratch:
-        job = Job(0, 1, spec, "", scratch, weights=_weights(plan, spec), checkpoint_s=float("inf"))
+        task, home = Path(scratch) / "task.json", Path(scratch) / "trial"
+        plan.task.write(task)
+        job = Job(0, 1, spec, str(task), str(home), weights=_weights(plan, spec))
         try:
-            waveforms = Waveforms(
-                Clips.open(plan.cached.folder), device=compute.device,
-                clip_seconds=config.clip_seconds, pad=config.pad,
-            )  # fmt: skip
-            done = run_trial(
-                job, plan.task, waveforms, compute,
-                report=lambda event: echo(_epoch(event)), verdict=lambda epoch: False,
-            )  # fmt: skip
-        except Exception as error:  # what a study makes a failed trial of
-            echo(traceback.format_exc().rstrip())
-            echo(f"failed ({fault_kind(error)}): {reason_of(error)}")
+            engine.submit(job)
+            end = _followed(engine, echo)
+        finally:
+            engine.stop()
+        if end["event"] != "done":
+            echo((home / "log.txt").read_text(errors="replace").rstrip())
+            echo(f"failed ({end.get('kind', end['event'])}): {end['reason']}")
             return EXIT_FAULTY
-    echo(_end(done))
+    echo(_end(end))
     if folder is not None:
-        echo(_beside(folder.result(), done))
+        echo(_beside(folder.result(), end))
     return EXIT_DONE
+
+
+def _followed(engine: Engine, echo: Echo) -> Event:
+    """Tell every epoch and return the event that ends the trial."""
+    while True:
+        for event in engine.poll(0.5):
+            if event["event"] in ("done", "failed", "lost"):
+                return event
+            if event["event"] == "epoch":
+                echo(_epoch(event))
 
 
 def _spec(path: Path, plan: Plan) -> TrialSpec:
