@@ -9,7 +9,14 @@ import pytest
 from finished_study import config_of, copy_study, make_study
 
 from study.cli import main
+from study.corpus import Corpus, read_corpus
 from study.refit import refit_study
+
+
+@pytest.fixture(scope="session")
+def truth(synthetic) -> Corpus:
+    """The simulated corpus as it is read."""
+    return read_corpus(synthetic)
 
 
 @pytest.fixture(scope="session")
