@@ -1,4 +1,4 @@
-"""A finished tiny study and its refit, run once for all tests of what comes after a study."""
+"""A finished tiny study and what is made of it, run once for all tests of what comes after it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from finished_study import config_of, copy_study, make_study
 
 from study.cli import main
 from study.corpus import Corpus, read_corpus
+from study.export import export_bundle
 from study.refit import refit_study
+from study.results import read_results
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +35,17 @@ def refitted(finished, synthetic, tmp_path_factory) -> Path:
     code = refit_study(config_of(synthetic), base=folder.parent.parent, echo=said.append)
     assert code == 0, said
     return folder
+
+
+@pytest.fixture(scope="session")
+def bundles(refitted, tmp_path_factory) -> dict[str, Path]:
+    """Its bundles by protocol; tests copy one before they change it."""
+    base = tmp_path_factory.mktemp("bundles")
+    results = read_results(refitted)
+    return {
+        protocol: export_bundle(results, base / protocol, protocol=protocol, plan=None, echo=str)
+        for protocol in ("train", "train+devel")
+    }
 
 
 @pytest.fixture(scope="session")
