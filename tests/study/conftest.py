@@ -1,7 +1,8 @@
-"""A finished tiny study and what is made of it, run once for all tests of what comes after it."""
+"""A finished tiny study and what is made of it, run once for all; an empty store of MLflow."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from study.corpus import Corpus, read_corpus
 from study.export import export_bundle
 from study.refit import refit_study
 from study.results import read_results
+from study.tracking_store import TrackingStore, initialise, open_client, resolve_tracking
 
 
 @pytest.fixture(scope="session")
@@ -65,6 +67,27 @@ def tracked_copy(tracked, tmp_path, monkeypatch) -> Path:
     state.write_text(state.read_text().replace(str(tracked.parent.parent), str(tmp_path)))
     monkeypatch.chdir(tmp_path)
     return folder
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory) -> Path:
+    """An empty database of MLflow, which takes seconds to make."""
+    store = resolve_tracking(tmp_path_factory.mktemp("empty"), {})
+    initialise(store)
+    return Path(store.artifact_root).parent / "mlflow.db"
+
+
+@pytest.fixture
+def store(empty_database, tmp_path) -> TrackingStore:
+    """A store of MLflow with nothing in it."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
+    return resolve_tracking(tmp_path, {})
+
+
+@pytest.fixture
+def client(store):
+    """What reads it as MLflow's own page would."""
+    return open_client(store)
 
 
 @pytest.fixture
