@@ -56,7 +56,7 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
         texttemplate="%{text}" if n <= MOST_WRITTEN else None,
         textfont={"size": 9} if many else None,
         customdata=counts.tolist(),
-        hovertemplate="%{y} taken for %{x}: %{customdata:,} clips, %{z:.1f} % of %{y}"
+        hovertemplate="%{y}<br>taken for %{x}<br>%{customdata:,} clips, %{z:.1f} % of the label"
         "<extra></extra>",
         colorscale=list(SEQUENTIAL),
         showscale=False,

@@ -73,7 +73,7 @@ def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | Non
     shown = parameters[:MOST_AXES]
     uar = tuple(100 * (trial.uar or 0.0) for trial in trials)
     axes = [axis(parameter) for parameter in shown]
-    axes.append(axis(Parameter("devel UAR (%)", "other", uar)))
+    axes.append(axis(Parameter("devel UAR (%)", "other", uar), logarithmic=False))
     lines = tuple(
         Line(t.number, t.name, t.uar or 0.0, tuple(level(p.values[row]) for p in shown))
         for row, t in enumerate(trials)
@@ -81,15 +81,19 @@ def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | Non
     return Parallel(tuple(axes), lines, len(usable) - len(trials), len(parameters) - len(shown))
 
 
-def axis(parameter: Parameter) -> Axis:
-    """Where the values lie: numbers to scale (wide positive ranges as logarithms), else by level.
+def axis(parameter: Parameter, *, logarithmic: bool | None = None) -> Axis:
+    """Where the values lie: numbers to scale, else by level.
 
     A trial without the parameter lies below the axis.
+
+    Args:
+        parameter: Of the axis.
+        logarithmic: Whether numbers lie by their logarithm; None: those of a wide positive range.
     """
     levels = parameter.levels
     if parameter.numeric:
         low, high = float(levels[0]), float(levels[-1])
-        logarithmic = parameter.logarithmic
+        logarithmic = parameter.logarithmic if logarithmic is None else logarithmic
 
         def place(value: float) -> float:
             if high == low:

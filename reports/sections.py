@@ -197,9 +197,10 @@ def _strips(found: Sequence[Strip]) -> list[Section]:
         Section(
             "values",
             "Which way it pulls",
-            "Devel UAR by value of the most important parameters, among the trials that have them; "
-            "lines are medians, of each value or of equally many trials. A search tries more of "
-            "what was good, and values come together with others: a median proves no effect.",
+            "Devel UAR by value of the most important parameters, among the trials that have them "
+            "(an augmentation that is off counts as p = 0); lines are medians, of each value or of "
+            "equally many trials. A search tries more of what was good, and values come together "
+            "with others: a median proves no effect.",
             (Panel("values", strips_figure(found)),),
         )
     ]

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from reports.dimensions import MISSING, Parameter, level, varied
+from reports.dimensions import MISSING, Parameter, fitted_at_once, level, varied
 from reports.importance import Importance
 from reports.searched import left_out_baselines, usable_trials
 from reports.text import cell, inert, percent
 from reports.theme import BLUE, GREY, VERMILION, figure
 from study.results import StudyResults
+from study.trial_record import TrialRecord
 
 __all__ = ["Strip", "strips", "strips_figure"]
 
@@ -43,9 +44,10 @@ def strips(results: StudyResults, numbers: Importance | None) -> tuple[Strip, ..
     if numbers is None or not numbers.trustworthy:
         return ()
     usable = usable_trials(results)
-    trials = [trial for trial in usable if trial not in left_out_baselines(usable)]
+    baselines = left_out_baselines(usable)
+    trials = [trial for trial in usable if trial not in baselines]
     known = {parameter.name: parameter for parameter in varied(trials)}
-    found = [known[bar.name] for bar in numbers.parameters if bar.name in known]
+    found = [_with_off(known[b.name], trials) for b in numbers.parameters if b.name in known]
     told = [
         (trial.uar or 0.0, trial.state == "pruned", f"trial {trial.number}: {trial.name}")
         for trial in trials
@@ -76,6 +78,17 @@ def strips_figure(found: Sequence[Strip]) -> go.Figure:
         }
     margin = {"l": 10, "r": 14, "t": 40, "b": 10}
     return figure(traces, height=90 + 290 * rows, meta={"wide": True}, margin=margin, **layout)
+
+
+def _with_off(parameter: Parameter, trials: Sequence[TrialRecord]) -> Parameter:
+    """A switch as networks have it: off is a value, a probability of 0."""
+    if not (parameter.switch and parameter.conditional):
+        return parameter
+    probable = parameter.name.endswith(".p")
+    off = [MISSING if fitted_at_once(t) else 0.0 if probable else "off" for t in trials]
+    on = [v if probable or v is MISSING else level(v) for v in parameter.values]
+    values = (b if a is MISSING else a for a, b in zip(on, off, strict=True))
+    return parameter._replace(values=tuple(values))
 
 
 def _strip(parameter: Parameter, told: Sequence[tuple[float, bool, str]]) -> Strip:

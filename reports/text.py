@@ -33,15 +33,15 @@ def capital(text: str) -> str:
 def cell(value: Any) -> str:
     """A parameter's value, short; a missing one is a hyphen.
 
-    >>> cell(0.00123456), cell([8.0, 16.0]), cell(True), cell(None)
-    ('0.00123', '8+16', 'yes', '-')
+    >>> cell(0.00123456), cell(2048.0), cell([8.0, 16.0]), cell(True), cell(None)
+    ('0.00123', '2048', '8+16', 'yes', '-')
     """
     if value is None:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:.3g}"
     if isinstance(value, (list, tuple)):
         return "+".join(cell(item) for item in value)
     return str(value) if isinstance(value, (str, int)) else json.dumps(value, sort_keys=True)

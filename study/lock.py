@@ -22,6 +22,7 @@ __all__ = ["RUN", "StudyLock", "held_here", "holder"]
 RUN = "run"
 HEARTBEAT_S = 10.0
 LOCK = ".lock"
+ASKING_S = (0.01, 0.02, 0.05)  # pauses between tries to take the lock
 STALE_S = 60.0  # a lease of another host that is older, or as far ahead, counts for nothing
 MAX_BYTES = 10_000
 
@@ -46,11 +47,9 @@ class StudyLock:
     def __enter__(self) -> StudyLock:
         _check(self.path)
         file = self.path.open("a+")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _taken(file):
             file.close()
-            raise InputError(self._refusal(_lease(self.path))) from error
+            raise InputError(self._refusal(_lease(self.path)))
         lease = _lease(self.path)
         fresh = abs(time.time() - (number(lease.get("heartbeat")) or 0.0)) < STALE_S
         if lease.get("host", socket.gethostname()) != socket.gethostname() and fresh:
@@ -100,6 +99,16 @@ class StudyLock:
     def _keep_beating(self) -> None:
         while not self._done.wait(HEARTBEAT_S):
             self._beat()
+
+
+def _taken(file: IO[str]) -> bool:
+    """Take the lock, unless somebody has it for longer than `holder`, which only asks."""
+    for wait in (0.0, *ASKING_S):
+        time.sleep(wait)
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+    return False
 
 
 def holder(folder: Path) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ from study.trial_folder import TrialFolder, trial_folders
 __all__ = ["damaged_files", "reconcile_study"]
 
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
+DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table
 
 
 def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], None] = print) -> int:
@@ -119,23 +121,33 @@ def _drop_damaged(folder: TrialFolder, echo: Callable[[str], None]) -> bool:
 
 
 def _move_damaged(path: Path, table: str, whose: str, echo: Callable[[str], None]) -> None:
-    """Move an SQLite store away, with all that is left in it, if SQLite finds it damaged."""
-    if not path.is_file():
+    """Move an SQLite store away, with all that is left in it, if SQLite finds it damaged.
+
+    Other studies' runs may be in it: what was moved away before is never replaced.
+    """
+    if not path.is_file() or (damage := _damage(path, table)) is None:
         return
+    name = f"{path.name}.damaged"
+    names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
+    aside = next(one for one in map(path.with_name, names) if not one.exists())
+    path.replace(aside)
+    for suffix in ("-journal", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
+    echo(f"{whose}: {path.name} is damaged ({damage}), and is now {aside.name}")
+
+
+def _damage(path: Path, table: str) -> str | None:
+    """What SQLite finds damaged; None also where it cannot look: no right to, or it is locked."""
     try:
         with contextlib.closing(sqlite3.connect(path)) as database:
             (said,) = database.execute("pragma integrity_check").fetchone()
             database.execute(f"select count(*) from {table}")
     except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in DAMAGED:
+            return None
         said = str(error)
-    if said == "ok" or "locked" in said:  # by another study that writes to it
-        return
-    aside = path.with_name(f"{path.name}.damaged")
-    path.replace(aside)
-    for suffix in ("-journal", "-wal", "-shm"):
-        with contextlib.suppress(FileNotFoundError):
-            path.with_name(path.name + suffix).replace(aside.with_name(aside.name + suffix))
-    echo(f"{whose}: {path.name} is damaged ({said.splitlines()[0]}), and is now {aside.name}")
+    return None if said == "ok" else str(said).partition("\n")[0]
 
 
 def _restored(folder: TrialFolder) -> bool:

@@ -221,8 +221,10 @@ def read_events(path: Path) -> tuple[dict[str, Any], ...]:
 
 
 def _is_sound(event: Mapping[str, Any]) -> bool:
-    """Whether an event has what is asked of it."""
+    """Whether an event has what is asked of it, of the kind that it is written with."""
     kind = event.get("event")
+    if not isinstance(kind, str) or number(event.get("time")) is None:
+        return False
     if kind == "verdict":
         return is_count(event.get("epoch")) and isinstance(event.get("prune"), bool)
-    return isinstance(kind, str) and (kind != "epoch" or is_count(event.get("epoch")))
+    return kind != "epoch" or (is_count(event.get("epoch")) and is_count(event.get("epochs", 1)))

@@ -19,6 +19,7 @@ from runners.evaluation import EVAL_BATCH
 from runners.faults import fault_kind
 from runners.model import Classifier
 from runners.waveforms import Waveforms
+from search_spaces.backbones import likes_channels_last
 from search_spaces.errors import InputError
 from study.explain_inputs import ExplainInputs
 
@@ -58,7 +59,7 @@ class Explained:
         inputs: What is explained; its networks are moved to the device.
         chosen: Which of its clips, (clips,).
         axes: Of the bands.
-        compute: Where, and whether images lie channels last.
+        compute: Where, and whether images lie channels last for networks that like it.
     """
 
     def __init__(
@@ -70,9 +71,10 @@ class Explained:
     ) -> None:
         self.inputs, self.compute, self.axes = inputs, compute, tuple(axes)
         self.device = compute.device
-        if compute.channels_last:
-            for model in (model for network in inputs.networks for model in network.models):
-                model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for network in inputs.networks if compute.channels_last else ():
+            if likes_channels_last(network.spec.backbone):
+                for model in network.models:
+                    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._fold, self._held = -1, tuple[Classifier, ...]()
         self.waveforms = Waveforms(
             inputs.clips, device=self.device, clip_seconds=inputs.clip_seconds, pad=inputs.pad

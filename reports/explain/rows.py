@@ -89,9 +89,9 @@ def _energies(seen: Seen, images: Tensor, module: str | None) -> Tensor:
 def _centre(energy: Tensor, images: Tensor, along: int) -> float | None:
     """Return the pixel that a row hears, 0 at the first one's lower edge; None if none."""
     (gradient,) = torch.autograd.grad(energy, images, retain_graph=True)
-    weights = gradient.pow(2).movedim(along, 0).flatten(1).sum(1).double()
+    weights = gradient.pow(2).movedim(along, 0).flatten(1).sum(1).cpu().double()
     total = float(weights.sum())
     if not total > 0:
         return None
-    at = torch.arange(len(weights), device=weights.device) + 0.5
+    at = torch.arange(len(weights)) + 0.5
     return float((weights * at).sum()) / total

@@ -13,6 +13,7 @@ from reports.explain.axes import frequency_axes
 from reports.explain.explained import Explained
 from reports.explain.measure import delete, make_maps, occlude
 from runners.device import choose_compute
+from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 
 CPU = choose_compute("cpu")
@@ -122,3 +123,15 @@ def test_probabilities_are_of_float32_also_where_trials_are_trained_in_bfloat16(
         for explained in (explained_of(inputs), explained_of(inputs, low))
     ]
     np.testing.assert_array_equal(*found)
+
+
+def test_networks_lie_channels_last_where_they_like_it():
+    networks = random_networks()
+    backbone = Timm("regnety_002")  # slower that way; trained as any other
+    stubborn = dataclasses.replace(networks[0].spec, backbone=backbone)
+    networks = (networks[0], dataclasses.replace(random_networks()[0], spec=stubborn))
+    explained_of(noisy_inputs(networks), dataclasses.replace(CPU, channels_last=True))
+    for network, expected in zip(networks, (True, False), strict=True):
+        kernels = (p for p in network.models[0].backbone.parameters() if p.ndim == 4)
+        weights = next(p for p in kernels if min(p.shape[1:]) > 1)  # others lie both ways
+        assert weights.is_contiguous(memory_format=torch.channels_last) == expected

@@ -253,6 +253,14 @@ def test_wide_ranges_are_logarithmic_and_absent_lies_below():
     assert narrow.positions == (0.0, 0.25, 1.0)
 
 
+def test_uar_lies_on_a_linear_axis_whatever_its_range(results):
+    uars = (0.03, 0.3, 0.6)  # of many classes, the first trial at chance
+    pairs = zip(results.ranked, uars, strict=False)
+    trials = tuple(dataclasses.replace(trial, uar=uar) for trial, uar in pairs)
+    numbers = parallel(dataclasses.replace(results, trials=trials))
+    assert numbers.axes[-1].positions == pytest.approx((0, 27 / 57, 1))
+
+
 def test_words_and_lists_stand_at_levels():
     windows = axis(Parameter("w", "channels", ([8, 16, 32], [16, 32, 64], [8, 16, 32])))
     assert windows.positions == (1.0, 0.0, 1.0)

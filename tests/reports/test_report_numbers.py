@@ -235,6 +235,12 @@ def test_class_names_that_shorten_alike_keep_their_own_rows():
     assert figure.layout.xaxis.type == "category"  # also of classes like 1 and 10
 
 
+def test_what_is_told_of_a_cell_has_a_line_for_each_class():
+    told = confusion_figure(confusion(_system("ab", "ab"))).data[0].hovertemplate
+    lines = [line for line in told.split("<br>") if "%{x}" in line or "%{y}" in line]
+    assert len(lines) == told.count("%{x}") + told.count("%{y}") == 2  # one of both is cut off
+
+
 def test_two_hundred_classes_stay_small():
     generator = np.random.default_rng(0)
     names = [f"class number {n}" for n in range(200)]

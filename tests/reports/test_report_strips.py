@@ -87,6 +87,27 @@ def test_a_rate_drawn_from_a_decade_lies_on_a_logarithmic_axis(found):
     )
 
 
+def test_an_augmentation_that_is_off_is_a_value_beside_those_that_it_has(searched):
+    trials = tuple(
+        dataclasses.replace(
+            trial,
+            params={"backbone": "test_resnet"} | ({"augment.noise.p": 0.5} if on else {}),
+            uar=0.5 + 0.2 * on,
+        )
+        for trial, on in zip(searched.trials, [True, False, False] * 20, strict=True)
+    )
+    study = dataclasses.replace(searched, trials=trials)
+    (strip,) = strips(study, importance(study, n_samples=5, n_trees=15))
+    assert strip.medians == ((0.0, 0.0, pytest.approx(0.5)), (0.5, 0.5, pytest.approx(0.7)))
+    assert len(strip.uars) == 60
+
+
+def test_large_numbers_are_written_out(searched, found):
+    sizes = Parameter("spectrogram.n_fft", "spectrogram", tuple([512, 1024, 2048, 4096] * 15))
+    figure = strips_figure([found["adamw.lr"]._replace(parameter=sizes)])
+    assert list(figure.layout.xaxis.ticktext) == ["512", "1024", "2048", "4096"]
+
+
 def test_pruned_trials_have_a_mark_of_their_own(found):
     complete, pruned, median = strips_figure([found["scale"]]).data
     assert (complete.name, pruned.name, median.name) == ("complete", "pruned", "median")

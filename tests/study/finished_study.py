@@ -5,7 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
 from study.config import parse_config
+from study.corpus import read_corpus
 from study.progress import Progress
 from study.running import run_study
 from tests_support import TINY_SPACE
@@ -39,3 +43,9 @@ def copy_study(folder: Path, target: Path) -> Path:
     base = folder.parent.parent
     shutil.copytree(base, target, dirs_exist_ok=True)
     return target / "results" / "tiny"
+
+
+def waveforms_of(corpus: Path, partition: str) -> list[np.ndarray]:
+    """The int16 samples of a partition's clips."""
+    clips = read_corpus(corpus).partition(partition)
+    return [soundfile.read(clip.path, dtype="int16")[0] for clip in clips]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -38,6 +40,14 @@ def holds_nothing(tmp_path, text):
     with StudyLock(tmp_path):
         assert holder(tmp_path) == "run"
     assert holder(tmp_path) is None
+
+
+def test_who_only_asks_keeps_nobody_from_the_lock(tmp_path):
+    with (tmp_path / ".lock").open("w") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        threading.Timer(0.015, fcntl.flock, (asking, fcntl.LOCK_UN)).start()
+        with StudyLock(tmp_path):
+            assert holder(tmp_path) == "run"
 
 
 def test_a_fresh_lease_of_another_host_holds(tmp_path):

@@ -76,6 +76,28 @@ def test_stores_that_are_gone_are_made_anew_with_equal_content(tracked_copy, syn
         assert (path.name.removesuffix(".damaged") + " is damaged" in said) == (damage == "tear")
 
 
+def test_a_damaged_store_is_moved_beside_what_was_moved_before(tracked_copy, synthetic):
+    store = tracked_copy.parent.parent / "mlflow.db"
+    earlier = store.with_name("mlflow.db.damaged")
+    earlier.write_text("with the runs of other studies")
+    store.write_bytes(b"the second damage" * 1000)
+    code, said = reconcile(tracked_copy, synthetic)
+    assert code == 0, said
+    assert "is now mlflow.db.damaged-2" in said
+    assert earlier.read_text() == "with the runs of other studies"
+    assert store.with_name("mlflow.db.damaged-2").read_bytes().startswith(b"the second")
+
+
+def test_a_store_that_cannot_be_read_just_now_is_not_called_damaged(tracked_copy, synthetic):
+    before = in_optuna(tracked_copy)
+    (tracked_copy / "optuna.db-journal").mkdir()
+    with pytest.raises(Exception, match="disk I/O error"):
+        reconcile(tracked_copy, synthetic)
+    (tracked_copy / "optuna.db-journal").rmdir()
+    assert in_optuna(tracked_copy) == before
+    assert not (tracked_copy / "optuna.db.damaged").exists()
+
+
 @pytest.mark.parametrize(
     "name",
     [
