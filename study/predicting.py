@@ -19,6 +19,7 @@ from runners.clips import PCM16_SCALE, Clips, quantise
 from runners.device import default_slots, usable_compute
 from runners.evaluation import EVAL_BATCH, autocast
 from runners.waveforms import Waveforms
+from search_spaces.backbones import likes_channels_last
 from search_spaces.errors import InputError
 from study.audio import MAX_PEAK, resample
 from study.bundle import Bundle, read_bundle, window_cost
@@ -55,8 +56,9 @@ class Predictor:
         self.bundle = bundle
         self.compute = usable_compute(device or default_slots()[0])
         self.networks = [network.to(self.compute.device) for network in load_networks(bundle)]
-        if self.compute.channels_last:
-            self.networks = [n.to(memory_format=torch.channels_last) for n in self.networks]  # type: ignore[call-overload]
+        for member, network in zip(bundle.members, self.networks, strict=True):
+            if self.compute.channels_last and likes_channels_last(member.spec.backbone):
+                network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         costs = [window_cost(m.spec, self.sampling_rate, bundle.n_samples) for m in bundle.members]
         self.batch = max(1, min(EVAL_BATCH, MAX_BATCH // max(costs)))
 

@@ -58,6 +58,8 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         {"name": name, "protocol": protocol, **_metrics(labels, guesses, known, results.classes)}
         for name, protocol, guesses in _systems(results, protocols)
     ]
+    if not systems:
+        raise InputError(f"{results.folder}: nothing has predicted test yet")
     record = {
         "format": 1,
         "labels": {
@@ -123,7 +125,7 @@ def _systems(
     """Yield name, protocol and predictions of what has predicted test."""
     classes = results.classes
     clips = results.partitions["test"].clips
-    for protocol in protocols:
+    for protocol in protocols if results.ensemble is not None else ():
         values = blind_probabilities(results, protocol)
         yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
     if (best := results.best) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from finished_study import waveforms_of
 
 from runners.device import usable_compute
 from search_spaces import InputError
-from study import load
+from study import load, predicting
 from study.audio import decode, resample
+from study.bundle import read_bundle
 from study.predicting import as_clips
 from study.results import read_results
 from study.submission import blind_probabilities as stored_test
@@ -131,3 +133,14 @@ def test_importing_study_stays_light_until_load_is_asked_for():
     assert done.stdout.strip() == "study.predicting", done.stderr
     with pytest.raises(ImportError):
         from study import nothing  # noqa: F401
+
+
+@pytest.mark.parametrize("likes", [True, False])
+def test_networks_lie_in_memory_as_they_were_trained(bundles, monkeypatch, likes):
+    on_gpu = dataclasses.replace(usable_compute("cpu"), channels_last=True)
+    monkeypatch.setattr(predicting, "usable_compute", lambda name: on_gpu)
+    monkeypatch.setattr(predicting, "likes_channels_last", lambda backbone: likes)
+    made = [torch.nn.Conv2d(3, 4, 3) for _ in read_bundle(bundles["train"]).members]
+    monkeypatch.setattr(predicting, "load_networks", lambda bundle: made)
+    for network in load(bundles["train"]).networks:
+        assert network.weight.is_contiguous(memory_format=torch.channels_last) is likes

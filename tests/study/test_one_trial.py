@@ -47,7 +47,7 @@ def test_what_is_no_trial_is_a_sentence(spectune, finished, tmp_path):
     spec = tmp_path / "open.yaml"
     for text, words in (
         ("scale: [mel, log]\n", "baselines.open.scale must be one kind"),
-        ("scale: barks\n", "did you mean 'bark'"),
+        ("scale: barks\n", "did you mean bark?"),
         ("- mel\n", "mapping"),
     ):
         spec.write_text(text)

@@ -219,6 +219,20 @@ def test_a_fusion_without_a_refit_is_scored_and_what_is_missing_said(finished, t
     assert "has no refit yet" in said[-1]
 
 
+def test_a_study_that_was_interrupted_before_its_fusion_has_its_best_trial_scored(
+    finished, tmp_path
+):
+    folder = copy_study(finished, tmp_path / "base")
+    shutil.rmtree(folder / "ensemble")
+    results = read_results(folder)
+    labels = Path(results.corpus["root"]) / "lab" / "test_labels.csv"
+    (system,) = score_study(results, labels)["systems"]
+    assert system["name"].startswith("best single: ")
+    shutil.rmtree(folder / "trials")
+    with pytest.raises(InputError, match="nothing has predicted test yet"):
+        score_study(read_results(folder), labels)
+
+
 @pytest.mark.parametrize(
     ("where", "spoil", "rule"),
     [
