@@ -13,6 +13,7 @@ from study.config import load_config
 from study.origins import GRID
 from study.results import StudyResults
 from study.seeds import seeds_table
+from study.text import probability
 
 __all__ = ["ablation_sections", "ablation_table", "repeats_table", "seeds_sections"]
 
@@ -87,7 +88,7 @@ def ablation_table(rows: list[AblationRow]) -> Table:
             if row.interval.low is None
             else f"{percent(row.interval.low)} to {percent(row.interval.high)}",
             "the best" if row.comparison is None else points(row.comparison.difference),
-            "-" if row.p_corrected is None else f"{row.p_corrected:.3f}",
+            "-" if row.p_corrected is None else probability(row.p_corrected),
             duration(row.seconds),
         )
         for row in rows

@@ -10,7 +10,7 @@ import numpy as np
 
 from study.ablation import AblationRow
 from study.honest import ONE_SPEAKER
-from study.text import spreadsheet_safe
+from study.text import probability, spreadsheet_safe
 
 __all__ = ["ablation_csv", "ablation_lines", "ablation_notes", "p_title"]
 
@@ -47,7 +47,7 @@ def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
         bounds = "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
         told = row.comparison
         difference = "reference" if told is None else f"{100 * told.difference:+.1f}"
-        p = "" if row.p_corrected is None else f"{row.p_corrected:.3f}"
+        p = "" if row.p_corrected is None else probability(row.p_corrected)
         sd = f" (SD {100 * np.std(row.uars, ddof=1):.1f})" if len(row.uars) > 1 else ""
         cells = [str(row.settings[key]) for key in keys]
         cells += [str(len(row.uars)), f"{100 * row.interval.uar:.1f}{sd}", bounds, difference, p]

@@ -26,6 +26,7 @@ from study.speaker_counts import (
     too_few_speakers,
     uar_of_counts,
 )
+from study.text import p_is
 
 __all__ = ["Comparison", "compare", "compare_all_pairs", "compare_best_of", "holm"]
 
@@ -83,7 +84,7 @@ class Comparison:
             and self.p_value <= 2.0 ** (1 - self.n_speakers)
         ):
             note += f"; {self.n_speakers} speakers cannot give a smaller one"
-        return f"{head}; {verdict} (p = {self.p_value:.3f}, exchanging {who}{note})."
+        return f"{head}; {verdict} ({p_is(self.p_value)}, exchanging {who}{note})."
 
 
 def compare(

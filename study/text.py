@@ -7,8 +7,10 @@ import re
 __all__ = [
     "NOTHING",
     "duration",
+    "p_is",
     "percent",
     "printable",
+    "probability",
     "spreadsheet_plain",
     "spreadsheet_safe",
     "without_passwords",
@@ -27,6 +29,25 @@ def percent(uar: float | None) -> str:
     '80.1 %'
     """
     return NOTHING if uar is None else f"{100 * uar:.1f} %"
+
+
+def probability(p: float) -> str:
+    """Return a p-value with three decimals; none is zero.
+
+    >>> probability(0.0204), probability(0.00008)
+    ('0.020', '< 0.001')
+    """
+    return f"{p:.3f}" if p >= 0.001 else "< 0.001"
+
+
+def p_is(p: float) -> str:
+    """Return a p-value for a sentence.
+
+    >>> p_is(0.0204), p_is(0.00008)
+    ('p = 0.020', 'p < 0.001')
+    """
+    told = probability(p)
+    return f"p {told}" if told.startswith("<") else f"p = {told}"
 
 
 def duration(seconds: float | None) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reports.explain.axes import FrequencyAxis
 from study.speaker_counts import MIN_SPEAKERS
+from study.text import p_is
 
 __all__ = [
     "LEAST_AGREEMENT",
@@ -237,4 +238,4 @@ def tell_bands(
         have = "speakers are not known" if n_speakers is None else f"here it has {n_speakers}"
         untested = f"untested: it takes at least {MIN_SPEAKERS} speakers, and {have}"
         return f"{told}.{more} The bands are in the order of their effect, {untested}."
-    return f"{told}. Beyond chance over all bands: p = {first.p:.3f}.{more}"
+    return f"{told}. Beyond chance over all bands: {p_is(first.p)}.{more}"
