@@ -21,7 +21,7 @@ from study.attempt_files import bring_files, delete_weights, newest_checkpoint, 
 from study.failing_alike import FailingAlike
 from study.leaderboard import write_leaderboard
 from study.opening import Plan
-from study.origins import GRID, REPEAT, TAKEN
+from study.origins import GRID, REPEAT
 from study.progress import Progress
 from study.records import epoch_metrics, final_artifacts, final_metrics, result_tags, trial_tags
 from study.recovery import fault_of_spec, recover
@@ -141,7 +141,8 @@ class Coordinator:
     def _searching(self) -> bool:
         """Whether the search has a trial to begin, within its budget."""
         budget = self.plan.config.budget
-        begun = sum(not origin.startswith((REPEAT, TAKEN)) for origin in self.origins.values())
+        begun = sum(not origin.startswith(REPEAT) for origin in self.origins.values())
+        begun -= len(self.plan.taken)
         if self.sampling.exhausted or (budget.trials is not None and begun >= budget.trials):
             return False
         return budget.hours is None or self.elapsed < budget.hours * 3600

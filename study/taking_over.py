@@ -18,7 +18,7 @@ from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
-from study.origins import TAKEN
+from study.origins import BASELINE, TAKEN
 from study.plain_json import mapping
 from study.prescribed import Prescribed
 from study.results import StudyResults, read_results
@@ -157,7 +157,10 @@ def take_over(taken: Taken, trials: Path) -> None:
             raise InputError(
                 f"{old.path}: this study goes on from it (`from`), and it has no result any more"
             )
-        new.begin(spec, origin=f"{TAKEN}{taken.name}/{number}", params=flat_parameters(spec))
+        origin = old.origin()  # a baseline stays one to the report
+        if not origin.startswith(BASELINE):
+            origin = f"{TAKEN}{taken.name}/{number}"
+        new.begin(spec, origin=origin, params=flat_parameters(spec))
         attempt = result["attempt"]
         new.attempt(attempt).mkdir(exist_ok=True)
         for name in (*result["files"], "log.txt"):
