@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import time
 from collections import Counter
 
 import pytest
 
 from attacked import Attacked, kill_once
+from tests_support import TINY_SPACE
 
 KILLS = int(os.environ.get("SPECTUNE_KILLS", "40"))
 SEED = int(os.environ.get("SPECTUNE_FAULT_SEED", "0"))
@@ -51,4 +53,27 @@ def test_whatever_is_killed_the_same_command_ends_as_an_undisturbed_study(
         events = study.folder.glob("trials/*/events.jsonl")
         resumed += sum(path.read_text().count('"resumed"') for path in events)
     print(f"{sum(done.values())} kills in {studies} studies: {dict(done)}; {resumed} resumptions")
-    assert resumed > 0, "no trial was taken up from a checkpoint"
+    # Trials of seconds are seldom hit behind a checkpoint: about 3 of 40 kills, by chance none.
+    assert resumed > 0 or KILLS < 200, "no trial was taken up from a checkpoint"
+
+
+def test_a_trial_that_is_killed_behind_its_checkpoint_goes_on_from_it(synthetic, tmp_path):
+    changes = {
+        "space": TINY_SPACE | {"recipe": {"epochs": 60, "batch": 32}},
+        "budget": {"trials": 1},
+        "baselines": [],
+        "tracking": False,
+    }
+    quiet = Attacked(tmp_path / "quiet", synthetic, **changes)
+    assert quiet.finish() == 0, quiet.log()
+    study = Attacked(tmp_path / "killed", synthetic, **changes)
+    study.start()
+    while not list(study.folder.rglob("checkpoint.safetensors")):
+        assert study.running, study.log()
+        time.sleep(0.01)
+    (worker,) = study.processes("runners.worker")
+    os.kill(worker, signal.SIGKILL)
+    assert study.finish() == 0, study.log()
+    events = (study.folder / "trials" / "00000" / "events.jsonl").read_text()
+    assert '"resumed"' in events
+    assert study.files() == quiet.files()
