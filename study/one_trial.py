@@ -67,7 +67,7 @@ def run_one(
     with tempfile.TemporaryDirectory() as scratch:
         task, home = Path(scratch) / "task.json", Path(scratch) / "trial"
         plan.task.write(task)
-        job = Job(0, 1, spec, str(task), str(home), weights=_weights(plan, spec))
+        job = Job(0, 1, spec, str(task), str(home), weights=_weights(plan, spec, base))
         try:
             engine.submit(job)
             end = _followed(engine, echo)
@@ -96,7 +96,10 @@ def _followed(engine: Engine, echo: Echo) -> Event:
 def _spec(path: Path, plan: Plan) -> TrialSpec:
     name, plain = path.stem, load_yaml(path)
     if isinstance(plain.get("spec"), dict):  # a trial's spec.json
-        return TrialSpec.from_dict(plain["spec"])
+        try:
+            return TrialSpec.from_dict(plain["spec"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
     space = parse_space({"baselines": {name: plain}}, where=str(path))
     space.check(
         sampling_rate=plan.cached.clips.sampling_rate, clip_seconds=plan.config.clip_seconds
@@ -104,14 +107,12 @@ def _spec(path: Path, plan: Plan) -> TrialSpec:
     return space.baselines[name]
 
 
-def _weights(plan: Plan, spec: TrialSpec) -> str | None:
+def _weights(plan: Plan, spec: TrialSpec, base: Path) -> str | None:
     backbone = spec.backbone
     if not isinstance(backbone, Timm) or backbone.pretrained is False:
         return None
     key = weights_key(backbone)
-    known = plan.weights or {}
-    found = known[key] if key in known else resolve_weights([backbone], folder=plan.folder)[key]
-    return found.path
+    return (plan.weights.get(key) or resolve_weights([backbone], folder=base)[key]).path
 
 
 def _epoch(event: dict[str, Any]) -> str:

@@ -134,7 +134,7 @@ def plan_study(
     if taken:
         state["taken"] = taken.to_json()
     if before is None:
-        check_taken(taken, state, rate=rate, folds=folds)
+        check_taken(taken, state, weights, rate=rate, folds=folds)
     task = Task(
         cache=str(cached.folder),
         classes=corpus.classes,

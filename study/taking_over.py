@@ -18,12 +18,14 @@ from search_spaces.backbones import Timm
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
+from study.clips_file import read_clips
 from study.origins import BASELINE, TAKEN
-from study.plain_json import mapping
+from study.plain_json import mapping, read_object
 from study.prescribed import Prescribed
+from study.pretrained import Weights
 from study.results import StudyResults, read_results
 from study.trial_folder import TrialFolder
-from study.unchanged import HEARD
+from study.unchanged import HEARD, other_weights, same_material
 
 __all__ = ["Taken", "check_taken", "plan_taken", "take_over"]
 
@@ -67,7 +69,8 @@ def plan_taken(
     """Return the trials to take over: those that had ended when the new study began.
 
     Args:
-        asked: Results folder of the other study, relative to `base`; None: nothing is taken over.
+        asked: Results folder of the other study, relative to `base`. A study that has begun keeps
+            what it took, whatever is asked now.
         base: Folder of study.yaml.
         folder: Results of the new study.
         before: Its `state.json`; None: it has not begun.
@@ -75,15 +78,18 @@ def plan_taken(
     Raises:
         InputError: If there is no such study, or it has no finished trial.
     """
-    if asked is None:
+    if before is not None:
+        if not (noted := mapping(before.get("taken"))):
+            return Taken()
+        source, name, numbers = _noted(noted, folder / "state.json")
+    elif asked is None:
         return Taken()
-    noted = mapping(before.get("taken")) if before else {}
-    source = Path(noted["folder"]) if noted else (base / asked).resolve()
-    if source == folder:
-        raise InputError(f"from: {source} is this study itself; give the new one another `name`")
-    if noted:
-        numbers, name = tuple(noted["trials"]), str(noted["name"])
     else:
+        source = (base / asked).resolve()
+        if source == folder:
+            raise InputError(
+                f"from: {source} is this study itself; give the new one another `name`"
+            )
         results = _results(source)
         numbers, name = tuple(t.number for t in results.trials if t.ranked), results.name
         if not numbers:
@@ -94,6 +100,19 @@ def plan_taken(
     return Taken(source, name, numbers, tuple(specs))
 
 
+def _noted(noted: Mapping[str, Any], path: Path) -> tuple[Path, str, tuple[int, ...]]:
+    """Return folder, name and trials of the other study, as `state.json` has them."""
+    source, name, numbers = (noted.get(key) for key in ("folder", "name", "trials"))
+    if (
+        not isinstance(source, str)
+        or not isinstance(name, str)
+        or not isinstance(numbers, list)
+        or not all(isinstance(n, int) and n >= 0 for n in numbers)
+    ):
+        raise InputError(f"{path}: taken has another type than it was written with")
+    return Path(source), name, tuple(numbers)
+
+
 def _results(source: Path) -> StudyResults:
     try:
         return read_results(source)
@@ -101,12 +120,20 @@ def _results(source: Path) -> StudyResults:
         raise InputError([f"from: {text}" for text in error.problems]) from error
 
 
-def check_taken(taken: Taken, state: Mapping[str, Any], *, rate: int, folds: Sequence[int]) -> None:
+def check_taken(
+    taken: Taken,
+    state: Mapping[str, Any],
+    weights: Mapping[str, Weights],
+    *,
+    rate: int,
+    folds: Sequence[int],
+) -> None:
     """Check that the values of the trials are valid in a study that begins.
 
     Args:
         taken: The trials.
         state: The new study's `state.json` as it will be.
+        weights: Its pretrained weights.
         rate: Its sampling rate in Hz.
         folds: Of each devel clip, in a cross-validation.
 
@@ -115,24 +142,22 @@ def check_taken(taken: Taken, state: Mapping[str, Any], *, rate: int, folds: Seq
     """
     if not taken:
         return
-    results = _results(taken.folder)
-    fixed = mapping(results.state.get("fixed"))
+    there, clips = read_object(taken.folder / "state.json"), read_clips(taken.folder / "clips.json")
+    fixed = mapping(there.get("fixed"))
     problems = [
         f"`{key}` is {fixed.get(key)!r} there and {state['fixed'][key]!r} here"
         for key in HEARD
         if fixed.get(key) != state["fixed"][key]
     ]
-    if (there := results.corpus.get("sampling_rate")) != rate:
-        problems.append(f"the sampling rate is {there} Hz there and {rate} Hz here")
-    digest = "material_digest" if "material_digest" in results.state else "corpus_digest"  # older
-    if results.state.get(digest) != state[digest]:
+    if (theirs := clips.corpus.get("sampling_rate")) != rate:
+        problems.append(f"the sampling rate is {theirs} Hz there and {rate} Hz here")
+    if not same_material(there, state["material_digest"], state["corpus_digest"]):
         problems.append("clips, labels or partitions are others")
-    elif tuple(results.folds) != tuple(folds):
+    elif tuple(clips.folds) != tuple(folds):
         problems.append("the speakers are dealt into other folds (`folds` or `seed`)")
     problems += [
         f"the pretrained weights of {key.partition(':')[0]} are others"
-        for key, weights in mapping(results.state.get("weights")).items()
-        if key in state["weights"] and weights["sha256"] != state["weights"][key]["sha256"]
+        for key in other_weights(there, weights)
     ]
     if problems:
         raise InputError(f"from: {taken.folder}: cannot be gone on from: {'; '.join(problems)}")

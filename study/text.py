@@ -46,8 +46,7 @@ def p_is(p: float) -> str:
     >>> p_is(0.0204), p_is(0.00008)
     ('p = 0.020', 'p < 0.001')
     """
-    told = probability(p)
-    return f"p {told}" if told.startswith("<") else f"p = {told}"
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def duration(seconds: float | None) -> str:

@@ -20,7 +20,9 @@ __all__ = [
     "check_same",
     "check_weights",
     "material_digest",
+    "other_weights",
     "read_state",
+    "same_material",
 ]
 
 HEARD = ("clip_seconds", "pad", "protocol")  # with the sampling rate: what a network hears
@@ -30,6 +32,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "elapsed_s": (int, float),
     "fixed": dict,
     "mlflow": (dict, type(None)),
+    "taken": (dict, type(None)),
 }
 
 
@@ -132,14 +135,22 @@ def check_material(
     Raises:
         InputError: With what is different.
     """
-    if before is None:
-        return
-    if "material_digest" in before:
-        same = before["material_digest"] == material
-    else:  # a study from before that digest
-        same = before.get("corpus_digest") == cached.digest
-    if not same:
+    if before is not None and not same_material(before, material, cached.digest):
         _refuse(folder, [f"its corpus was another one{_changes(folder, cached, protocol)}"])
+
+
+def same_material(state: Mapping[str, Any], material: str, corpus: str) -> bool:
+    """Whether a study's `state.json` tells this material, or, from before that, this corpus."""
+    if "material_digest" in state:
+        return bool(state["material_digest"] == material)
+    return bool(state.get("corpus_digest") == corpus)
+
+
+def other_weights(state: Mapping[str, Any], now: Mapping[str, Weights]) -> dict[str, str]:
+    """Return which pretrained weights a study's `state.json` has otherwise: their SHA-256 there."""
+    known = mapping(state.get("weights"))
+    was = {key: mapping(known.get(key)).get("sha256", one.sha256) for key, one in now.items()}
+    return {key: str(sha256) for key, sha256 in was.items() if sha256 != now[key].sha256}
 
 
 def check_weights(
@@ -150,15 +161,11 @@ def check_weights(
     Raises:
         InputError: With each file that is another one.
     """
-    known = mapping(before.get("weights")) if before else {}
-    problems = []
-    for key, now in weights.items():
-        was = mapping(known.get(key)).get("sha256", now.sha256)
-        if was != now.sha256:
-            problems.append(
-                f"the pretrained weights of {key.partition(':')[0]} had the SHA-256 {was!s:.12} and"
-                f" have {now.sha256:.12} now ({now.path})"
-            )
+    problems = [
+        f"the pretrained weights of {key.partition(':')[0]} had the SHA-256 {was:.12} and have"
+        f" {weights[key].sha256:.12} now ({weights[key].path})"
+        for key, was in other_weights(before or {}, weights).items()
+    ]
     _refuse(folder, problems)
 
 

@@ -97,9 +97,23 @@ def test_a_take_over_that_was_cut_short_is_finished_and_needs_the_other_study_on
     shutil.rmtree(source)
     run(synthetic, tmp_path, finished)  # whole by now
     assert (folder / "leaderboard.csv").read_text() == before
+    state["taken"]["trials"] = "0-3"
+    (folder / "state.json").write_text(json.dumps(state))
+    with pytest.raises(InputError, match="taken has another type than it was written with"):
+        run(synthetic, tmp_path, finished)
+    state["taken"]["trials"] = list(range(N))
+    (folder / "state.json").write_text(json.dumps(state))
     (folder / "trials" / "00002" / "result.json").unlink()
     with pytest.raises(InputError, match="it has no result any more"):
         run(synthetic, tmp_path, finished)
+
+
+def test_a_study_keeps_what_it_took_when_its_key_is_taken_away(finished, more, synthetic, tmp_path):
+    shutil.copytree(more[0].parent.parent, tmp_path, dirs_exist_ok=True)
+    changes = {"space": SPACE, "budget": {"trials": 3}}
+    config = config_of(synthetic, name="more", **changes)
+    assert run_study(config, base=tmp_path, echo=print, progress=Progress()) == 0
+    assert len(read_results(tmp_path / "results" / "more").trials) == N + 3
 
 
 def test_members_that_were_taken_over_are_fitted_again(finished, synthetic, tmp_path):
