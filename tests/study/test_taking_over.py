@@ -116,14 +116,12 @@ def test_a_study_keeps_what_it_took_when_its_key_is_taken_away(finished, more, s
     assert len(read_results(tmp_path / "results" / "more").trials) == N + 3
 
 
-def test_members_that_were_taken_over_are_fitted_again(finished, synthetic, tmp_path):
-    folder = run(synthetic, tmp_path, finished, budget={"trials": 1}, ensemble={"max_members": 2})
-    config = config_of(
-        synthetic, name="more", space=SPACE, budget={"trials": 1}, refit={"seeds": 1},
-        ensemble={"max_members": 2}, **{"from": str(finished)},
-    )  # fmt: skip
+def test_members_that_were_taken_over_are_fitted_again(finished, more, synthetic, tmp_path):
+    shutil.copytree(more[0].parent.parent, tmp_path, dirs_exist_ok=True)
+    options = {"budget": {"trials": 2}, "refit": {"seeds": 1}, "from": str(finished)}
+    config = config_of(synthetic, name="more", space=SPACE, **options)
     assert refit_study(config, base=tmp_path, echo=print) == 0
-    members = read_results(folder).ensemble.members
+    members = read_results(tmp_path / "results" / "more").ensemble.members
     assert any(member.trial < N for member in members)
 
 
