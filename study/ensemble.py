@@ -10,10 +10,11 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.ensemble_bagged import MAX_MEMBERS, bagged_greedy, positions_by_key
+from study.ensemble_bagged import MAX_MEMBERS, bagged_greedy
 from study.ensemble_greedy import Selection, Step, check_at_least_one, greedy
 from study.ensemble_limits import Limits, limits_of
 from study.fusion_scorer import FusionScorer, check_library
+from study.honest_library import positions_by_key
 
 __all__ = [
     "BAGGED_FROM",

@@ -20,8 +20,9 @@ from study.ensemble_greedy import (
 )
 from study.ensemble_limits import Limits, fitting
 from study.fusion_scorer import FusionScorer, check_library
+from study.honest_library import positions_by_key
 
-__all__ = ["MAX_MEMBERS", "bagged_greedy", "positions_by_key"]
+__all__ = ["MAX_MEMBERS", "bagged_greedy"]
 
 MAX_MEMBERS = 8  # what refit, export and serving still carry
 
@@ -111,13 +112,3 @@ def _draw_bag(
     if bag.size == 0:
         bag = rng.choice(np.concatenate(groups), size=1)
     return np.sort(bag)
-
-
-def positions_by_key(keys: Sequence[Hashable], n: int) -> list[NDArray[np.intp]]:
-    """Positions of equal keys, one array per key, in order of first appearance."""
-    if len(keys) != n:
-        raise ValueError(f"there must be one key per candidate, got {len(keys)} for {n}")
-    positions: dict[Hashable, list[int]] = {}
-    for index, key in enumerate(keys):
-        positions.setdefault(key, []).append(index)
-    return [np.asarray(group, dtype=np.intp) for group in positions.values()]

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.ensemble_bagged import positions_by_key
 from study.metrics import argmax_last, check_codes
 
-__all__ = ["Library", "library_of"]
+__all__ = ["Library", "library_of", "positions_by_key"]
 
 
 @dataclass(frozen=True)
@@ -141,3 +140,13 @@ def library_of(
         hits=np.concatenate([argmax_last(trial) == codes for trial in trials]),
         starts=np.cumsum([0, *lengths[:-1]]),
     )
+
+
+def positions_by_key(keys: Sequence[Hashable], n: int) -> list[NDArray[np.intp]]:
+    """Positions of equal keys, one array per key, in order of first appearance."""
+    if len(keys) != n:
+        raise ValueError(f"there must be one key per candidate, got {len(keys)} for {n}")
+    positions: dict[Hashable, list[int]] = {}
+    for index, key in enumerate(keys):
+        positions.setdefault(key, []).append(index)
+    return [np.asarray(group, dtype=np.intp) for group in positions.values()]
