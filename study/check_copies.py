@@ -13,7 +13,7 @@ from study.check_audio import SILENT_DB
 from study.check_cache import Place
 from study.check_finding import Finding, found
 from study.check_table import Table
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 from study.sentinel_fingerprint import SAME, candidates, sameness
 
 __all__ = ["copy_findings", "near_duplicates"]

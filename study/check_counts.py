@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from study.check_finding import Finding, found
 from study.check_table import Table
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 
 __all__ = ["ClassCount", "Counts", "PartitionCount", "SpeakerCount", "count", "count_findings"]
 

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from search_spaces.errors import InputError
 from study.check_finding import KINDS, Finding, found
-from study.clip import PARTITIONS, Partition, known_partition
 from study.corpus import list_rows
 from study.corpus_rules import to_classes, to_clips
 from study.layouts import Problems, Row
 from study.layouts.folders import list_audio
+from study.layouts.names import PARTITIONS, Partition, known_partition
 from study.partition_file import read_partitions
 
 __all__ = ["Listed", "Reading", "read_listing"]

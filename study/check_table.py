@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 
 __all__ = ["Table", "codes_of"]
 

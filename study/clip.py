@@ -5,26 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-__all__ = ["AUDIO", "PARTITIONS", "Clip", "Partition", "known_partition"]
+from study.layouts.names import Partition
 
-Partition = Literal["train", "devel", "test"]
-PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")
-_ALIASES: dict[str, Partition] = {
-    "train": "train",
-    "training": "train",
-    "devel": "devel",
-    "dev": "devel",
-    "val": "devel",
-    "valid": "devel",
-    "validation": "devel",
-    "test": "test",
-}
-AUDIO = frozenset(
-    (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",
-     ".caf", ".w64")
-)  # fmt: skip
+__all__ = ["Clip"]
 
 
 @dataclass(frozen=True)
@@ -51,12 +35,3 @@ class Clip:
     start: float | None = None
     end: float | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
-
-
-def known_partition(text: str) -> Partition | None:
-    """The partition that a name in a label file means; None where it means none.
-
-    >>> known_partition("Dev"), known_partition("other")
-    ('devel', None)
-    """
-    return _ALIASES.get(text.strip().lower())

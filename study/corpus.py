@@ -10,9 +10,10 @@ from typing import Any
 
 from search_spaces.bounded_file import read_bounded
 from search_spaces.errors import InputError
-from study.clip import PARTITIONS, Clip, Partition
+from study.clip import Clip
 from study.corpus_rules import listed_once, to_classes, to_clips
 from study.layouts import Problems, Row, Source, choose_layout
+from study.layouts.names import PARTITIONS, Partition
 from study.partition_file import read_partitions
 
 __all__ = [

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from study.clip import PARTITIONS, Clip, Partition, known_partition
+from study.clip import Clip
 from study.layouts import Problems, Row
+from study.layouts.names import PARTITIONS, Partition, known_partition
 from study.layouts.problems import place
 
 __all__ = ["listed_once", "to_classes", "to_clips"]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.clip import PARTITIONS, Clip
+from study.clip import Clip
 from study.corpus import Corpus
+from study.layouts.names import PARTITIONS
 
 __all__ = ["summarise"]
 

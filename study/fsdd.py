@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.errors import InputError
-from study.clip import PARTITIONS, Partition
+from study.layouts.names import PARTITIONS, Partition
 
 __all__ = ["lay_out_fsdd"]
 

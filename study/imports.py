@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.csv_rows import Table, read_rows
+from study.layouts.names import known_partition
 from study.probabilities import ROW_SUM_TOLERANCE
 from study.text import spreadsheet_plain
 
@@ -24,17 +25,6 @@ __all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
 CLASS_COLUMNS = ("prob_{}", "probability_{}", "{}")
-PARTITIONS = {
-    "train": "train",
-    "training": "train",
-    "devel": "devel",
-    "dev": "devel",
-    "development": "devel",
-    "val": "devel",
-    "valid": "devel",
-    "validation": "devel",
-    "test": "test",
-}
 OUT_OF_FOLD = "out-of-fold"  # each clip predicted by models that did not hear its speaker
 SHOWN = 3  # how many names a message lists
 
@@ -134,12 +124,13 @@ def _trained_on(
                 f"so, got trained_on={'+'.join(names)}."
             )
         return (OUT_OF_FOLD,)
-    unknown = [text for text in names if text not in PARTITIONS]
+    known = {text: known_partition(text) for text in names}
+    unknown = [text for text, partition in known.items() if partition is None]
     if unknown:
         raise InputError(
             f"{path}: trained_on must name partitions (train, devel, test), got {unknown[0]!r}."
         )
-    partitions = tuple(dict.fromkeys(PARTITIONS[text] for text in names))
+    partitions = tuple(dict.fromkeys(partition for partition in known.values() if partition))
     seen = [partition for partition in partitions if partition != "train"]
     if seen:
         raise InputError(

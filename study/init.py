@@ -10,9 +10,9 @@ from pathlib import Path
 
 from search_spaces.errors import InputError
 from study.audio_headers import AudioLook, look_at_audio, usual_rate, usual_seconds
-from study.clip import known_partition
 from study.corpus import Corpus, Listing, divide, list_corpus, read_corpus
 from study.corpus_summary import summarise
+from study.layouts.names import known_partition
 from study.partition_file import write_partitions
 from study.partitions import Division, make_partitions
 from study.plain_yaml import dump_yaml

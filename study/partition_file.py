@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search_spaces.errors import InputError
-from study.clip import Partition, known_partition
 from study.layouts import Problems, Row
+from study.layouts.names import Partition, known_partition
 from study.layouts.tables import read_table
 from study.text import spreadsheet_plain, spreadsheet_safe
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from search_spaces.kinds import nearest
-from study.clip import PARTITIONS, Partition, known_partition
 from study.layouts import Row
+from study.layouts.names import PARTITIONS, Partition, known_partition
 
 __all__ = ["SHARES", "Division", "make_partitions"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.errors import InputError
-from study.clip import AUDIO
 from study.csv_rows import read_rows
+from study.layouts.names import AUDIO
 from study.layouts.rows import SEGMENT_RULE, segment_name, segment_times
 from study.text import printable
 

@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from study.check_table import Table, codes_of
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 from study.sentinel_groups import GROUPS
 from study.sentinel_probe import Draw, judge
 from study.text import percent

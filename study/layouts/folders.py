@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from search_spaces.errors import InputError
-from study.clip import AUDIO, known_partition
+from study.layouts.names import AUDIO, known_partition
 from study.layouts.problems import Problems
 from study.layouts.rows import Row, Source
 from study.layouts.tables import read_speakers

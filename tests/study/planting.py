@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from study.check_facts import facts_of
 from study.check_table import Table
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 
 Wave = NDArray[np.floating[Any]]
 

@@ -9,7 +9,7 @@ from planting import Wave, columns, read_table, replant
 from scipy.signal import butter, sosfilt
 
 from study.check_table import Table
-from study.clip import PARTITIONS
+from study.layouts.names import PARTITIONS
 from study.sentinel import probe_labels, probe_partitions
 from study.synthetic import make_synthetic
 

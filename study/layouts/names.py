@@ -1,0 +1,34 @@
+"""The names that corpora have in common: partitions, and the endings of audio files."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+__all__ = ["AUDIO", "PARTITIONS", "Partition", "known_partition"]
+
+Partition = Literal["train", "devel", "test"]
+PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")
+_ALIASES: dict[str, Partition] = {
+    "train": "train",
+    "training": "train",
+    "devel": "devel",
+    "dev": "devel",
+    "development": "devel",
+    "val": "devel",
+    "valid": "devel",
+    "validation": "devel",
+    "test": "test",
+}
+AUDIO = frozenset(
+    (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",
+     ".caf", ".w64")
+)  # fmt: skip
+
+
+def known_partition(text: str) -> Partition | None:
+    """The partition that a name in a label file means; None where it means none.
+
+    >>> known_partition("Dev"), known_partition("other")
+    ('devel', None)
+    """
+    return _ALIASES.get(text.strip().lower())
