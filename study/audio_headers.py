@@ -9,7 +9,16 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["MOST", "AudioLook", "look_at_audio", "usual_rate"]
+from study.clip import Clip
+
+__all__ = [
+    "MOST",
+    "AudioLook",
+    "common_rate",
+    "look_at_audio",
+    "usual_rate",
+    "usual_seconds",
+]
 
 MOST = 5000  # files that are looked at; evenly spaced ones of a larger corpus
 
@@ -29,39 +38,37 @@ class AudioLook:
     complete: bool
 
 
-def look_at_audio(
-    paths: Sequence[Path], segments: Sequence[tuple[float | None, float | None]]
-) -> AudioLook:
-    """Read headers; a file that cannot be read is left out, decoding will name it.
-
-    Args:
-        paths: One per clip.
-        segments: Start and end of each clip in its file, in seconds.
-    """
+def look_at_audio(clips: Sequence[Clip]) -> AudioLook:
+    """Read headers; a file that cannot be read is left out, decoding will name it."""
     import soundfile
 
-    step = max(1, -(-len(paths) // MOST))
+    step = max(1, -(-len(clips) // MOST))
     rates: Counter[int] = Counter()
     durations = []
     heads: dict[Path, tuple[int, float] | None] = {}
-    looked = list(zip(paths, segments, strict=True))[::step]
-    for path, (start, end) in looked:
-        if path not in heads:
+    for clip in clips[::step]:
+        if clip.path not in heads:
             try:
-                head = soundfile.info(str(path))
-                heads[path] = (int(head.samplerate), float(head.frames) / head.samplerate)
+                head = soundfile.info(str(clip.path))
+                heads[clip.path] = (int(head.samplerate), float(head.frames) / head.samplerate)
             except (OSError, RuntimeError, ZeroDivisionError):
-                heads[path] = None
-        found = heads[path]
+                heads[clip.path] = None
+        found = heads[clip.path]
         if found is not None:
             rates[found[0]] += 1
-            durations.append((found[1] if end is None else end) - (start or 0.0))
-    return AudioLook(rates, tuple(durations), len(durations) == len(paths))
+            end = found[1] if clip.end is None else clip.end
+            durations.append(end - (clip.start or 0.0))
+    return AudioLook(rates, tuple(durations), len(durations) == len(clips))
 
 
 def usual_rate(look: AudioLook) -> int:
     """The most frequent sampling rate; 16 kHz where no file could be read."""
     return look.rates.most_common(1)[0][0] if look.rates else 16_000
+
+
+def common_rate(clips: Sequence[Clip]) -> int:
+    """The most frequent sampling rate of the first hundred clips; 16 kHz where none can be read."""
+    return usual_rate(look_at_audio(clips[:100]))
 
 
 def usual_seconds(look: AudioLook, *, most: float = 3.0) -> float:

@@ -99,8 +99,7 @@ def init_study(
         found = divide(listing, division.partitions)
     else:
         found = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
-    segments = [(clip.start, clip.end) for clip in found.clips]
-    look = look_at_audio([clip.path for clip in found.clips], segments)
+    look = look_at_audio(found.clips)
     keys: dict[str, str] = {"corpus": os.path.relpath(corpus.resolve(), folder.resolve())}
     keys |= {"layout": layout} if layout is not None else {}
     keys |= {"label_column": label_column} if label_column is not None else {}

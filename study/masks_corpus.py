@@ -26,6 +26,7 @@ from scipy.signal import oaconvolve
 
 from runners.clips import Clips
 from search_spaces.errors import InputError
+from study.audio_headers import common_rate
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import Corpus, read_corpus
 from study.decode import n_cores
@@ -41,7 +42,6 @@ from study.masks import (
 from study.masks_plan import CLASSES, Piece, partitions_by_speaker, plan_pieces
 from study.microphones import octaves_above_60_hz, random_eq, record
 from study.new_folder import new_folder
-from study.opening import common_rate
 from study.text import spreadsheet_safe
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
@@ -91,7 +91,7 @@ def simulate_masks(
     """
     judge_masks(masks)
     corpus = read_corpus(source)
-    rate = sampling_rate or min(common_rate(corpus), 16_000)
+    rate = sampling_rate or min(common_rate(corpus.clips), 16_000)
     _judge(seed, seconds, rate)
     if corpus.info.get("generator") == GENERATOR:
         raise InputError(f"{source}: is a simulated mask corpus already; give it clear speech")

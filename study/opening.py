@@ -19,6 +19,7 @@ from search_spaces.kinds import nearest
 from search_spaces.space import Space
 from search_spaces.space_yaml import load_space
 from search_spaces.spec import TrialSpec
+from study.audio_headers import common_rate
 from study.cache import CachedCorpus, cache_corpus, default_cache_root
 from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
@@ -36,7 +37,7 @@ from study.unchanged import (
 )
 from study.whole_files import write_json
 
-__all__ = ["Plan", "common_rate", "open_corpus", "plan_study", "write_study"]
+__all__ = ["Plan", "open_corpus", "plan_study", "write_study"]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def plan_study(
     )
     check_same(folder, before, name=config.name, space=space.digest, fixed=config.fixed())
     corpus = open_corpus(config, base=base)
-    rate = config.sampling_rate or common_rate(corpus)
+    rate = config.sampling_rate or common_rate(corpus.clips)
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights([*space.backbones(), *taken.backbones()], folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
@@ -216,21 +217,6 @@ def _baselines(config: StudyConfig, space: Space) -> dict[str, TrialSpec]:
                 f" it has {', '.join(space.baselines) or 'none'}"
             )
     return {name: space.baselines[name] for name in config.baselines}
-
-
-def common_rate(corpus: Corpus) -> int:
-    """Return the most frequent sampling rate of the first hundred clips."""
-    from collections import Counter
-
-    import soundfile
-
-    rates: Counter[int] = Counter()
-    for clip in corpus.clips[:100]:
-        try:
-            rates[int(soundfile.info(clip.path).samplerate)] += 1
-        except (OSError, soundfile.SoundFileError):
-            continue  # told with all other unreadable files when they are decoded
-    return rates.most_common(1)[0][0] if rates else 16_000
 
 
 def _labels(corpus: Corpus, positions: tuple[int, ...]) -> tuple[int, ...]:
