@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from reports.leaderboard import Table
 from reports.scores import scores
 from reports.section import Section
+from reports.table import Table
 from reports.text import percent
 from study.results import StudyResults
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
-from reports.leaderboard import Table
 from reports.section import Panel, Section
+from reports.table import Table
 from reports.text import capital, inert
 from reports.theme import BLUE, GREEN, GREY, PURPLE, VERMILION, figure
 from study.check import Check

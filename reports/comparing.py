@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reports.leaderboard import Table
 from reports.section import Section
+from reports.table import Table
 from reports.text import capital, cell, duration, percent, points
 from study.ablation import AblationRow, ablation_rows, judged_of
 from study.ablation_table import ablation_notes, p_title

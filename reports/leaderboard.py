@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from reports.dimensions import DIMENSIONS, used_params, varied
 from reports.fusion import Fusion, Part, Step
+from reports.table import Table
 from reports.text import cell, duration, percent, points
 from study.leaderboard import leaderboard
 from study.results import StudyResults
 
-__all__ = ["Table", "failures_table", "leaderboard_table", "members_table"]
+__all__ = ["failures_table", "leaderboard_table", "members_table"]
 
 MOST_ROWS = 20
 _CHOICES = (*DIMENSIONS, "optimizer", "pretrained")
-
-
-class Table(NamedTuple):
-    """Texts by row; columns of numbers are set flush right."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    numeric: tuple[bool, ...]
 
 
 def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from reports.confusion import Confusion
-from reports.leaderboard import Table
+from reports.table import Table
 from reports.text import percent
 from search_spaces.errors import InputError
 from study.plain_json import read_json

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from reports.leaderboard import Table
+from reports.table import Table
 
 __all__ = ["Panel", "Picture", "Section"]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
-from reports.leaderboard import Table
 from reports.section import Panel, Section
+from reports.table import Table
 from reports.text import cell, percent, points
 from reports.theme import BLUE, VERMILION, figure, named
 from study.results import StudyResults

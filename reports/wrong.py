@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reports.leaderboard import Table
 from reports.section import Section
 from reports.systems import System
+from reports.table import Table
 from reports.text import percent
 
 __all__ = ["wrong_sections", "wrong_table"]

@@ -13,8 +13,8 @@ from reports.explain.figures import (
     map_figure,
     occlusion_figure,
 )
-from reports.leaderboard import Table
 from reports.section import Panel, Section
+from reports.table import Table
 from reports.text import capital, percent
 from study.intervals import SELDOM_COMPLETE
 from study.plain_json import read_json
