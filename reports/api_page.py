@@ -39,7 +39,7 @@ API = {
         "study.metrics.confusion_matrix",
         "study.intervals.interval",
         "study.comparisons.compare",
-        "study.honest.estimate",
+        "study.fusion_choice.estimate",
     ),
     "Errors": ("search_spaces.InputError",),
 }

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from study import honest
 from study.ensemble import bagged_greedy, greedy
+from study.fusion_choice import estimate
 
 __all__ = ["main", "random_library"]
 
@@ -55,7 +55,7 @@ def _selection(n_candidates: int, n_clips: int, n_classes: int) -> str:
 def _honest(n_trials: int, n_epochs: int, n_clips: int, n_resamples: int) -> str:
     trials, labels = random_library(n_trials, n_epochs, n_clips, 2)
     speakers = np.arange(n_clips) % N_SPEAKERS
-    taken = _seconds(lambda: honest.estimate(trials, labels, speakers, n_resamples=n_resamples))
+    taken = _seconds(lambda: estimate(trials, labels, speakers, n_resamples=n_resamples))
     size = f"{n_trials} trials, {n_epochs} epochs, {n_clips} clips, {N_SPEAKERS} speakers"
     return f"{size}: honest value with {n_resamples} bootstrap samples {taken:.1f} s"
 

@@ -20,7 +20,7 @@ from study.ensemble_record import References, ensemble_record
 from study.fusion_choice import MethodRow, choice_sentence, choose, chosen, compare_methods
 from study.fusion_decided import Decided, Tempered, with_decision
 from study.fusion_library import Library
-from study.fusion_methods import DEFAULT, fusion_methods
+from study.fusion_methods import DEFAULT, REFERENCES, fusion_methods
 from study.fusion_protocol import Fitted, Method
 from study.fusion_rule import FusionRule, rule_of
 from study.honest import HonestValue, estimate_library
@@ -141,6 +141,7 @@ def fuse(
         pool,
         repeated,
         name=config.method,
+        references=REFERENCES,
         seed=config.seed,
         told=telling("fusion: chosen again without the clips that judge,", echo),
     )

@@ -1,4 +1,4 @@
-"""Which fusion method? The default, unless another gains by one standard error."""
+"""Which fusion method? The default, unless another gains one standard error; what it is worth."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from study.fusion_methods import COMPARED, DEFAULT, METHODS
+from study.fusion_methods import COMPARED, DEFAULT, METHODS, REFERENCES
 from study.fusion_protocol import Fitted, Method
+from study.honest import HonestValue, estimate_library
 from study.honest_folds import fold_splits, held_out_hits
 from study.honest_interval import nested_interval
 from study.honest_library import Library, library_of
+from study.intervals import IntervalMethod
 from study.metrics import uar_of_probabilities
 from study.patience import Told, counted, silent
 from study.speaker_counts import count_by_speaker, paired_difference, uar_of_counts
 
-__all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods"]
+__all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods", "estimate"]
 
 INNER_FOLDS = 5
 
@@ -150,6 +152,52 @@ def chosen(
         compared = {name: methods[name] for name in COMPARED}
         name = choose(compare_methods(library, compared, n_folds=INNER_FOLDS, fit=False))
     return methods[name](probabilities, labels, speakers=speakers, families=families)
+
+
+def estimate(
+    candidates: Sequence[ArrayLike],
+    labels: ArrayLike,
+    speakers: ArrayLike | None = None,
+    *,
+    families: Sequence[Hashable] | None = None,
+    spec_digests: Sequence[Hashable] | None = None,
+    method: str = DEFAULT,
+    n_folds: int = 10,
+    n_resamples: int = 25,
+    interval_method: IntervalMethod = "expanded",
+    seed: int = 0,
+) -> HonestValue:
+    """The honest value of a fusion.
+
+    Args:
+        candidates: Probabilities per trial, (epochs, clips, classes) each, as in `devel.npy`.
+        labels: Codes, (clips,).
+        speakers: Speaker of every clip, (clips,); None when unknown.
+        families: Backbone family per trial.
+        spec_digests: Equal for repeated seeds of one spec, per trial.
+        method: A key of `study.fusion_methods.METHODS`, or `chosen`, which compares them first.
+        n_folds: Most folds; at most one per speaker.
+        n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
+        interval_method: As in `study.intervals.interval`.
+        seed: Of folds and resampling.
+
+    Raises:
+        ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
+    """
+    library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
+    methods = {**METHODS, "chosen": chosen}
+    if method not in methods:
+        raise ValueError(f"method must be one of {sorted(methods)}, got {method!r}")
+    return estimate_library(
+        library,
+        methods[method],
+        name=method,
+        references=REFERENCES,
+        n_folds=n_folds,
+        n_resamples=n_resamples,
+        interval_method=interval_method,
+        seed=seed,
+    )
 
 
 def _fit(library: Library, method: Method) -> tuple[float, tuple[int, ...]]:

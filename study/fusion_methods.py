@@ -23,6 +23,7 @@ __all__ = [
     "COMPARED",
     "DEFAULT",
     "METHODS",
+    "REFERENCES",
     "Fitted",
     "Method",
     "bagged_greedy",
@@ -130,5 +131,7 @@ def fusion_methods(
 
 
 METHODS = fusion_methods()
+# what an honest estimate compares a fusion with
+REFERENCES: dict[str, Method] = {"single": best_single, "uniform": uniform}
 # what may replace the default, if it gains enough; the decision rule is chosen by itself
 COMPARED = (DEFAULT, "cma_es", "stacking", "majority_vote", "tempered")

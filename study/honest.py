@@ -10,26 +10,24 @@ what that leaves.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from study.comparisons import Comparison, compare
-from study.fusion_choice import chosen
-from study.fusion_methods import DEFAULT, METHODS
 from study.fusion_protocol import Method
 from study.honest_folds import Split, bootstrap_splits, fold_splits, held_out_hits
 from study.honest_interval import nested_interval
-from study.honest_library import Library, library_of
+from study.honest_library import Library
 from study.intervals import Interval, IntervalMethod, interval_of_clips
 from study.metrics import uar_of_probabilities
 from study.patience import Told, counted, silent
 from study.speaker_counts import count_by_speaker, paired_difference
 
-__all__ = ["HonestValue", "estimate", "estimate_library", "nested_interval", "out_of_bag_uar"]
+__all__ = ["HonestValue", "estimate_library", "nested_interval", "out_of_bag_uar"]
 
 ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flatters"
 REFERENCES = {"single": "the best single trial", "uniform": "the average of all candidates"}
@@ -99,72 +97,36 @@ class HonestValue:
         )
 
 
-def estimate(
-    candidates: Sequence[ArrayLike],
-    labels: ArrayLike,
-    speakers: ArrayLike | None = None,
-    *,
-    families: Sequence[Hashable] | None = None,
-    spec_digests: Sequence[Hashable] | None = None,
-    method: str = DEFAULT,
-    n_folds: int = 10,
-    n_resamples: int = 25,
-    interval_method: IntervalMethod = "expanded",
-    seed: int = 0,
-) -> HonestValue:
-    """The honest value of a fusion.
-
-    Args:
-        candidates: Probabilities per trial, (epochs, clips, classes) each, as in `devel.npy`.
-        labels: Codes, (clips,).
-        speakers: Speaker of every clip, (clips,); None when unknown.
-        families: Backbone family per trial.
-        spec_digests: Equal for repeated seeds of one spec, per trial.
-        method: A key of `study.fusion_methods.METHODS`, or `chosen`, which compares them first.
-        n_folds: Most folds; at most one per speaker.
-        n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
-        interval_method: As in `study.intervals.interval`.
-        seed: Of folds and resampling.
-
-    Raises:
-        ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
-    """
-    library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
-    methods = {**METHODS, "chosen": chosen}
-    if method not in methods:
-        raise ValueError(f"method must be one of {sorted(methods)}, got {method!r}")
-    return estimate_library(
-        library,
-        methods[method],
-        name=method,
-        n_folds=n_folds,
-        n_resamples=n_resamples,
-        interval_method=interval_method,
-        seed=seed,
-    )
-
-
 def estimate_library(
     library: Library,
     method: Method,
     *,
     name: str,
+    references: Mapping[str, Method],
     n_folds: int = 10,
     n_resamples: int = 25,
     interval_method: IntervalMethod = "expanded",
     seed: int = 0,
     told: Told = silent,
 ) -> HonestValue:
-    """As `estimate`, for any method; `told` is given how many fits are done, of how many.
+    """The honest value of a fusion by any method.
+
+    Args:
+        library: The candidates.
+        method: The whole fusion.
+        name: What to call it.
+        references: `single` and `uniform`: the best single trial and the average of all
+            candidates, chosen in the same folds.
+        n_folds: Most folds; at most one per speaker.
+        n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
+        interval_method: As in `study.intervals.interval`.
+        seed: Of folds and resampling.
+        told: Is given how many fits are done, of how many.
 
     Raises:
         ValueError: When there are fewer than two clips.
     """
-    methods = {
-        "fusion": method,
-        "single": METHODS["best_single"],
-        "uniform": METHODS["uniform"],
-    }
+    methods = {"fusion": method, **{key: references[key] for key in REFERENCES}}
     folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
     total = len(folds) + n_resamples
     hits = held_out_hits(library, methods, counted(folds, told, total=total))

@@ -10,12 +10,18 @@ from sklearn.linear_model import LogisticRegression
 from study import ensemble
 from study.decision import temper
 from study.ensemble_limits import limits_of
-from study.fusion_choice import MethodRow, choice_sentence, choose, chosen, compare_methods
+from study.fusion_choice import (
+    MethodRow,
+    choice_sentence,
+    choose,
+    chosen,
+    compare_methods,
+    estimate,
+)
 from study.fusion_decided import with_decision
 from study.fusion_methods import COMPARED, DEFAULT, METHODS, bagged_greedy, fusion_methods
 from study.fusion_rule import FusionRule, fuse_members, rule_of
 from study.fusion_stacking import Voted, _features
-from study.honest import estimate
 from study.honest_library import library_of
 from study.metrics import uar_of_probabilities
 

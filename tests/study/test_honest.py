@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study import honest
+from study.fusion_choice import estimate
 from study.fusion_methods import METHODS
 from study.honest_folds import bootstrap_splits, fold_splits, held_out_hits
+from study.honest_interval import nested_interval
 from study.honest_library import library_of
 from study.intervals import interval_of_counts
 from study.metrics import uar_of_probabilities
@@ -122,7 +123,7 @@ def test_held_out_hits_are_those_of_a_literal_loop():
 
 def test_noise_is_worth_half_however_well_it_was_selected():
     values = [
-        honest.estimate(*study_of(n_speakers=10, n_trials=12, seed=seed), n_resamples=4)
+        estimate(*study_of(n_speakers=10, n_trials=12, seed=seed), n_resamples=4)
         for seed in range(12)
     ]
     apparent = np.mean([value.apparent for value in values])
@@ -133,7 +134,7 @@ def test_noise_is_worth_half_however_well_it_was_selected():
 
 
 def test_the_sentence_tells_both_values_the_reference_and_the_gain():
-    value = honest.estimate(*study_of(signal=0.5), n_resamples=3)
+    value = estimate(*study_of(signal=0.5), n_resamples=3)
     text = value.sentence()
     assert f"Apparent devel UAR {100 * value.apparent:.1f} %" in text
     assert f"UAR {100 * value.nested.uar:.1f} % (95 % interval" in text
@@ -146,7 +147,7 @@ def test_the_sentence_tells_both_values_the_reference_and_the_gain():
 
 def test_the_fusion_is_compared_with_the_nested_best_single_and_uniform_average():
     trials, labels, speakers = study_of(signal=0.5)
-    value = honest.estimate(trials, labels, speakers, n_resamples=0)
+    value = estimate(trials, labels, speakers, n_resamples=0)
     single, uniform = value.comparisons
     assert single.uars == pytest.approx((value.nested.uar, value.single.uar))
     assert single.difference == pytest.approx(value.gain)
@@ -160,7 +161,7 @@ def test_the_fusion_is_compared_with_the_nested_best_single_and_uniform_average(
 
 
 def test_the_value_survives_json_with_its_sentence():
-    value = honest.estimate(*study_of(signal=0.5), n_resamples=2)
+    value = estimate(*study_of(signal=0.5), n_resamples=2)
     record = value.to_json()
     assert json.loads(json.dumps(record)) == record
     assert record["nested"]["low"] == value.nested.low
@@ -171,26 +172,26 @@ def test_the_honest_interval_is_wider_than_that_of_a_fixed_predictor():
     _, labels, speakers = study_of(n_speakers=12)
     hits = np.random.default_rng(0).random(labels.size) < 0.4 + 0.04 * speakers
     counts = count_by_speaker(labels, hits, speakers)
-    told, fixed = honest.nested_interval(counts), interval_of_counts(counts)
+    told, fixed = nested_interval(counts), interval_of_counts(counts)
     ratio = (told.high - told.low) / (fixed.high - fixed.low)
     assert ratio == pytest.approx(np.sqrt(1 + 6 / 12), abs=0.1)
 
 
 def test_equal_seeds_give_equal_values():
-    first, second = (honest.estimate(*study_of(signal=0.3), seed=4) for _ in range(2))
+    first, second = (estimate(*study_of(signal=0.3), seed=4) for _ in range(2))
     assert first == second
 
 
 def test_without_speakers_the_value_says_that_it_flatters():
     trials, labels, _ = study_of()
-    value = honest.estimate(trials, labels, n_resamples=2)
+    value = estimate(trials, labels, n_resamples=2)
     assert value.nested.n_speakers is None
     assert "clips treated as independent" in value.sentence()
 
 
 def test_one_speaker_has_a_value_and_a_reason_instead_of_an_interval():
     trials, labels, speakers = study_of()
-    value = honest.estimate(trials, labels, np.zeros_like(speakers), n_resamples=0)
+    value = estimate(trials, labels, np.zeros_like(speakers), n_resamples=0)
     assert value.nested.low is None
     assert value.gain_se is None
     assert value.out_of_bag is None
@@ -199,7 +200,7 @@ def test_one_speaker_has_a_value_and_a_reason_instead_of_an_interval():
 
 
 def test_two_speakers_judge_each_other_without_an_interval():
-    value = honest.estimate(*study_of(n_speakers=2), n_resamples=2)
+    value = estimate(*study_of(n_speakers=2), n_resamples=2)
     assert value.n_folds == 2
     assert value.nested.low is None
 
@@ -219,4 +220,4 @@ def test_two_speakers_judge_each_other_without_an_interval():
 )
 def test_what_cannot_be_estimated_is_refused(candidates, labels, options, message):
     with pytest.raises(ValueError, match=message):
-        honest.estimate(candidates, labels, **options)
+        estimate(candidates, labels, **options)

@@ -8,7 +8,7 @@ from study import patience
 from study.config import EnsembleConfig
 from study.fusion import fuse
 from study.fusion_library import read_library
-from study.fusion_methods import METHODS
+from study.fusion_methods import METHODS, REFERENCES
 from study.honest import estimate_library
 from study.honest_library import library_of
 from study.results import read_results
@@ -40,8 +40,8 @@ def test_an_honest_value_counts_its_folds_and_bootstrap_samples():
     library = library_of(list(rng.dirichlet([1, 1], (3, 1, 60))), labels, np.arange(60) // 6)
     told: list[tuple[int, int]] = []
     estimate_library(
-        library, METHODS["greedy"], name="greedy", n_folds=5, n_resamples=3,
-        told=lambda *at: told.append(at),
+        library, METHODS["greedy"], name="greedy", references=REFERENCES, n_folds=5,
+        n_resamples=3, told=lambda *at: told.append(at),
     )  # fmt: skip
     assert told == [(n, 8) for n in range(1, 9)]
 
