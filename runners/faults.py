@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from search_spaces.errors import InputError
 
-__all__ = ["fault_kind", "reason_of", "storage_fault"]
+__all__ = ["NonFiniteLossError", "fault_kind", "reason_of", "storage_fault"]
 
 PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 # Said by SQLite and by safetensors, whose errors bear no number.
@@ -30,6 +30,10 @@ NO_MEMORY = (
 )
 # All that oneDNN says where it gets no buffer; of what it cannot compute it says more.
 ONEDNN_NO_MEMORY = "could not create a primitive"
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss became NaN or infinite; the trial has failed."""
 
 
 def storage_fault(error: BaseException) -> str | None:
@@ -56,8 +60,6 @@ def storage_fault(error: BaseException) -> str | None:
 def fault_kind(error: BaseException) -> str:
     """Return what a fault is to the coordinator: `memory`, `loss`, `storage`, `input`, `error`."""
     import torch
-
-    from runners.training import NonFiniteLossError
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return "memory"

@@ -18,6 +18,7 @@ from runners.batch_norm import FirstStatistics
 from runners.checkpoint import load_optimizer, random_state, set_random_state
 from runners.device import Compute
 from runners.evaluation import EVAL_BATCH, Curves, autocast, peak_memory_gb, predict, uar
+from runners.faults import NonFiniteLossError
 from runners.job import Job, Task
 from runners.model import Classifier, make_classifier
 from runners.training_clips import TrainingClips
@@ -26,14 +27,10 @@ from runners.waveforms import Waveforms
 from search_spaces.backbones import likes_channels_last
 from search_spaces.recipe import NoAveraging, make_schedule
 
-__all__ = ["NonFiniteLossError", "Training"]
+__all__ = ["Training"]
 
 FORMAT = 2  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
-
-
-class NonFiniteLossError(ArithmeticError):
-    """The loss became NaN or infinite; the trial has failed."""
 
 
 class Training:

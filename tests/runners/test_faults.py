@@ -12,8 +12,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from runners.faults import fault_kind, reason_of, storage_fault
-from runners.training import NonFiniteLossError
+from runners.faults import NonFiniteLossError, fault_kind, reason_of, storage_fault
 from search_spaces import InputError
 
 

@@ -11,8 +11,9 @@ from sklearn.metrics import balanced_accuracy_score
 
 from runners.checkpoint import load_checkpoint, save_checkpoint
 from runners.evaluation import predict, uar
+from runners.faults import NonFiniteLossError
 from runners.model import load_weights, make_classifier
-from runners.training import NonFiniteLossError, Training
+from runners.training import Training
 from runners.training_clips import class_weights
 from runners.trial import CHECKPOINT, run_trial
 from search_spaces import InputError, TrialSpec
