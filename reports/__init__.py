@@ -5,6 +5,6 @@ Every figure has a file with two functions: study -> numbers, and numbers -> fig
 
 from __future__ import annotations
 
-from reports.page import write_report
+from reports.report import write_report
 
 __all__ = ["write_report"]

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from reports.chromium import Chromium
-from reports.page import write_report
+from reports.report import write_report
 
 __all__ = ["picture_mlflow", "write_gallery"]
 

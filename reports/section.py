@@ -1,4 +1,4 @@
-"""What a page is made of: sections, and the figures in them."""
+"""What a page is made of: its head, its sections, and the figures in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ import plotly.graph_objects as go
 
 from reports.table import Table
 
-__all__ = ["Panel", "Picture", "Section"]
+__all__ = ["Head", "Panel", "Picture", "Section"]
+
+
+class Head(NamedTuple):
+    """The head of the page, as texts."""
+
+    study: str
+    corpus: str
+    simulated: bool
+    verdict: str  # what won and by how much
+    caution: str  # what that figure is not; empty without one
+    facts: tuple[tuple[str, str], ...]  # label, value
+    provenance: tuple[tuple[str, str], ...]
 
 
 class Panel(NamedTuple):

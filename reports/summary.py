@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
+from reports.section import Head
 from reports.text import duration, percent, points
 from study.interruption import counted, is_running, told_counts
 from study.plain_json import number
@@ -13,25 +14,13 @@ from study.protocols import protocol_sentence
 from study.results import Partition, StudyResults
 from study.search_bias import search_note
 
-__all__ = ["Summary", "summary"]
+__all__ = ["summary"]
 
 
-class Summary(NamedTuple):
-    """The head of the page, as texts."""
-
-    study: str
-    corpus: str
-    simulated: bool
-    verdict: str  # what won and by how much
-    caution: str  # what that figure is not; empty without one
-    facts: tuple[tuple[str, str], ...]  # label, value
-    provenance: tuple[tuple[str, str], ...]
-
-
-def summary(results: StudyResults) -> Summary:
+def summary(results: StudyResults) -> Head:
     """The head of the page; also of a study without a trial."""
     verdict, caution = _verdict(results)
-    return Summary(
+    return Head(
         study=results.name,
         corpus=_corpus_name(results.corpus),
         simulated=bool(results.corpus.get("simulated")),

@@ -53,7 +53,7 @@ def run_study(
         base: Folder that its paths are relative to.
         echo: Prints a line.
         progress: What is shown meanwhile; by default what suits the terminal.
-        report: Writes the report of a results folder (`reports.page.write_report`).
+        report: Writes the report of a results folder (`reports.write_report`).
 
     Returns:
         The exit code.

@@ -172,7 +172,7 @@ def select_again(
         folder: The study's results.
         config: What to select; may differ from what the study was run with.
         compare: Compare all methods, also where the study names one.
-        report: Writes the report of a results folder (`reports.page.write_report`).
+        report: Writes the report of a results folder (`reports.write_report`).
 
     Returns:
         The fusion and the content of `ensemble.json`.

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reports.explain.sections import named, page_sections
-from reports.page import render
-from reports.summary import Summary
+from reports.render import render
+from reports.section import Head
 from reports.text import duration, percent
 from study.whole_files import replace_text
 
@@ -28,7 +28,7 @@ def explain_page(numbers: Mapping[str, Any]) -> str:
     return render(_head(numbers), page_sections(numbers), kind="explain")
 
 
-def _head(numbers: Mapping[str, Any]) -> Summary:
+def _head(numbers: Mapping[str, Any]) -> Head:
     """The head: what was found of the last system, and whether its map can be trusted."""
     system = numbers["systems"][-1]
     part = system["axes"]["third_octave"]
@@ -41,7 +41,7 @@ def _head(numbers: Mapping[str, Any]) -> Summary:
         *((one["title"], f"UAR {percent(one['uar'])} on them") for one in numbers["systems"]),
         ("time", f"{duration(numbers['seconds'])} on {numbers['device']}"),
     ]
-    return Summary(
+    return Head(
         study=f"{numbers['name']}: which frequencies matter",
         corpus=numbers["corpus"],
         simulated=numbers["simulated"],

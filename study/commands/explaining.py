@@ -101,7 +101,7 @@ def _explain(
 
 def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -> None:
     """Draw the report again, with a section on frequencies, and log the files to MLflow."""
-    from reports.page import write_report
+    from reports.report import write_report
     from study.explain_tracking import track_explanation
 
     drawn = write_report(results.folder)

@@ -30,7 +30,7 @@ def ensemble(
 
     Example: spectune ensemble study.yaml --compare
     """
-    from reports.page import write_report
+    from reports.report import write_report
     from study.fusion_told import compared_lines, fusion_table, pairs_table
     from study.tracked_study import select_again
 

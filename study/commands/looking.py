@@ -99,7 +99,7 @@ def report(study: StudyPath, debug: Debug = False) -> None:
 
     Example: spectune report study.yaml
     """
-    from reports.page import write_report
+    from reports.report import write_report
 
     echo(f"report: {write_report(results_folder(study))}")
 

@@ -24,7 +24,7 @@ def run(
     Example: spectune run study.yaml budget.hours=8
     """
     config, base = config_and_base(study, overrides or [])
-    from reports.page import write_report
+    from reports.report import write_report
     from study.running import run_study
 
     raise typer.Exit(run_study(config, base=base, echo=echo, report=write_report))
@@ -41,7 +41,7 @@ def demo(
 
     Example: spectune demo --folder demo
     """
-    from reports.page import write_report
+    from reports.report import write_report
     from study.demo import run_demo
 
     raise typer.Exit(run_demo(folder, trials=trials, echo=echo, report=write_report))

@@ -67,7 +67,7 @@ def score(
 
     Example: spectune score study.yaml test_labels.csv
     """
-    from reports.page import write_report
+    from reports.report import write_report
     from study.lock import StudyLock
     from study.results import read_results
     from study.score import score_study, told, track_scores

@@ -16,7 +16,7 @@ from reports.explain.example_figure import example_figure
 from reports.explain.figures import deletion_figure, map_figure, occlusion_figure
 from reports.explain.page import explain_page, write_explain
 from reports.explain.sections import page_sections, read_explain, report_sections
-from reports.page import page
+from reports.report import page
 from reports.text import percent
 from study.intervals import SELDOM_COMPLETE
 from study.results import read_results

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reports.check import check_sections, findings_table, probes, probes_figure
-from reports.page import page
+from reports.report import page
 from study.check import Check, check_to_json
 from study.check_counts import Counts
 from study.check_finding import found

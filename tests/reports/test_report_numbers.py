@@ -14,7 +14,7 @@ from reports.heatmap import heatmap, heatmap_figure
 from reports.history import history, history_figure
 from reports.leaderboard import failures_table, leaderboard_table, members_table
 from reports.left_out import left_out
-from reports.page import figure_json
+from reports.render import figure_json
 from reports.section import Panel
 from reports.sections import sections
 from reports.speakers import quantiles_figure, speakers, speakers_figure

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from reports import write_report
-from reports.page import figure_json, page
+from reports.render import figure_json
+from reports.report import page
 from reports.sections import Panel, sections
 from reports.theme import figure
 from search_spaces.errors import InputError

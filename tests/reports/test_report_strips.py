@@ -8,8 +8,8 @@ import pytest
 from fake_results import write_results
 from reports.dimensions import Parameter
 from reports.importance import importance
-from reports.page import page
 from reports.parallel import axis
+from reports.report import page
 from reports.sections import sections
 from reports.strips import strips, strips_figure
 from reports.systems import System, systems_on_devel

@@ -6,7 +6,7 @@ import pytest
 
 from reports.fusion import fusion
 from reports.leaderboard import leaderboard_table, members_table
-from reports.page import page
+from reports.report import page
 from reports.summary import summary
 from reports.worth import worth
 from study.ensemble_file import ImportedMember

@@ -125,7 +125,7 @@ def test_all_methods_are_compared_with_costs_and_a_reason(finished, synthetic, t
     assert any("beats the" in line or "loses to the" in line or "equals the" in line
                for line in said)  # fmt: skip
     assert json.loads((folder / "ensemble" / "ensemble.json").read_text())["sentences"] == said
-    from reports.page import page
+    from reports.report import page
 
     html = page(read_results(folder))
     assert "What the fusion is worth" in html
@@ -183,7 +183,7 @@ def test_an_imported_system_is_a_candidate_everywhere_but_in_a_bundle(
     done = submit(results, protocol="train", team="team", tries=5)
     assert {"imported": "svm", "weight": plain["imported"][0]["weight"]} in done.entry["members"]
     assert next(name for name, _, _ in _systems(results, ["train"])) == "fusion"
-    from reports.page import page
+    from reports.report import page
 
     assert "imported" in page(results)
     options = {"protocol": "train", "plan": lambda: None, "echo": lambda text: None}

@@ -203,7 +203,7 @@ def test_labels_that_arrive_later_are_scored_for_every_system(refitted, tmp_path
         assert system["uar"] == pytest.approx(wanted)
         assert np.sum(system["confusion_matrix"]) == len(labels)
     assert any(s["name"].endswith("team_1.csv") for s in record["systems"])
-    from reports.page import page
+    from reports.report import page
 
     html = page(read_results(folder))
     assert "whose labels came from test_labels.csv" in html

@@ -1,4 +1,4 @@
-"""One HTML file that holds the whole report and opens without a network."""
+"""A head and sections -> one HTML file that opens without a network."""
 
 from __future__ import annotations
 
@@ -13,35 +13,14 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from reports.section import Panel, Section
-from reports.sections import sections
-from reports.summary import Summary, summary
-from study.results import StudyResults, read_results
-from study.whole_files import replace_text
+from reports.section import Head, Panel, Section
 
-__all__ = ["page", "render", "write_report"]
+__all__ = ["figure_json", "render"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def write_report(study_folder: Path) -> Path:
-    """Write `report.html` of a results folder, finished or being written, and return its path.
-
-    The file is replaced as a whole: a reader sees the old page or the new one.
-
-    Raises:
-        InputError: The folder is no results folder, or a file in it is damaged.
-    """
-    results = read_results(study_folder)
-    return replace_text(Path(study_folder) / "report.html", page(results))
-
-
-def page(results: StudyResults) -> str:
-    """The report as HTML."""
-    return render(summary(results), sections(results))
-
-
-def render(head: Summary, parts: Sequence[Section], *, kind: str = "report") -> str:
+def render(head: Head, parts: Sequence[Section], *, kind: str = "report") -> str:
     """A page of a head and sections as HTML; `kind` says what it is in its title.
 
     Names from the study reach the page through autoescaping, or as JSON in which no tag can end;
