@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.comparisons import Comparison, compare, compare_all_pairs, holm
 from study.fusion_library import labels_of, speakers_of
-from study.fusion_methods import METHODS
-from study.honest_folds import fold_splits, held_out_hits
+from study.honest_folds import fold_splits, held_out_hits, only_candidate
 from study.honest_library import library_of
 from study.intervals import Interval, interval_of_clips, interval_of_counts
 from study.origins import GRID
@@ -208,7 +207,7 @@ def _hits(judged: Judged, place: int) -> NDArray[np.float64]:
     """
     library = library_of([judged.epochs[place]], judged.labels, judged.speakers)
     folds = fold_splits(library.labels, library.folded, n_folds=N_FOLDS)
-    return held_out_hits(library, {"single": METHODS["best_single"]}, folds)["single"]
+    return held_out_hits(library, {"only": only_candidate}, folds)["only"]
 
 
 def _uar(labels: NDArray[np.int64], hits: NDArray[np.float64]) -> float:

@@ -15,6 +15,9 @@ from search_spaces import InputError
 from study.ablation import Judged, ablation_rows
 from study.ablation_table import ablation_csv, ablation_lines, ablation_notes
 from study.comparisons import compare, holm
+from study.fusion_methods import METHODS
+from study.honest_folds import fold_splits, held_out_hits, only_candidate
+from study.honest_library import library_of
 
 N_SPEAKERS, PER_SPEAKER = 12, 20
 
@@ -135,3 +138,15 @@ def test_thousands_of_clips_without_speakers_take_little_memory():
     ablation_rows(dataclasses.replace(given, epochs=epochs, labels=labels))
     assert tracemalloc.get_traced_memory()[1] < 150e6  # (5,000 x clips) weights took 240 MB
     tracemalloc.stop()
+
+
+def test_the_only_candidate_is_judged_as_the_best_of_one():
+    given = judged(n_seeds=1)
+    library = library_of(given.epochs[1:2], given.labels, given.speakers)
+    folds = fold_splits(library.labels, library.folded, n_folds=5)
+    methods = {"only": only_candidate, "single": METHODS["best_single"]}
+    hits = held_out_hits(library, methods, folds)
+    assert np.array_equal(hits["only"], hits["single"])
+    two = library_of(given.epochs[:2], given.labels, given.speakers)
+    with pytest.raises(ValueError, match="one candidate, got 2"):
+        held_out_hits(two, {"only": only_candidate}, folds)
