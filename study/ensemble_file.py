@@ -1,4 +1,4 @@
-"""`ensemble/ensemble.json` read back; `study/ensemble_record.py` says what is written."""
+"""`ensemble/ensemble.json` read back; `study/fusion_files.py` says what is written."""
 
 from __future__ import annotations
 

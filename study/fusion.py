@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,6 @@ from study.decision import Decision
 from study.diversity import Diversity, diversity
 from study.ensemble import Selection, best_single, top_k_average, uniform_average
 from study.ensemble_limits import Limits
-from study.ensemble_record import References, ensemble_record
 from study.fusion_choice import MethodRow, choice_sentence, choose, chosen, compare_methods
 from study.fusion_decided import Decided, Tempered, with_decision
 from study.fusion_library import Library
@@ -27,9 +25,18 @@ from study.honest import HonestValue, estimate_library
 from study.metrics import uar_of_probabilities
 from study.patience import telling
 
-__all__ = ["Fusion", "fuse"]
+__all__ = ["Fusion", "References", "fuse"]
 
 CHOSEN = "chosen"
+
+
+@dataclass(frozen=True)
+class References:
+    """What the fusion is printed beside, each selected from the same candidates."""
+
+    best_single: Selection
+    uniform: Selection
+    top_k: Selection
 
 
 @dataclass(frozen=True)
@@ -66,28 +73,6 @@ class Fusion:
     def scores(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
         return self.rule.scores(probabilities[list(self.selection.members)])
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Content of `ensemble.json`, but for costs and sentences."""
-        record = ensemble_record(
-            self.selection,
-            self.library.candidates,
-            references=self.references,
-            identity=self.library.identity.to_json(),
-        )
-        pairs = self.diversity
-        return record | {
-            "rule": None if self.rule.plain else self.rule.to_json(),
-            "decision": None if self.decision is None else self.decision.to_json(),
-            "honest": self.honest.to_json(),
-            "best_of": None if self.best_of is None else self.best_of.to_json(),
-            "diversity": {
-                "disagreement": _known(pairs.disagreement),
-                "q": _known(pairs.q),
-                "pairwise_disagreement": pairs.pairwise_disagreement.tolist(),
-            },
-        }
 
 
 def fuse(
@@ -196,7 +181,3 @@ def _best_of(library: Library, seed: int) -> Comparison | None:
         n_trials=library.n_trials,
         seed=seed,
     )
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else value

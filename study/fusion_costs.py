@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.ensemble_limits import Limits, limits_of
-from study.ensemble_record import Candidate
+from study.fusion_library import Candidate
 from study.results import StudyResults
 from study.trial_record import TrialRecord
 from study.whole_files import write_json

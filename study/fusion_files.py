@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from study.ensemble_record import Candidate
-from study.fusion import Fusion
+from study.ensemble import Selection
+from study.fusion import Fusion, References
 from study.fusion_costs import megabytes_of, milliseconds_of
+from study.fusion_library import Candidate
 from study.fusion_rule import fuse_members
 from study.fusion_told import fusion_sentences, methods_table
 from study.results import StudyResults
 from study.tables import predictions_csv
 from study.whole_files import replace_text, write_json
 
-__all__ = ["record_of", "write_fusion"]
+__all__ = ["ensemble_record", "record_of", "write_fusion"]
+
+FORMAT = 1
 
 
 def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[str, Any]:
@@ -41,10 +45,89 @@ def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[s
         name: None if np.isnan(values[members]).any() else float(values[members].sum())
         for name, values in (("megabytes", megabytes), ("milliseconds", milliseconds))
     }
-    return fusion.record | {
+    pairs = fusion.diversity
+    record = ensemble_record(
+        fusion.selection,
+        candidates,
+        references=fusion.references,
+        identity=fusion.library.identity.to_json(),
+    )
+    return record | {
+        "rule": None if fusion.rule.plain else fusion.rule.to_json(),
+        "decision": None if fusion.decision is None else fusion.decision.to_json(),
+        "honest": fusion.honest.to_json(),
+        "best_of": None if fusion.best_of is None else fusion.best_of.to_json(),
+        "diversity": {
+            "disagreement": _known(pairs.disagreement),
+            "q": _known(pairs.q),
+            "pairwise_disagreement": pairs.pairwise_disagreement.tolist(),
+        },
         "costs": costs,
         "methods": methods_table(fusion, megabytes, milliseconds),
         "sentences": fusion_sentences(fusion),
+    }
+
+
+def ensemble_record(
+    selection: Selection,
+    candidates: Sequence[Candidate],
+    *,
+    references: References,
+    identity: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a selection is to `ensemble.json`.
+
+    A member that stands for several seeds becomes one entry per trial, with its weight divided
+    among them: the weighted average over the entries is the fusion, and the weights sum to 1 over
+    members and imported systems.
+
+    Args:
+        selection: The fusion.
+        candidates: All candidates, in the order they were selected from.
+        references: Best single, uniform and top-k average.
+        identity: Of the probabilities (`Identity.to_json()`).
+    """
+    chosen = [
+        (place, weight, candidates[member])
+        for place, (member, weight) in enumerate(
+            zip(selection.members, selection.weights, strict=True)
+        )
+    ]
+    members = [
+        {
+            "trial": trial,
+            "name": c.name,
+            "weight": weight / len(c.trials),
+            "uar": c.uar,
+            "candidate": place,
+        }
+        for place, weight, c in chosen
+        for trial in c.trials
+    ]
+    imported = [
+        {"name": c.name, "weight": weight, "uar": c.uar, "candidate": place}
+        for place, weight, c in chosen
+        if c.imported
+    ]
+    trajectory = [
+        {"n": s.n, **candidates[s.member].about(), "uar": s.uar} for s in selection.trajectory
+    ]
+    best = candidates[references.best_single.members[0]]
+    return {
+        "format": FORMAT,
+        "method": selection.method,
+        "uar": selection.uar,
+        "members": members,
+        "imported": imported,
+        "trajectory": trajectory,
+        "references": {
+            "best_single": {**best.about(), "uar": references.best_single.uar},
+            "uniform": {"uar": references.uniform.uar, "n": len(references.uniform.members)},
+            "top_k": {"uar": references.top_k.uar, "k": len(references.top_k.members)},
+        },
+        "n_candidates": len(candidates),
+        "identity": dict(identity),
+        "apparent": True,
     }
 
 
@@ -91,3 +174,7 @@ def _write_predictions(
         values,
     )
     replace_text(folder / f"predictions_{partition}.csv", text)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.ensemble_record import Candidate
 from study.honest_library import Library as Pool
 from study.honest_library import library_of
 from study.imported import ImportedRecord
@@ -20,7 +20,38 @@ from study.probabilities import Identity, check_joinable, load_devel, load_test
 from study.results import StudyResults
 from study.trial_record import TrialRecord
 
-__all__ = ["Library", "labels_of", "read_library", "speakers_of"]
+__all__ = ["Candidate", "Library", "labels_of", "read_library", "speakers_of"]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What a candidate of the selection stands for.
+
+    Args:
+        trials: Numbers of its trials; several are repeated seeds of one spec.
+        name: As in `result.json`, like "linear-3win resnet18".
+        uar: Its own devel UAR, in [0, 1].
+        imported: Whether it is another tool's system; it has no trials then.
+    """
+
+    trials: tuple[int, ...]
+    name: str
+    uar: float
+    imported: bool = False
+
+    def label(self) -> str:
+        """As a person reads it.
+
+        >>> Candidate((7, 9), "linear resnet18", 0.7).label()
+        '007 linear resnet18'
+        """
+        return f"imported {self.name}" if self.imported else f"{self.trials[0]:03d} {self.name}"
+
+    def about(self) -> dict[str, Any]:
+        """How records name it: by its first trial, or by name alone when it was imported."""
+        return {"name": self.name} if self.imported else {
+            "trial": self.trials[0], "name": self.name
+        }  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from sklearn.metrics import log_loss
 
 from study import ensemble, ensemble_benchmark
-from study.ensemble_record import Candidate, References, ensemble_record
+from study.fusion import References
+from study.fusion_files import ensemble_record
+from study.fusion_library import Candidate
 from study.fusion_scorer import FusionScorer
 
 

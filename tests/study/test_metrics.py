@@ -146,7 +146,7 @@ def test_probabilities_that_cannot_be_scored_are_refused(probabilities, labels, 
 
 def test_numbers_need_numpy_alone():
     code = (
-        "import sys, study.metrics, study.ensemble, study.ensemble_record, study.honest\n"
+        "import sys, study.metrics, study.ensemble, study.fusion_choice, study.honest\n"
         "heavy = {'torch', 'mlflow', 'optuna', 'pandas', 'scipy', 'sklearn', 'cmaes'}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or None)"
     )
