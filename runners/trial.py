@@ -22,9 +22,10 @@ from runners.training import Training
 from runners.waveforms import Waveforms
 from search_spaces.backbones import BandSvm
 
-__all__ = ["CHECKPOINT", "FILES", "Report", "Verdict", "make_fit", "run_trial"]
+__all__ = ["CHECKPOINT", "FILES", "WEIGHTS", "Report", "Verdict", "make_fit", "run_trial"]
 
-FILES = ("devel.npy", "test.npy", "model.safetensors")
+WEIGHTS = "model.safetensors"
+FILES = ("devel.npy", "test.npy", WEIGHTS)
 CHECKPOINT = "checkpoint.safetensors"
 
 Report = Callable[[dict[str, Any]], None]
@@ -77,7 +78,7 @@ def run_trial(
         "epoch": curves.best_epoch,
         "folds": task.n_folds,
     }
-    save_weights(fit.best, folder / "model.safetensors", about=about)
+    save_weights(fit.best, folder / WEIGHTS, about=about)
     return {
         "event": "done",
         "state": "pruned" if pruned else "complete",

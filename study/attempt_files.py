@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from runners.engine import Engine
-from runners.trial import CHECKPOINT, FILES
+from runners.trial import CHECKPOINT, FILES, WEIGHTS
 from study.trial_folder import TrialFolder
 
-__all__ = ["bring_files", "delete_weights", "newest_checkpoint", "settle"]
+__all__ = ["bring_files", "delete_weights", "newest_checkpoint", "settle", "was_split"]
 
 
 def newest_checkpoint(folder: TrialFolder, attempts: int) -> str | None:
@@ -49,6 +49,12 @@ def settle(folder: TrialFolder, result: Mapping[str, Any]) -> None:
     folder.log({"event": "end", **told})
 
 
+def was_split(folder: TrialFolder) -> int:
+    """Return into how many micro-batches a trial's batches are split after what happened to it."""
+    retries = (e.get("kind") for e in folder.events() if e.get("event") == "retry")
+    return 2 if "memory" in retries else 1
+
+
 def delete_weights(
     trials: Path, results: Iterable[Mapping[str, Any]], *, keep: int, members: Collection[int]
 ) -> None:
@@ -66,4 +72,4 @@ def delete_weights(
     for result in ranked[keep:]:
         if result["number"] not in members:
             folder = TrialFolder(trials, result["number"])
-            (folder.attempt(result["attempt"]) / "model.safetensors").unlink(missing_ok=True)
+            (folder.attempt(result["attempt"]) / WEIGHTS).unlink(missing_ok=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from runners.clips import Clips
 from runners.model import Classifier, load_weights, make_classifier
+from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.bundle import Bundle, read_bundle
@@ -22,7 +23,7 @@ from study.export import networks_alone
 from study.fusion_apply import stored_rule
 from study.fusion_rule import FusionRule, fuse_members
 from study.opening import Plan, source_revision
-from study.restoring import WEIGHTS, restore_weights
+from study.restoring import restore_weights
 from study.results import StudyResults
 
 __all__ = ["ExplainInputs", "Network", "System", "inputs_of_bundle", "inputs_of_study"]

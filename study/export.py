@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.model import copy_fold
+from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.bundle import FORMAT
@@ -24,7 +25,7 @@ from study.outputs import check_output_folder
 from study.plain_json import read_json
 from study.refit import fusion_members
 from study.refit_predictions import PROTOCOL, training_file
-from study.restoring import WEIGHTS, missing_weights, restore_weights, restored_note
+from study.restoring import missing_weights, restore_weights, restored_note
 from study.results import StudyResults
 from study.submission import PROTOCOLS, read_refit
 from study.trainings import TrainingFolder

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.ensemble_limits import Limits, limits_of
@@ -112,7 +113,7 @@ def candidate_limits(
 def _megabytes(results: StudyResults, number: int) -> float:
     """Of a trial: its file of weights, or four bytes a parameter where that was dropped."""
     trial = results.trial(number)
-    path = trial.file("model.safetensors")
+    path = trial.file(WEIGHTS)
     if path.is_file():
         return path.stat().st_size / 1e6
     return 4e-6 * (trial.n_parameters or 0) * max(1, results.n_folds)

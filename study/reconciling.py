@@ -15,13 +15,13 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from study.config import StudyConfig
 from study.describing import describe_study
 from study.lock import StudyLock
 from study.opening import plan_study
 from study.recovery import recover
-from study.restoring import WEIGHTS
 from study.results import read_results
 from study.running import open_sampling
 from study.stores import check_stores, tracking_store

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from runners.model import load_front_end
+from runners.trial import WEIGHTS
 from runners.waveforms import Waveforms
 from search_spaces.errors import InputError
 from search_spaces.scales import SCALES
@@ -88,7 +89,7 @@ def final_artifacts(
     The picture is drawn at once, since the weights may soon be deleted. The rest, for a large
     corpus a megabyte that takes a tenth of a second, is made where it is called for.
     """
-    weights = folder.attempt(result["attempt"]) / "model.safetensors"
+    weights = folder.attempt(result["attempt"]) / WEIGHTS
     picture = folder.path / "input_images.png"
     if weights.exists() and not picture.exists():
         with contextlib.suppress(InputError):  # damaged weights have no picture

@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 
 from runners.arrays import load_array
+from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
+from study.attempt_files import was_split
 from study.opening import Plan
 from study.plain_json import read_json
-from study.refit import was_split
 from study.results import StudyResults
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
 from study.trial_folder import TrialFolder
 from study.trial_record import TrialRecord
 from study.whole_files import write_json
 
-__all__ = ["WEIGHTS", "Restored", "missing_weights", "restore_weights", "restored_note"]
+__all__ = ["Restored", "missing_weights", "restore_weights", "restored_note"]
 
-WEIGHTS = "model.safetensors"
 NOTE = "restored.json"
 
 
