@@ -9,12 +9,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from reports.section import Panel, Section
 from reports.systems import System
 from reports.text import inert
 from reports.theme import SEQUENTIAL, figure, named
 from study.metrics import confusion_matrix, uar_from_confusion
 
-__all__ = ["Confusion", "confusion", "confusion_figure"]
+__all__ = ["Confusion", "confusion", "confusion_figure", "confusion_section"]
 
 MOST_WRITTEN = 40  # classes up to which cells carry their numbers
 ROOMY = 16  # classes up to which a matrix fits beside another one, with every number
@@ -27,6 +28,26 @@ class Confusion(NamedTuple):
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
     uar: float
+
+
+def confusion_section(systems: Sequence[System]) -> Section:
+    """The section of confusion on devel, a matrix per system."""
+    matrices = [confusion(system) for system in systems]
+    return Section(
+        "confusion",
+        "Confusion on devel",
+        "Each row is a label and sums to 100 % of its clips; the diagonal holds the recalls whose "
+        "mean is the UAR.",
+        tuple(
+            Panel(
+                f"confusion-{place}",
+                confusion_figure(matrix),
+                f"{matrix.title}: {100 * matrix.uar:.1f} %",
+            )
+            for place, matrix in enumerate(matrices, start=1)
+        ),
+        note="" if matrices else "There are no devel predictions with labels.",
+    )
 
 
 def confusion(system: System) -> Confusion:

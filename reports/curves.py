@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from reports.section import Panel, Section
 from reports.text import inert, percent
 from reports.theme import BLUE, GREEN, GREY, OCHRE, PURPLE, VERMILION, figure
 from study.results import StudyResults
 
-__all__ = ["Curve", "Curves", "curves", "curves_figure"]
+__all__ = ["Curve", "Curves", "curves", "curves_figure", "curves_section"]
 
 MOST_CURVES = 200  # in grey; more would only darken the picture
 COLOURS = (VERMILION, BLUE, GREEN, PURPLE, OCHRE)
@@ -34,6 +35,21 @@ class Curves(NamedTuple):
     best: tuple[Curve, ...]
     others: tuple[Curve, ...]
     left_out: int
+
+
+def curves_section(results: StudyResults) -> Section:
+    """The section of learning curves."""
+    numbers = curves(results)
+    left_out = numbers.left_out if numbers else 0
+    note = f"{left_out} curves are left out." if left_out else ""
+    return Section(
+        "curves",
+        "Learning curves",
+        "Devel UAR by epoch: of the trials with more than one, the five best in colour with a star "
+        "at their best epoch, the others in grey.",
+        (Panel("curves", curves_figure(numbers)),) if numbers else (),
+        note=note if numbers else "No trial has told more than one epoch.",
+    )
 
 
 def curves(results: StudyResults) -> Curves | None:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from reports.searched import usable_trials
+from reports.section import Panel, Section
 from reports.text import cell, inert, percent
 from reports.theme import SEQUENTIAL, figure, named
 from study.results import StudyResults
 
-__all__ = ["HeatMap", "heatmap", "heatmap_figure"]
+__all__ = ["HeatMap", "heatmap", "heatmap_figure", "heatmap_section"]
 
 
 class HeatMap(NamedTuple):
@@ -24,6 +25,19 @@ class HeatMap(NamedTuple):
     def best(self, scale: str, backbone: str) -> float | None:
         """The best UAR of a cell; None where nothing was tried."""
         return max(self.uars.get((scale, backbone), ()), default=None)
+
+
+def heatmap_section(results: StudyResults) -> Section:
+    """The section of scales and backbones."""
+    numbers = heatmap(results)
+    return Section(
+        "heatmap",
+        "Scale and backbone",
+        "The best devel UAR of each combination, with the number of trials it had; more trials "
+        "make a better best.",
+        (Panel("heatmap", heatmap_figure(numbers)),) if numbers else (),
+        note="" if numbers else "Fewer than two combinations of scale and backbone have a UAR.",
+    )
 
 
 def heatmap(results: StudyResults) -> HeatMap | None:

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from reports.section import Panel, Section
 from reports.text import inert, percent
 from reports.theme import BLUE, GREY, VERMILION, figure
 from study.results import StudyResults
 
-__all__ = ["History", "Point", "history", "history_figure"]
+__all__ = ["History", "Point", "history", "history_figure", "history_section"]
 
 
 class Point(NamedTuple):
@@ -27,6 +28,18 @@ class History(NamedTuple):
 
     points: tuple[Point, ...]
     best_so_far: tuple[float | None, ...]
+
+
+def history_section(results: StudyResults) -> Section:
+    """The section of the search's course."""
+    numbers = history(results)
+    return Section(
+        "history",
+        "Optimisation history",
+        "Every ended trial in the order of the search, and the best UAR so far.",
+        (Panel("history", history_figure(numbers)),) if numbers else (),
+        note="" if numbers else "No trial has ended with a UAR.",
+    )
 
 
 def history(results: StudyResults) -> History | None:

@@ -25,11 +25,20 @@ from numpy.typing import NDArray
 
 from reports.dimensions import DIMENSIONS, MISSING, Parameter, level, varied_among
 from reports.searched import filled_params, left_out_baselines, usable_trials
+from reports.section import Panel, Section
 from reports.text import inert
 from reports.theme import BLUE, GREY, figure, named
 from study.results import StudyResults
 
-__all__ = ["ENOUGH_TRIALS", "Bar", "Importance", "encode", "importance", "importance_figure"]
+__all__ = [
+    "ENOUGH_TRIALS",
+    "Bar",
+    "Importance",
+    "encode",
+    "importance",
+    "importance_figure",
+    "importance_section",
+]
 
 ENOUGH_TRIALS = 10
 MOST_PARAMETERS = 12
@@ -69,6 +78,50 @@ class Move(NamedTuple):
 
     columns: NDArray[np.intp]
     rows: NDArray[np.bool_]  # (trials,)
+
+
+def importance_section(results: StudyResults, numbers: Importance | None) -> Section:
+    """The section of importance, or why there is none."""
+    title = "What mattered"
+    if numbers is None:
+        usable = usable_trials(results)
+        n = len(usable) - len(left_out_baselines(usable))
+        why = (
+            f"Too few trials: {n} with a UAR and parameters, at least {ENOUGH_TRIALS} are needed."
+            if n < ENOUGH_TRIALS
+            else "No parameter took two values, or all UARs are equal."
+        )
+        return Section("importance", title, _IMPORTANCE, note=why)
+    trust = (
+        f"{numbers.n_trials} trials, {numbers.n_samples} bootstrap samples; bars are medians, "
+        "whiskers go from the 10th to the 90th percentile. On trials it has not seen the forest "
+        f"explains {100 * max(numbers.r2, 0):.0f} % of the variance"
+    )
+    trust += "." if numbers.trustworthy else ": too little, do not read much into these bars."
+    if numbers.left_out:
+        trust += (
+            f" Left out: trial {', '.join(map(str, numbers.left_out))}, a baseline whose backbone"
+            " the search does not have."
+        )
+    return Section(
+        "importance",
+        title,
+        _IMPORTANCE,
+        (
+            Panel("importance", importance_figure(numbers.dimensions), "By dimension"),
+            Panel("importance-parameters", importance_figure(numbers.parameters), "By parameter"),
+        ),
+        note=trust,
+    )
+
+
+_IMPORTANCE = (
+    "The share of the variance of devel UAR that a dimension has a part in, alone or together with "
+    "others: half of what the squared error of a random forest grows by once the dimension is "
+    "shuffled between trials. A parameter of a branch not taken is a level of its own, and alone "
+    "it is shuffled only among trials that have it. What a linear machine leaves unused is filled "
+    "in from other trials."
+)
 
 
 def importance(

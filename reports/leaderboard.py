@@ -1,21 +1,31 @@
-"""Tables: the leaderboard, the fusion's members, what failed and why."""
+"""The leaderboard: the best trials and imported systems, with the choices that varied."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import Any
-
 from reports.dimensions import DIMENSIONS, used_params, varied
-from reports.fusion import Fusion, Part, Step
+from reports.section import Section
 from reports.table import Table
-from reports.text import cell, duration, percent, points
+from reports.text import cell, duration, percent
 from study.leaderboard import leaderboard
 from study.results import StudyResults
 
-__all__ = ["failures_table", "leaderboard_table", "members_table"]
+__all__ = ["leaderboard_section", "leaderboard_table"]
 
 MOST_ROWS = 20
 _CHOICES = (*DIMENSIONS, "optimizer", "pretrained")
+
+
+def leaderboard_section(results: StudyResults) -> Section:
+    """The section of the best trials."""
+    table = leaderboard_table(results)
+    return Section(
+        "leaderboard",
+        "Leaderboard",
+        "The best trials by the devel UAR of their best epoch; pruned trials count with what they "
+        "had reached.",
+        table=table,
+        note="" if table else "No trial has ended with a UAR.",
+    )
 
 
 def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table | None:
@@ -48,80 +58,3 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
         rows.append((*fixed, *weight, *("-" for _ in choices)))
     numeric = (True, True, False, True, True, False, True, *[True] * len(extra))
     return Table((*columns, *extra, *choices), tuple(rows), (*numeric, *[False] * len(choices)))
-
-
-def members_table(numbers: Fusion | None) -> Table | None:
-    """The members in the order in which they first entered, and what each added then.
-
-    Beside it stands, where it is known, what leaving the member out changes. A fusion that was not
-    built step by step (stacking, a vote, CMA-ES) has its members alone.
-    """
-    if numbers is None or not (numbers.steps or numbers.parts):
-        return None
-    if not numbers.steps:
-        parts = tuple(
-            (_trial(part.trial), part.name, cell(part.weight), percent(part.alone), *_without(part))
-            for part in numbers.parts
-        )
-        return _members(("trial", "name", "weight", "alone"), parts)
-    entries: dict[tuple[int | None, str], Step] = {}
-    for step in numbers.steps:
-        if step.weight is not None:
-            entries.setdefault((step.trial, step.name), step)
-    rows = tuple(
-        (
-            str(step.n),
-            _trial(step.trial),
-            step.name,
-            cell(step.weight),
-            percent(step.alone),
-            percent(step.uar),
-            "-" if step.gain is None else points(step.gain),
-            *_without(step),
-        )
-        for step in entries.values()
-    )
-    return _members(("enters", "trial", "name", "weight", "alone", "UAR then", "added then"), rows)
-
-
-def _members(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
-    """The table of members; its rows have one value more where leaving out is known."""
-    if any(len(row) > len(columns) for row in rows):
-        columns = (*columns, "without it")
-    return Table(columns, rows, tuple(column != "name" for column in columns))
-
-
-def _without(member: Step | Part) -> tuple[str, ...]:
-    return () if member.without is None else (points(member.without),)
-
-
-def failures_table(results: StudyResults) -> Table | None:
-    """Reasons with the trials they hit, the commonest first; None when nothing went wrong.
-
-    A trial that was tried again, or pruned for a reason of its own, is told too.
-    """
-    hit: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for trial in results.trials:
-        if trial.state == "failed":
-            hit["failed", trial.reason or "no reason was recorded"].append(trial.number)
-        elif trial.state == "pruned" and trial.reason:
-            hit["pruned", trial.reason].append(trial.number)
-        for event in trial.events:
-            if event["event"] == "retry":
-                hit["tried again", _reason(event.get("reason"))].append(trial.number)
-    order = sorted(hit.items(), key=lambda item: (item[0][0] != "failed", -len(item[1]), item[0]))
-    rows = tuple(
-        (what, str(len(trials)), ", ".join(map(str, trials[:MOST_ROWS])), reason)
-        for (what, reason), trials in order
-    )
-    if not rows:
-        return None
-    return Table(("what", "trials", "numbers", "reason"), rows, (False, True, False, False))
-
-
-def _trial(number: int | None) -> str:
-    return "imported" if number is None else str(number)
-
-
-def _reason(reason: Any) -> str:
-    return str(reason) if reason else "no reason was recorded"

@@ -14,12 +14,14 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from reports.dimensions import MISSING, Parameter, level, varied
+from reports.importance import Importance
 from reports.searched import usable_trials
+from reports.section import Panel, Section
 from reports.text import cell, inert, percent
 from reports.theme import GREY, figure, shade
 from study.results import StudyResults
 
-__all__ = ["Axis", "Line", "Parallel", "parallel", "parallel_figure"]
+__all__ = ["Axis", "Line", "Parallel", "parallel", "parallel_figure", "parallel_section"]
 
 MOST_AXES = 7  # beside UAR
 CHOOSERS = ("backbone", "scale", "channels", "amplitude")  # first, where no importance is known
@@ -54,6 +56,28 @@ class Parallel(NamedTuple):
     lines: tuple[Line, ...]
     lines_left_out: int
     axes_left_out: int
+
+
+def parallel_section(results: StudyResults, weights: Importance | None) -> Section:
+    """The section of parallel coordinates, the most important parameters first."""
+    order = [bar.name for bar in weights.parameters] if weights and weights.trustworthy else []
+    numbers = parallel(results, order)
+    note = "Fewer than two trials with different parameters have a UAR."
+    if numbers:
+        parts = [
+            f"{numbers.axes_left_out} other parameters" if numbers.axes_left_out else "",
+            f"{numbers.lines_left_out} worse trials" if numbers.lines_left_out else "",
+        ]
+        left_out = " and ".join(part for part in parts if part)
+        note = f"Left out: {left_out}." if left_out else ""
+    return Section(
+        "parallel",
+        "Parallel coordinates",
+        "Each line is a trial, from grey (worst) over blue and purple to orange (best); below an "
+        "axis lie the trials without that parameter.",
+        (Panel("parallel", parallel_figure(numbers)),) if numbers else (),
+        note=note,
+    )
 
 
 def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | None:

@@ -6,14 +6,15 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from reports.confusion import Confusion
+from reports.confusion import Confusion, confusion_figure
+from reports.section import Panel, Section
 from reports.table import Table
 from reports.text import percent
 from search_spaces.errors import InputError
 from study.plain_json import read_json
 from study.results import StudyResults
 
-__all__ = ["Scores", "scores", "scores_table"]
+__all__ = ["Scores", "scores", "scores_sections", "scores_table"]
 
 
 class Scores(NamedTuple):
@@ -23,6 +24,24 @@ class Scores(NamedTuple):
     n: int
     rows: tuple[tuple[str, str, float, float | None, float | None, str], ...]
     confusions: tuple[Confusion, ...]
+
+
+def scores_sections(results: StudyResults) -> list[Section]:
+    """The section of test labels, only where they have arrived."""
+    numbers = scores(results)
+    if numbers is None:
+        return []
+    panels = [
+        Panel(
+            f"test-{place}", confusion_figure(matrix), f"{matrix.title}: {100 * matrix.uar:.1f} %"
+        )
+        for place, matrix in enumerate(numbers.confusions, start=1)
+    ]
+    sentence = (
+        f"UAR on the {numbers.n:,} test clips, whose labels came from {numbers.file} after "
+        "everything was trained and chosen."
+    )
+    return [Section("test", "Test", sentence, tuple(panels), scores_table(numbers))]
 
 
 def scores(results: StudyResults) -> Scores | None:

@@ -9,13 +9,21 @@ from typing import NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from reports.section import Panel, Section
 from reports.systems import System
 from reports.text import inert, percent
 from reports.theme import BLUE, GREY, VERMILION, figure, named
 from study.results import StudyResults
 from study.speaker_counts import count_by_speaker
 
-__all__ = ["MOST_SPEAKERS", "SpeakerScores", "quantiles_figure", "speakers", "speakers_figure"]
+__all__ = [
+    "MOST_SPEAKERS",
+    "SpeakerScores",
+    "quantiles_figure",
+    "speakers",
+    "speakers_figure",
+    "speakers_section",
+]
 
 MOST_SPEAKERS = 60  # that have a row each; of more the worst and the best have one
 MOST_AT_AN_END = 20
@@ -39,6 +47,26 @@ class Score(NamedTuple):
     uar: float
     n_clips: int
     n_classes: int
+
+
+def speakers_section(results: StudyResults, systems: Sequence[System]) -> Section:
+    """The section of single speakers."""
+    numbers = speakers(results, systems)
+    panels, note = [], "Fewer than two devel speakers are known."
+    if numbers:
+        fewer = min(numbers.n_classes) < len(results.classes)
+        note = "A speaker's UAR is over the classes that the speaker has." if fewer else ""
+        panels.append(Panel("speakers", speakers_figure(numbers)))
+    if numbers and (n := len(numbers.speakers)) > MOST_SPEAKERS:
+        panels[0] = panels[0]._replace(heading="The best and the worst")
+        panels.append(Panel("speakers-all", quantiles_figure(numbers), f"All {n:,} speakers"))
+    return Section(
+        "speakers",
+        "UAR per speaker",
+        "Devel UAR of each speaker alone; a wide spread says that the result rests on who speaks.",
+        tuple(panels),
+        note=note,
+    )
 
 
 def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores | None:

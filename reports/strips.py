@@ -12,12 +12,13 @@ import plotly.graph_objects as go
 from reports.dimensions import MISSING, Parameter, fitted_at_once, level, varied
 from reports.importance import Importance
 from reports.searched import left_out_baselines, usable_trials
+from reports.section import Panel, Section
 from reports.text import cell, inert, percent
 from reports.theme import BLUE, GREY, VERMILION, figure
 from study.results import StudyResults
 from study.trial_record import TrialRecord
 
-__all__ = ["Strip", "strips", "strips_figure"]
+__all__ = ["Strip", "strips", "strips_figure", "strips_sections"]
 
 MOST_STRIPS = 6
 COLUMNS = 3
@@ -37,6 +38,24 @@ class Strip(NamedTuple):
     pruned: tuple[bool, ...]
     texts: tuple[str, ...]  # what is told of each
     medians: tuple[tuple[float, float, float], ...]  # from, to, UAR
+
+
+def strips_sections(results: StudyResults, numbers: Importance | None) -> list[Section]:
+    """The section of single parameters, only where importance is to be trusted."""
+    found = strips(results, numbers)
+    if not found:
+        return []
+    return [
+        Section(
+            "values",
+            "Which way it pulls",
+            "Devel UAR by value of the most important parameters, among the trials that have them "
+            "(an augmentation that is off counts as p = 0); lines are medians, of each value or of "
+            "equally many trials. A search tries more of what was good, and values come together "
+            "with others: a median proves no effect.",
+            (Panel("values", strips_figure(found)),),
+        )
+    ]
 
 
 def strips(results: StudyResults, numbers: Importance | None) -> tuple[Strip, ...]:

@@ -9,10 +9,12 @@ from sklearn.metrics import balanced_accuracy_score
 from reports.calibration import calibration, calibration_figure
 from reports.confusion import confusion, confusion_figure
 from reports.curves import curves, curves_figure
+from reports.failures import failures_table
 from reports.fusion import fusion, fusion_figure
+from reports.fusion_members import members_table
 from reports.heatmap import heatmap, heatmap_figure
 from reports.history import history, history_figure
-from reports.leaderboard import failures_table, leaderboard_table, members_table
+from reports.leaderboard import leaderboard_table
 from reports.left_out import left_out
 from reports.render import figure_json
 from reports.section import Panel

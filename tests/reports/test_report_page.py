@@ -8,7 +8,8 @@ import pytest
 from reports import write_report
 from reports.render import figure_json
 from reports.report import page
-from reports.sections import Panel, sections
+from reports.section import Panel
+from reports.sections import sections
 from reports.theme import figure
 from search_spaces.errors import InputError
 from study.results import read_results

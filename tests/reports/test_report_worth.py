@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from reports.fusion import fusion
-from reports.leaderboard import leaderboard_table, members_table
+from reports.fusion_members import members_table
+from reports.leaderboard import leaderboard_table
 from reports.report import page
 from reports.summary import summary
 from reports.worth import worth
