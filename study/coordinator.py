@@ -17,7 +17,7 @@ from runners.job import Job
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
-from study.attempt_files import bring_files, delete_weights, newest_checkpoint, settle
+from study.attempt_files import bring_files, delete_weights, newest_checkpoint, settle, was_split
 from study.failing_alike import FailingAlike
 from study.leaderboard import write_leaderboard
 from study.opening import Plan
@@ -170,7 +170,7 @@ class Coordinator:
             folder,
             spec,
             attempt=folder.attempts(),
-            accumulate=2 if "memory" in retries else 1,
+            accumulate=was_split(folder),
             losses=retries.count("lost"),
             rungs=self._rungs(spec, origin),
             verdicts={e["epoch"]: e["prune"] for e in events if e.get("event") == "verdict"},

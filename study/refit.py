@@ -23,6 +23,7 @@ from search_spaces.backbones import BandSvm
 from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
+from study.attempt_files import was_split
 from study.config import StudyConfig
 from study.ensemble_file import Member
 from study.lock import StudyLock
@@ -36,7 +37,7 @@ from study.tracking import ChildRun
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
 from study.trial_folder import TrialFolder
 
-__all__ = ["fusion_members", "refit_study", "refit_task", "seed_of", "was_split"]
+__all__ = ["fusion_members", "refit_study", "refit_task", "seed_of"]
 
 EXIT_DONE, EXIT_FAULTY = 0, 3
 
@@ -144,14 +145,6 @@ def seed_of(seed: int, n: int) -> int:
         return seed
     digest = hashlib.sha256(f"refit {seed} {n}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def was_split(folder: TrialFolder) -> int:
-    """Return into how many micro-batches a trial's batches were split at its end."""
-    return max(
-        [2 for e in folder.events() if e.get("event") == "retry" and e.get("kind") == "memory"],
-        default=1,
-    )
 
 
 def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) -> list[Training]:

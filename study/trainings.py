@@ -17,7 +17,7 @@ from runners.job import Job
 from runners.local import LocalEngine
 from search_spaces.backbones import Timm
 from search_spaces.spec import TrialSpec
-from study.attempt_files import newest_checkpoint, settle
+from study.attempt_files import newest_checkpoint, settle, was_split
 from study.config import StudyConfig
 from study.opening import Plan
 from study.pretrained import weights_key
@@ -150,9 +150,7 @@ def _begin(training: Training) -> _Active:
     folder = training.folder
     if not folder.begun:
         folder.begin(training.spec, origin="refit", params=training.about)
-    split = any(e.get("event") == "retry" and e.get("kind") == "memory" for e in folder.events())
-    accumulate = max(training.accumulate, 2 if split else 1)
-    return _Active(training, folder.attempts(), accumulate)
+    return _Active(training, folder.attempts(), max(training.accumulate, was_split(folder)))
 
 
 def _submit(active: _Active, serial: int, engine: Engine, checkpoint_s: float) -> None:
