@@ -18,7 +18,7 @@ class BundleModel(PythonModel):  # type: ignore[misc]  # mlflow has no types
 
     def load_context(self, context: Any) -> None:
         """Load the bundle that was logged with the model."""
-        from study import load
+        from study.predicting import load
 
         self.predictor = load(context.artifacts["bundle"])
 
