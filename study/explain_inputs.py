@@ -19,8 +19,7 @@ from study.bundle import Bundle, read_bundle
 from study.bundle_networks import load_networks
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import read_corpus
-from study.export import networks_alone
-from study.fusion_apply import stored_rule
+from study.fusion_apply import networks_alone, stored_rule
 from study.fusion_rule import FusionRule, fuse_members
 from study.opening import Plan, source_revision
 from study.restoring import restore_weights

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import shutil
 import time
@@ -18,20 +17,18 @@ from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.bundle import FORMAT
 from study.bundle_readme import readme
-from study.fusion_apply import stored_rule
+from study.fusion_apply import fusion_members, networks_alone
 from study.new_folder import new_folder
 from study.opening import Plan
 from study.outputs import check_output_folder
 from study.plain_json import read_json
-from study.refit import fusion_members
-from study.refit_predictions import PROTOCOL, training_file
+from study.refit_predictions import PROTOCOL, PROTOCOLS, read_refit, training_file
 from study.restoring import missing_weights, restore_weights, restored_note
 from study.results import StudyResults
-from study.submission import PROTOCOLS, read_refit
 from study.trainings import TrainingFolder
 from study.whole_files import write_json
 
-__all__ = ["export_bundle", "networks_alone"]
+__all__ = ["export_bundle"]
 
 
 @dataclass(frozen=True)
@@ -96,41 +93,6 @@ def export_bundle(
     size = sum(path.stat().st_size for path in target.iterdir()) / 1e6
     echo(f"bundle of {len(sources)} networks, {protocol}, {size:.1f} MB: {target}")
     return target
-
-
-def networks_alone(
-    results: StudyResults, *, without_imported: bool, echo: Callable[[str], None]
-) -> StudyResults:
-    """Return the study with a fusion of networks alone: nothing else predicts new clips.
-
-    Raises:
-        InputError: If there are imported systems, and they are not to, or cannot, be left out.
-    """
-    ensemble = results.ensemble
-    if ensemble is None or not ensemble.imported:
-        return results
-    names = ", ".join(one.name for one in ensemble.imported)
-    if not without_imported:
-        raise InputError(
-            f"{results.folder}: the fusion has an imported system ({names}), which cannot predict"
-            f" new clips; --without-imported exports the networks alone, reweighted"
-        )
-    fusion_members(results)
-    rule = stored_rule(ensemble, len(results.classes))
-    gone = [one.candidate for one in ensemble.imported]
-    share = sum(member.weight for member in ensemble.members)
-    left = sorted({m.candidate for m in ensemble.members if m.candidate is not None})
-    members = tuple(
-        dataclasses.replace(m, weight=m.weight / share, candidate=left.index(m.candidate or 0))
-        for m in ensemble.members
-    )
-    try:
-        plain = None if rule is None else rule.without(gone).to_json()
-    except ValueError as error:
-        raise InputError(f"{results.folder}: {names} cannot be left out: {error}") from error
-    echo(f"without {names}: the networks are reweighted, and no figure of the fusion is theirs")
-    alone = dataclasses.replace(ensemble, members=members, imported=(), rule=plain)
-    return dataclasses.replace(results, ensemble=alone)
 
 
 def _check_target(target: Path, results: StudyResults) -> None:

@@ -1,7 +1,8 @@
-"""A stored fusion applied to the test predictions of its members."""
+"""A stored fusion: its networks and rule, and what they predict of test."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,20 @@ from study.fusion_rule import FusionRule, fuse_members
 from study.probabilities import load_test
 from study.results import StudyResults
 
-__all__ = ["fuse_on_test", "others_of", "stored_rule"]
+__all__ = ["fuse_on_test", "fusion_members", "networks_alone", "others_of", "stored_rule"]
+
+
+def fusion_members(results: StudyResults) -> tuple[Member, ...]:
+    """Return the members of a study's fusion.
+
+    Raises:
+        InputError: If there is none yet.
+    """
+    if results.ensemble is None or not results.ensemble.n_members:
+        raise InputError(f"{results.folder}: has no fusion yet; `spectune run` ends with one")
+    if not results.ensemble.members:
+        raise InputError(f"{results.folder}: the fusion holds imported systems alone, no network")
+    return results.ensemble.members
 
 
 def stored_rule(ensemble: Ensemble, n_classes: int) -> FusionRule | None:
@@ -77,3 +91,38 @@ def fuse_on_test(
     rule = stored_rule(ensemble, classes)
     places = None if rule is None else [member.candidate or 0 for member in members]
     return fuse_members(values, [member.weight for member in members], places, rule)
+
+
+def networks_alone(
+    results: StudyResults, *, without_imported: bool, echo: Callable[[str], None]
+) -> StudyResults:
+    """Return the study with a fusion of networks alone: nothing else predicts new clips.
+
+    Raises:
+        InputError: If there are imported systems, and they are not to, or cannot, be left out.
+    """
+    ensemble = results.ensemble
+    if ensemble is None or not ensemble.imported:
+        return results
+    names = ", ".join(one.name for one in ensemble.imported)
+    if not without_imported:
+        raise InputError(
+            f"{results.folder}: the fusion has an imported system ({names}), which cannot predict"
+            f" new clips; --without-imported exports the networks alone, reweighted"
+        )
+    fusion_members(results)
+    rule = stored_rule(ensemble, len(results.classes))
+    gone = [one.candidate for one in ensemble.imported]
+    share = sum(member.weight for member in ensemble.members)
+    left = sorted({m.candidate for m in ensemble.members if m.candidate is not None})
+    members = tuple(
+        dataclasses.replace(m, weight=m.weight / share, candidate=left.index(m.candidate or 0))
+        for m in ensemble.members
+    )
+    try:
+        plain = None if rule is None else rule.without(gone).to_json()
+    except ValueError as error:
+        raise InputError(f"{results.folder}: {names} cannot be left out: {error}") from error
+    echo(f"without {names}: the networks are reweighted, and no figure of the fusion is theirs")
+    alone = dataclasses.replace(ensemble, members=members, imported=(), rule=plain)
+    return dataclasses.replace(results, ensemble=alone)

@@ -20,12 +20,12 @@ from typing import Any
 
 from runners.job import Task
 from search_spaces.backbones import BandSvm
-from search_spaces.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.attempt_files import was_split
 from study.config import StudyConfig
 from study.ensemble_file import Member
+from study.fusion_apply import fusion_members
 from study.lock import StudyLock
 from study.opening import Plan, plan_study
 from study.records import epoch_metrics, trial_tags
@@ -37,7 +37,7 @@ from study.tracking import ChildRun
 from study.trainings import Training, TrainingFolder, open_engine, run_trainings, weights_of
 from study.trial_folder import TrialFolder
 
-__all__ = ["fusion_members", "refit_study", "refit_task", "seed_of"]
+__all__ = ["refit_study", "refit_task", "seed_of"]
 
 EXIT_DONE, EXIT_FAULTY = 0, 3
 
@@ -101,19 +101,6 @@ def refit_study(
         return EXIT_FAULTY
     echo(told(record, folder))
     return EXIT_DONE
-
-
-def fusion_members(results: StudyResults) -> tuple[Member, ...]:
-    """Return the members of a study's fusion.
-
-    Raises:
-        InputError: If there is none yet.
-    """
-    if results.ensemble is None or not results.ensemble.n_members:
-        raise InputError(f"{results.folder}: has no fusion yet; `spectune run` ends with one")
-    if not results.ensemble.members:
-        raise InputError(f"{results.folder}: the fusion holds imported systems alone, no network")
-    return results.ensemble.members
 
 
 def refit_task(task: Task) -> Task:

@@ -1,4 +1,4 @@
-"""What a refit predicts of test, beside what the members predicted that were trained on train."""
+"""`refit.json`, written and read: what a refit predicts of test, beside what the members did."""
 
 from __future__ import annotations
 
@@ -12,16 +12,31 @@ from numpy.typing import NDArray
 from search_spaces.errors import InputError
 from study.agreement import Agreement, agreement
 from study.ensemble_file import Member
-from study.fusion_apply import fuse_on_test, others_of
+from study.fusion_apply import fuse_on_test, fusion_members, others_of
+from study.plain_json import read_json
 from study.probabilities import load_test
 from study.results import StudyResults
 from study.tables import predictions_csv
 from study.trainings import Training, TrainingFolder
 from study.whole_files import replace_text, write_json
 
-__all__ = ["PROTOCOL", "told", "training_file", "write_refit"]
+__all__ = [
+    "PROTOCOL",
+    "PROTOCOLS",
+    "NoRefitError",
+    "default_protocol",
+    "read_refit",
+    "told",
+    "training_file",
+    "write_refit",
+]
 
 PROTOCOL = "train+devel"
+PROTOCOLS = ("train", PROTOCOL)
+
+
+class NoRefitError(InputError):
+    """The current fusion was not refitted."""
 
 
 def write_refit(
@@ -108,6 +123,45 @@ def _plain(found: Agreement) -> dict[str, Any]:
         "kappa": found.kappa,
         "predicted": {"train": shares[0], PROTOCOL: shares[1]},
     }
+
+
+def default_protocol(results: StudyResults) -> str:
+    """Return train+devel where there is a refit, else train.
+
+    Raises:
+        InputError: If the refit is of an earlier fusion or damaged: train would be a silent loss.
+    """
+    if not (results.folder / "refit" / "refit.json").exists():
+        return "train"
+    read_refit(results)
+    return PROTOCOL
+
+
+def read_refit(results: StudyResults) -> dict[str, Any]:
+    """Return `refit.json` of the current fusion.
+
+    Raises:
+        NoRefitError: If there is none, or it is one of another fusion.
+        InputError: If it is damaged.
+    """
+    path = results.folder / "refit" / "refit.json"
+    try:
+        plain = read_json(path)
+        found = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
+        found_others = plain.get("imported", []), plain.get("rule")
+        if plain["format"] != 1:
+            raise ValueError("another format")
+    except FileNotFoundError as error:
+        raise NoRefitError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
+    if found != {(m.trial, m.weight) for m in members} or found_others != others:
+        raise NoRefitError(
+            f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
+            f" are kept), or say --protocol train"
+        )
+    return dict(plain)
 
 
 def told(record: dict[str, Any], folder: Path) -> str:

@@ -15,14 +15,9 @@ from study.csv_rows import read_rows
 from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
 from study.probabilities import load_test
+from study.refit_predictions import PROTOCOLS, NoRefitError, read_refit
 from study.results import StudyResults
-from study.submission import (
-    PROTOCOLS,
-    NoRefitError,
-    blind_probabilities,
-    read_ledger,
-    read_refit,
-)
+from study.submission import blind_probabilities, read_ledger
 from study.tracked_study import continue_tracker
 from study.tracking import ChildRun
 from study.whole_files import write_json

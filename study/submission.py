@@ -23,31 +23,20 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.ensemble_file import Ensemble
-from study.fusion_apply import fuse_on_test, others_of
+from study.fusion_apply import fuse_on_test
 from study.plain_json import is_count, read_json
 from study.probabilities import load_test
-from study.refit import fusion_members
-from study.refit_predictions import PROTOCOL
+from study.refit_predictions import PROTOCOL, PROTOCOLS, read_refit
 from study.results import StudyResults
 from study.whole_files import replace_text, write_json
 
 __all__ = [
-    "PROTOCOLS",
-    "NoRefitError",
     "Submission",
     "blind_probabilities",
-    "default_protocol",
     "read_ledger",
-    "read_refit",
     "submission_csv",
     "submit",
 ]
-
-PROTOCOLS = ("train", PROTOCOL)
-
-
-class NoRefitError(InputError):
-    """The current fusion was not refitted."""
 
 
 @dataclass(frozen=True)
@@ -211,42 +200,3 @@ def blind_probabilities(results: StudyResults, protocol: str) -> NDArray[np.floa
             results.trial(member.trial).file("test.npy"), clips=clips, classes=classes
         ),
     )
-
-
-def default_protocol(results: StudyResults) -> str:
-    """Return train+devel where there is a refit, else train.
-
-    Raises:
-        InputError: If the refit is of an earlier fusion or damaged: train would be a silent loss.
-    """
-    if not (results.folder / "refit" / "refit.json").exists():
-        return "train"
-    read_refit(results)
-    return PROTOCOL
-
-
-def read_refit(results: StudyResults) -> dict[str, Any]:
-    """Return `refit.json` of the current fusion.
-
-    Raises:
-        NoRefitError: If there is none, or it is one of another fusion.
-        InputError: If it is damaged.
-    """
-    path = results.folder / "refit" / "refit.json"
-    try:
-        plain = read_json(path)
-        found = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
-        found_others = plain.get("imported", []), plain.get("rule")
-        if plain["format"] != 1:
-            raise ValueError("another format")
-    except FileNotFoundError as error:
-        raise NoRefitError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
-    if found != {(m.trial, m.weight) for m in members} or found_others != others:
-        raise NoRefitError(
-            f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
-            f" are kept), or say --protocol train"
-        )
-    return dict(plain)

@@ -37,8 +37,8 @@ def export(
     from study.export import export_bundle
     from study.lock import StudyLock
     from study.opening import plan_study
+    from study.refit_predictions import default_protocol
     from study.results import read_results
-    from study.submission import default_protocol
 
     config, base = config_and_base(study, [])
     folder = results_folder(study)

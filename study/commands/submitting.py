@@ -40,8 +40,8 @@ def submit(
     Example: spectune submit study.yaml --protocol train+devel
     """
     from study.lock import StudyLock
+    from study.refit_predictions import default_protocol
     from study.results import read_results
-    from study.submission import default_protocol
     from study.submission import submit as submit_to
 
     config, _ = config_and_base(study, [])

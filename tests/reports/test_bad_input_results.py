@@ -11,9 +11,9 @@ from fake_results import write_results
 from hostile import TEXTS, sentence, spoilt
 from search_spaces.errors import InputError
 from study.leaderboard import leaderboard, write_leaderboard
+from study.refit_predictions import read_refit
 from study.results import read_results
 from study.status import leaderboard_lines, status_lines, status_of
-from study.submission import read_refit
 
 pytestmark = pytest.mark.timeout(120)
 

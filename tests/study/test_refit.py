@@ -21,10 +21,11 @@ from search_spaces import InputError
 from study.agreement import agreement
 from study.opening import plan_study
 from study.refit import refit_study, seed_of
+from study.refit_predictions import default_protocol
 from study.restoring import missing_weights, restore_weights
 from study.results import read_results
 from study.score import read_labels, score_study, told
-from study.submission import blind_probabilities, default_protocol, submission_csv, submit
+from study.submission import blind_probabilities, submission_csv, submit
 
 
 def results_of(path: Path) -> list[dict]:
