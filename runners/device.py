@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from runners.cores import n_cores
 from search_spaces.errors import InputError
 
 __all__ = [
@@ -96,8 +97,7 @@ def default_slots(per_gpu: int = 1) -> list[str]:
 
 def threads_of_slot(n_slots: int) -> int:
     """Return the share of this process's cores that each of so many slots has, at least 1."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // n_slots)
+    return max(1, n_cores() // n_slots)
 
 
 def set_threads(n: int) -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from runners.cores import n_cores
 from study.check_facts import FACTS, Segment, without_facts
-from study.decode import n_cores
 
 __all__ = ["WORKER", "look_into"]
 

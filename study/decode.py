@@ -7,12 +7,12 @@ its successor goes on with the next.
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from runners.cores import n_cores
 from study.decoder_process import Decoded, DecoderProcess, Segment
 
 __all__ = [
@@ -21,21 +21,12 @@ __all__ = [
     "Decoding",
     "Segment",
     "decode_files",
-    "n_cores",
 ]
 
 DECODER = (sys.executable, "-P", "-m", "study.decoder")
 _TOGETHER = 8  # small files that a decoder is asked for at once, so that it need not wait
 _MOST_BYTES = 1 << 27  # of decoded audio held ahead; with the above this bounds the memory
 _SMALL = 1 / 128  # of that: what files that are asked for at once may have in all
-
-
-def n_cores() -> int:
-    """CPU cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every system
-        return os.cpu_count() or 1
 
 
 def decode_files(

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from runners.cores import n_cores
 from search_spaces.errors import InputError
-from study.decode import n_cores
 from study.layouts import Problems
 
 __all__ = ["AUDIO_RULE", "FileDigest", "audio_digest", "digest_files", "digest_lines"]

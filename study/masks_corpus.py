@@ -25,11 +25,11 @@ from numpy.typing import NDArray
 from scipy.signal import oaconvolve
 
 from runners.clips import Clips
+from runners.cores import n_cores
 from search_spaces.errors import InputError
 from study.audio_headers import common_rate
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import Corpus, read_corpus
-from study.decode import n_cores
 from study.masks import (
     ATTENUATION_DB,
     Wearer,

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runners.clips import Clips
+from runners.cores import n_cores
 from study.bundle import read_bundle
-from study.decode import Decoded, Decoding, decode_files, n_cores
+from study.decode import Decoded, Decoding, decode_files
 from study.predict_inputs import Item
 from study.predicting import Predictor
 from study.tables import predictions_csv

@@ -23,8 +23,8 @@ import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from runners.cores import n_cores
 from search_spaces.errors import InputError
-from study.decode import n_cores
 from study.microphones import octaves_above_60_hz, random_eq, record
 from study.new_folder import new_folder
 from study.voices import Voice, draw_voice, speak
