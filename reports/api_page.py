@@ -45,8 +45,8 @@ API = {
 }
 _HEAD = """# Python API
 
-Made from the docstrings by `python -m reports.api_page > docs/python-api.md`; a test holds it true.
-What is not here may change without notice. UAR is in [0, 1] everywhere.
+Made from the docstrings by `python -m reports.api_page > docs/python-api.md`; a test holds it
+true. What is not here may change without notice. UAR is in [0, 1] everywhere.
 """
 
 

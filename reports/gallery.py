@@ -1,4 +1,4 @@
-"""The figures of a report as images, for a README: `python -m reports.gallery RESULTS FOLDER`.
+"""Figures of a report as images, for a README: `python -m reports.gallery RESULTS FOLDER`.
 
 Drawn by Chromium, which must be installed, from the report's own page.
 """

@@ -13,7 +13,7 @@ from PIL import Image as Pil
 from torch import nn
 
 from runners.model import make_classifier
-from search_spaces import TrialSpec, flat_parameters, spectra
+from search_spaces import TrialSpec, flat_parameters
 from search_spaces.amplitude import AMPLITUDES, Db, Pcen, Root
 from search_spaces.backbones import BandSvm, Timm
 from search_spaces.channels import Mono, Windows
@@ -106,7 +106,7 @@ def test_a_gpu_takes_a_bounded_part_of_a_batch_and_finds_what_a_cpu_finds(monkey
     waves = torch.randn(7, 4000, generator=torch.Generator().manual_seed(0))
     whole, sizes = bands._whole, []
     torch.testing.assert_close(whole(waves), bands(waves))
-    monkeypatch.setattr(spectra, "CHUNK_GPU", 2 * 51 * bands.n_fft)  # of two clips
+    monkeypatch.setattr("search_spaces.spectra.CHUNK_GPU", 2 * 51 * bands.n_fft)  # of two clips
     monkeypatch.setattr(bands, "_whole", lambda part: sizes.append(len(part)) or whole(part))
     found = bands.to("meta")(waves.to("meta"))  # no CPU: what a GPU does, without numbers
     assert found.shape == (7, 2, 32, 51)
@@ -120,7 +120,7 @@ def test_a_cpu_takes_some_frames_at_a_time_and_finds_what_all_give(
 ):
     bands = StftBands([25.0, 50.0], [scale], n_fft=None, hop=80, sampling_rate=8000)
     waves = torch.randn(3, 4000, generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(spectra, "CHUNK", 2 * bands.n_fft * frames_at_once)
+    monkeypatch.setattr("search_spaces.spectra.CHUNK", 2 * bands.n_fft * frames_at_once)
     torch.testing.assert_close(bands(waves), bands._whole(waves))
 
 
