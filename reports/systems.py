@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.csv_rows import read_rows
+from study.csv_rows import read_rows, spreadsheet_plain
 from study.probabilities import load_epoch
 from study.results import StudyResults
-from study.text import spreadsheet_plain
 from study.trial_record import TrialRecord
 
 __all__ = [

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from study.ablation import AblationRow
+from study.csv_rows import spreadsheet_safe
 from study.honest import ONE_SPEAKER
-from study.text import probability, spreadsheet_safe
+from study.text import probability
 
 __all__ = ["ablation_csv", "ablation_lines", "ablation_notes", "p_title"]
 

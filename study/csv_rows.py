@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from search_spaces.errors import InputError
 
-__all__ = ["Table", "read_rows"]
+__all__ = ["Table", "read_rows", "spreadsheet_plain", "spreadsheet_safe"]
 
 MAX_BYTES = 500_000_000
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Table(NamedTuple):
@@ -86,3 +87,21 @@ def read_rows(path: Path) -> Table:
     except csv.Error as error:
         raise InputError(f"{path}:{reader.line_num}: must be CSV: {error}") from error
     return Table(header, rows, lines)
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Text that a spreadsheet takes for text, not for a formula; `spreadsheet_plain` undoes it.
+
+    >>> spreadsheet_safe("=1+1"), spreadsheet_safe("mask")
+    ("'=1+1", 'mask')
+    """
+    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
+
+
+def spreadsheet_plain(cell: str) -> str:
+    """The text that `spreadsheet_safe` made a cell of; other tools' cells stay as they are.
+
+    >>> spreadsheet_plain("'-1"), spreadsheet_plain("-1"), spreadsheet_plain("'mask'")
+    ('-1', '-1', "'mask'")
+    """
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*FORMULA, "'")) else cell

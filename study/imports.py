@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.csv_rows import Table, read_rows
+from study.csv_rows import Table, read_rows, spreadsheet_plain
 from study.layouts.names import known_partition
 from study.probabilities import ROW_SUM_TOLERANCE
-from study.text import spreadsheet_plain
 
 __all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
 

@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from study.csv_rows import spreadsheet_safe
 from study.interruption import is_running, told_state
 from study.results import StudyResults
-from study.text import spreadsheet_safe
 from study.whole_files import replace_text
 
 __all__ = ["leaderboard", "write_leaderboard"]

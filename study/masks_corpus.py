@@ -30,6 +30,7 @@ from search_spaces.errors import InputError
 from study.audio_headers import common_rate
 from study.cache import cache_corpus, default_cache_root
 from study.corpus import Corpus, read_corpus
+from study.csv_rows import spreadsheet_safe
 from study.masks import (
     ATTENUATION_DB,
     Wearer,
@@ -42,7 +43,6 @@ from study.masks import (
 from study.masks_plan import CLASSES, Piece, partitions_by_speaker, plan_pieces
 from study.microphones import octaves_above_60_hz, random_eq, record
 from study.new_folder import new_folder
-from study.text import spreadsheet_safe
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search_spaces.errors import InputError
+from study.csv_rows import spreadsheet_plain, spreadsheet_safe
 from study.layouts import Problems, Row
 from study.layouts.names import Partition, known_partition
 from study.layouts.tables import read_table
-from study.text import spreadsheet_plain, spreadsheet_safe
 
 __all__ = ["read_partitions", "write_partitions"]
 

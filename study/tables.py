@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from study.text import spreadsheet_safe
+from study.csv_rows import spreadsheet_safe
 
 __all__ = ["predictions_csv"]
 

@@ -11,15 +11,12 @@ __all__ = [
     "percent",
     "printable",
     "probability",
-    "spreadsheet_plain",
-    "spreadsheet_safe",
     "without_passwords",
 ]
 
 NOTHING = "-"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line end
 PASSWORD = re.compile(r"(://[^\s:/@]*:)\S+@")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def percent(uar: float | None) -> str:
@@ -81,21 +78,3 @@ def without_passwords(text: str) -> str:
     'no answer from https://me:***@host/api'
     """
     return PASSWORD.sub(r"\1***@", text)
-
-
-def spreadsheet_safe(text: str) -> str:
-    """Text that a spreadsheet takes for text, not for a formula; `spreadsheet_plain` undoes it.
-
-    >>> spreadsheet_safe("=1+1"), spreadsheet_safe("mask")
-    ("'=1+1", 'mask')
-    """
-    return f"'{text}" if text.startswith((*FORMULA, "'")) else text
-
-
-def spreadsheet_plain(cell: str) -> str:
-    """The text that `spreadsheet_safe` made a cell of; other tools' cells stay as they are.
-
-    >>> spreadsheet_plain("'-1"), spreadsheet_plain("-1"), spreadsheet_plain("'mask'")
-    ('-1', '-1', "'mask'")
-    """
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith((*FORMULA, "'")) else cell

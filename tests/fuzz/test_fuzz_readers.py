@@ -21,11 +21,11 @@ from study.audio import decode
 from study.bundle import read_bundle
 from study.bundle_networks import tensor_shapes
 from study.config import parse_config
-from study.csv_rows import read_rows
+from study.csv_rows import read_rows, spreadsheet_plain, spreadsheet_safe
 from study.layouts.problems import Problems
 from study.layouts.tables import read_table
 from study.probabilities import Identity, load_devel
-from study.text import printable, spreadsheet_plain, spreadsheet_safe
+from study.text import printable
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True

@@ -23,11 +23,12 @@ from search_spaces.errors import InputError
 from search_spaces.yaml_file import parse_yaml
 from study.bundle_networks import tensor_shapes
 from study.cli import app
+from study.csv_rows import spreadsheet_plain, spreadsheet_safe
 from study.imports import import_predictions
 from study.probabilities import load_devel, load_test
 from study.submission import submission_csv
 from study.tables import predictions_csv
-from study.text import printable, spreadsheet_plain, spreadsheet_safe
+from study.text import printable
 from study.tracking import escape_markdown
 
 ROOT = Path(study.__file__).parents[1]
