@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.comparisons import Comparison, compare, compare_all_pairs, holm
-from study.fusion_library import labels_of, speakers_of
 from study.honest_folds import fold_splits, held_out_hits, only_candidate
 from study.honest_library import library_of
 from study.intervals import Interval, interval_of_clips, interval_of_counts
 from study.origins import GRID
-from study.probabilities import load_devel
+from study.probabilities import labels_of, load_devel, speakers_of
 from study.results import StudyResults
 from study.speaker_counts import count_by_speaker
 

@@ -22,6 +22,7 @@ from study.corpus import read_corpus
 from study.fusion_apply import networks_alone, stored_rule
 from study.fusion_rule import FusionRule, fuse_members
 from study.opening import Plan, source_revision
+from study.probabilities import all_known, speakers_of
 from study.restoring import restore_weights
 from study.results import StudyResults
 
@@ -160,7 +161,7 @@ def inputs_of_study(
         positions=tuple(plan.task.partitions["devel"]),
         file_names=tuple(clip.file_name for clip in devel),
         labels=tuple(plan.task.labels["devel"]),
-        speakers=_speakers([clip.speaker for clip in devel]),
+        speakers=speakers_of(results),
         folds=plan.task.folds or None,
         clip_seconds=plan.config.clip_seconds,
         pad=plan.config.pad,
@@ -209,7 +210,7 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
         positions=tuple(i for i, _ in devel),
         file_names=tuple(clip.file_name for _, clip in devel),
         labels=tuple(code[str(clip.label)] for _, clip in devel),
-        speakers=_speakers([clip.speaker for _, clip in devel]),
+        speakers=all_known(clip.speaker for _, clip in devel),
         folds=None,
         clip_seconds=bundle.clip_seconds,
         pad=bundle.pad,
@@ -267,8 +268,3 @@ def _network(
         load_weights(model, trial.file(WEIGHTS), fold=fold)
         models.append(model.eval().requires_grad_(False))
     return Network(number, trial.name, spec, tuple(models))
-
-
-def _speakers(speakers: Sequence[str | None]) -> tuple[str, ...] | None:
-    known = tuple(speaker for speaker in speakers if speaker is not None)
-    return known if len(known) == len(speakers) else None

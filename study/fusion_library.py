@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.errors import InputError
 from study.honest_library import Library as Pool
 from study.honest_library import library_of
 from study.imported import ImportedRecord
 from study.imports import OUT_OF_FOLD
 from study.metrics import uar_of_probabilities
-from study.probabilities import Identity, check_joinable, load_devel, load_test
+from study.probabilities import (
+    Identity,
+    check_joinable,
+    labels_of,
+    load_devel,
+    load_test,
+    speakers_of,
+)
 from study.results import StudyResults
 from study.trial_record import TrialRecord
 
-__all__ = ["Candidate", "Library", "labels_of", "read_library", "speakers_of"]
+__all__ = ["Candidate", "Library", "read_library"]
 
 
 @dataclass(frozen=True)
@@ -191,24 +197,3 @@ def _usable(
         else:
             usable.append(one)
     return usable, tuple(left_out)
-
-
-def labels_of(results: StudyResults) -> NDArray[np.int64]:
-    """Return the codes of the devel labels in the order of every probability array.
-
-    Raises:
-        InputError: If a devel clip has no label.
-    """
-    code = {name: i for i, name in enumerate(results.classes)}
-    clips = results.partitions["devel"].clips
-    missing = [clip.file_name for clip in clips if clip.label not in code]
-    if missing:
-        raise InputError(f"{results.folder / 'clips.json'}: {missing[0]} has no known label")
-    return np.array([code[str(clip.label)] for clip in clips])
-
-
-def speakers_of(results: StudyResults) -> tuple[str, ...] | None:
-    """Return the speaker of each devel clip, or None where one is unknown."""
-    speakers: Sequence[str | None] = [clip.speaker for clip in results.partitions["devel"].clips]
-    known = tuple(speaker for speaker in speakers if speaker is not None)
-    return known if len(known) == len(speakers) else None

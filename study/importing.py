@@ -14,6 +14,7 @@ from search_spaces.errors import InputError
 from study.imported import ImportedRecord, read_imports
 from study.imports import import_predictions
 from study.metrics import uar_of_probabilities
+from study.probabilities import labels_of
 from study.results import StudyResults
 from study.whole_files import write_json
 
@@ -58,8 +59,6 @@ def import_system(
         name=called,
         held_out=results.protocol != "holdout",
     )
-    code = {label: position for position, label in enumerate(results.classes)}
-    labels = [code[str(clip.label)] for clip in results.partitions["devel"].clips]
     devel = system.probabilities["devel"].astype(np.float16)
     record = {
         "format": 1,
@@ -67,7 +66,7 @@ def import_system(
         "trained_on": list(system.trained_on),
         "hard": system.hard,
         "n_ignored": system.n_ignored,
-        "uar": float(uar_of_probabilities(devel, np.asarray(labels))),
+        "uar": float(uar_of_probabilities(devel, labels_of(results))),
         "source": {
             "file": predictions.name,
             "sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),

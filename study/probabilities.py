@@ -6,23 +6,27 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runners.arrays import load_array
 from search_spaces.errors import InputError
+from study.results import StudyResults
 
 __all__ = [
     "Identity",
     "PartitionIdentity",
+    "all_known",
     "check_joinable",
     "check_probabilities",
     "combine_digest",
+    "labels_of",
     "load_devel",
     "load_epoch",
     "load_test",
+    "speakers_of",
 ]
 
 MAPPED_FROM = 2**26  # bytes; below it is read: a mapped file stays open, and a study has many
@@ -282,3 +286,35 @@ def load_test(path: str | Path, *, clips: int, classes: int) -> NDArray[np.float
     values = _load(Path(path), np.float32, axes=("clips", "classes"), sizes=sizes)
     check_probabilities(values, source=str(path))
     return values
+
+
+def labels_of(results: StudyResults) -> NDArray[np.int64]:
+    """Return the codes of the devel labels, (clips,), in the order of every probability array.
+
+    Raises:
+        InputError: If a devel clip has no label.
+    """
+    code = {name: i for i, name in enumerate(results.classes)}
+    clips = results.partitions["devel"].clips
+    missing = [clip.file_name for clip in clips if clip.label not in code]
+    if missing:
+        raise InputError(f"{results.folder / 'clips.json'}: {missing[0]} has no known label")
+    return np.array([code[str(clip.label)] for clip in clips])
+
+
+def speakers_of(
+    results: StudyResults, partition: Literal["devel", "test"] = "devel"
+) -> tuple[str, ...] | None:
+    """Return the speaker of each clip of a partition, or None where one is unknown."""
+    return all_known(clip.speaker for clip in results.partitions[partition].clips)
+
+
+def all_known(speakers: Iterable[str | None]) -> tuple[str, ...] | None:
+    """Return the speakers of clips, or None where one is unknown.
+
+    >>> all_known(["anna", None]) is None
+    True
+    """
+    given = tuple(speakers)
+    known = tuple(speaker for speaker in given if speaker is not None)
+    return known if len(known) == len(given) else None

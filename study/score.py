@@ -14,7 +14,7 @@ from search_spaces.errors import InputError
 from study.csv_rows import read_rows
 from study.intervals import interval
 from study.metrics import confusion_matrix, recall_per_class
-from study.probabilities import load_test
+from study.probabilities import load_test, speakers_of
 from study.refit_predictions import PROTOCOLS, NoRefitError, read_refit
 from study.results import StudyResults
 from study.submission import blind_probabilities, read_ledger
@@ -45,12 +45,11 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         raise InputError(f"{results.folder}: the corpus has no test partition")
     clips = results.partitions["test"].clips
     labels = read_labels(labels_file, [c.file_name for c in clips], results.classes)
-    speakers = [clip.speaker for clip in clips]
-    known = None if None in speakers else speakers
+    speakers = speakers_of(results, "test")
     not_refitted = _not_refitted(results)
     protocols = PROTOCOLS if not_refitted is None else PROTOCOLS[:1]
     systems = [
-        {"name": name, "protocol": protocol, **_metrics(labels, guesses, known, results.classes)}
+        {"name": name, "protocol": protocol, **_metrics(labels, guesses, speakers, results.classes)}
         for name, protocol, guesses in _systems(results, protocols)
     ]
     if not systems:
@@ -158,7 +157,7 @@ def _submitted(path: Path, names: list[str], classes: tuple[str, ...]) -> list[s
 
 
 def _metrics(
-    labels: list[str], guesses: list[str], speakers: list[Any] | None, classes: tuple[str, ...]
+    labels: list[str], guesses: list[str], speakers: Sequence[str] | None, classes: tuple[str, ...]
 ) -> dict[str, Any]:
     found = interval(labels, guesses, speakers)
     recalls = recall_per_class(labels, guesses, classes)
