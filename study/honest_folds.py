@@ -131,7 +131,8 @@ class _First:
     members: tuple[int, ...] = (0,)
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        return np.asarray(probabilities, dtype=np.float64)[0]
+        only: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64)[0]
+        return only
 
 
 def _units_by_classes(labels: NDArray[np.intp], units: NDArray[np.intp]) -> list[NDArray[np.intp]]:
