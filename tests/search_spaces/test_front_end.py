@@ -106,7 +106,8 @@ def test_a_gpu_takes_a_bounded_part_of_a_batch_and_finds_what_a_cpu_finds(monkey
     waves = torch.randn(7, 4000, generator=torch.Generator().manual_seed(0))
     whole, sizes = bands._whole, []
     torch.testing.assert_close(whole(waves), bands(waves))
-    monkeypatch.setattr("search_spaces.spectra.CHUNK_GPU", 2 * 51 * bands.n_fft)  # of two clips
+    of_two_clips = 2 * 51 * bands.n_fft
+    monkeypatch.setattr("search_spaces.spectra.CHUNK_GPU", of_two_clips)
     monkeypatch.setattr(bands, "_whole", lambda part: sizes.append(len(part)) or whole(part))
     found = bands.to("meta")(waves.to("meta"))  # no CPU: what a GPU does, without numbers
     assert found.shape == (7, 2, 32, 51)
