@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from study.fusion import Fusion
-from study.fusion_told import fusion_sentences
+from collections.abc import Sequence
+
 from study.results import StudyResults
 from study.text import percent
 from study.tracking import Tracker, escape_markdown
@@ -13,18 +13,16 @@ __all__ = ["describe_study"]
 MOST_ROWS = 20
 
 
-def describe_study(tracker: Tracker, results: StudyResults, fusion: Fusion | None) -> None:
+def describe_study(tracker: Tracker, results: StudyResults, sentences: Sequence[str]) -> None:
     """Put the leaderboard, the fusion and the report as it lies there into the parent run.
 
     Args:
         tracker: MLflow.
         results: The study.
-        fusion: What was selected; None where there was nothing to select from.
+        sentences: What is said of its fusion; none where there was nothing to select from.
     """
     lines = [f"**{escape_markdown(results.name)}**: {len(results.ranked)} ranked trials", ""]
-    if fusion is not None:
-        said = [fusion.honest.sentence(), *fusion_sentences(fusion)]
-        lines += [line for text in said for line in (escape_markdown(text), "")]
+    lines += [line for text in sentences for line in (escape_markdown(text), "")]
     lines += ["| trial | system | devel UAR |", "|---|---|---|"]
     lines += [
         f"| {t.number:03d} | {escape_markdown(t.name)} | {percent(t.uar)} |"

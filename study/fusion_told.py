@@ -16,7 +16,14 @@ from study.fusion_methods import COMPARED, DEFAULT
 from study.search_bias import search_note
 from study.text import NOTHING, percent
 
-__all__ = ["compared_lines", "fusion_sentences", "fusion_table", "methods_table", "pairs_table"]
+__all__ = [
+    "all_sentences",
+    "compared_lines",
+    "fusion_sentences",
+    "fusion_table",
+    "methods_table",
+    "pairs_table",
+]
 
 
 def fusion_table(fusion: Fusion) -> str:
@@ -33,7 +40,12 @@ def fusion_table(fusion: Fusion) -> str:
     ]
     lines = [f"  {100 * chosen.uar:5.1f} %  {name}" for name, chosen in rows]
     title = "devel UAR (apparent: members were chosen on devel)"
-    return "\n".join([title, *lines, fusion.honest.sentence(), *fusion_sentences(fusion)])
+    return "\n".join([title, *lines, *all_sentences(fusion)])
+
+
+def all_sentences(fusion: Fusion) -> list[str]:
+    """Return the honest value and what is said beside it."""
+    return [fusion.honest.sentence(), *fusion_sentences(fusion)]
 
 
 def fusion_sentences(fusion: Fusion) -> list[str]:

@@ -19,6 +19,7 @@ from runners.trial import WEIGHTS
 from search_spaces.errors import InputError
 from study.config import StudyConfig
 from study.describing import describe_study
+from study.fusion_told import all_sentences
 from study.lock import StudyLock
 from study.opening import plan_study
 from study.recovery import recover
@@ -73,7 +74,7 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
         try:
             results = read_results(plan.folder)
             selected = None if found.left else select_fusion(config, results, tracker, echo=echo)
-            describe_study(tracker, results, selected[0] if selected else None)
+            describe_study(tracker, results, all_sentences(selected[0]) if selected else [])
         finally:
             left = tracker.close("finished" if not found.left else "killed", drain_s=600.0)
     echo(f"MLflow: {left}" if left else f"MLflow: {len(folders)} trials are as their folders say")

@@ -14,7 +14,7 @@ from study.config import StudyConfig
 from study.coordinator import Coordinator, Outcome
 from study.describing import describe_study
 from study.fusion import Fusion
-from study.fusion_told import fusion_table
+from study.fusion_told import all_sentences, fusion_table
 from study.interruption import counted, told_counts
 from study.lock import StudyLock
 from study.opening import Plan, plan_study, write_study
@@ -84,7 +84,7 @@ def run_study(
             fusion = found[0] if found else None
             if report is not None and ended:
                 report(plan.folder)
-            describe_study(tracker, results, fusion)
+            describe_study(tracker, results, all_sentences(fusion) if fusion else [])
         except BaseException:
             tracker.close("failed", drain_s=5.0)
             raise

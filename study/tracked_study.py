@@ -16,6 +16,7 @@ from study.fusion import Fusion, fuse
 from study.fusion_costs import candidate_limits
 from study.fusion_files import record_of, write_fusion
 from study.fusion_library import read_library
+from study.fusion_told import all_sentences
 from study.honest import HonestValue
 from study.lock import StudyLock
 from study.opening import Plan
@@ -189,7 +190,7 @@ def select_again(
             if found is not None:
                 if report is not None:
                     report(folder)
-                describe_study(tracker, results, found[0])
+                describe_study(tracker, results, all_sentences(found[0]))
         finally:
             tracker.close("finished")
     if found is None:
