@@ -16,13 +16,34 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
-from study.synthetic import MASK_DB
 
-__all__ = ["ATTENUATION_DB", "Wearer", "attenuation", "draw_wearer", "filter_taps", "judge_masks"]
+__all__ = [
+    "ATTENUATION_DB",
+    "MASK_DB",
+    "Wearer",
+    "attenuation",
+    "draw_wearer",
+    "filter_taps",
+    "judge_masks",
+]
+
+# Attenuation of a surgical mask, dB by Hz (Corey et al. 2020, as read off in public code).
+MASK_DB: dict[int, float] = {
+    1500: 0.0,
+    2000: -0.5,
+    2500: -1.7,
+    2815: -5.5,
+    3175: -1.9,
+    3500: -5.0,
+    4000: -6.0,
+    5000: -7.5,
+    6000: -4.0,
+    7000: -3.0,
+    8000: -3.0,
+}
 
 # dB by Hz; straight lines between, level outside.
 ATTENUATION_DB: dict[str, dict[int, float]] = {
-    # Corey et al. 2020, as read off in public code.
     "surgical": MASK_DB,
     # Close to a surgical mask (Corey et al. 2020, from memory: about 4 dB at most); up to 5 dB
     # above 2 kHz, under 2 dB below (Schumaker and Barnard 2021).

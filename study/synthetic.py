@@ -25,29 +25,15 @@ from numpy.typing import NDArray
 
 from runners.cores import n_cores
 from search_spaces.errors import InputError
+from study.masks import MASK_DB
 from study.microphones import octaves_above_60_hz, random_eq, record
 from study.new_folder import new_folder
 from study.voices import Voice, draw_voice, speak
 
-__all__ = ["GENERATOR_VERSION", "MASK_DB", "make_synthetic", "mask_response"]
+__all__ = ["GENERATOR_VERSION", "make_synthetic", "mask_response"]
 
 GENERATOR_VERSION = 1  # raised whenever the same seed gives other bytes
 CLASSES = ("clear", "mask")
-
-# Attenuation of a surgical mask, dB by Hz (Corey et al. 2020, as read off in public code).
-MASK_DB: dict[int, float] = {
-    1500: 0.0,
-    2000: -0.5,
-    2500: -1.7,
-    2815: -5.5,
-    3175: -1.9,
-    3500: -5.0,
-    4000: -6.0,
-    5000: -7.5,
-    6000: -4.0,
-    7000: -3.0,
-    8000: -3.0,
-}
 
 Array = NDArray[np.floating[Any]]
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from search_spaces.errors import InputError
 from study.corpus import Corpus, read_corpus
-from study.synthetic import MASK_DB, make_synthetic, mask_response
+from study.masks import MASK_DB
+from study.synthetic import make_synthetic, mask_response
 
 RATE = 16000
 
