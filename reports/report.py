@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports.render import render
+from reports.page.render import render
 from reports.sections import sections
 from reports.summary import summary
+from study.files import replace_text
 from study.results import StudyResults, read_results
-from study.whole_files import replace_text
 
 __all__ = ["page", "write_report"]
 

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from reports.anchors import anchor_sections
-from reports.calibration import calibration_section
-from reports.check import check_sections
-from reports.comparing import ablation_sections, seeds_sections
-from reports.confusion import confusion_section
-from reports.curves import curves_section
-from reports.explain.sections import report_sections
-from reports.failures import failures_section
-from reports.fusion_members import fusion_section
-from reports.heatmap import heatmap_section
-from reports.history import history_section
-from reports.importance import importance, importance_section
-from reports.inputs import input_sections
-from reports.leaderboard import leaderboard_section
-from reports.parallel import parallel_section
-from reports.scores import scores_sections
-from reports.section import Section
-from reports.speakers import speakers_section
-from reports.strips import strips_sections
-from reports.systems import systems_on_devel
-from reports.worth import worth_sections
-from reports.wrong import wrong_sections
+from reports.corpus_check import check_sections
+from reports.explain.page.sections import report_sections
+from reports.page.section import Section
+from reports.search.comparing import ablation_sections, seeds_sections
+from reports.search.curves import curves_section
+from reports.search.failures import failures_section
+from reports.search.heatmap import heatmap_section
+from reports.search.history import history_section
+from reports.search.importance import importance, importance_section
+from reports.search.parallel import parallel_section
+from reports.search.strips import strips_sections
+from reports.systems.anchors import anchor_sections
+from reports.systems.calibration import calibration_section
+from reports.systems.confusion import confusion_section
+from reports.systems.fusion_members import fusion_section
+from reports.systems.inputs import input_sections
+from reports.systems.leaderboard import leaderboard_section
+from reports.systems.scores import scores_sections
+from reports.systems.speakers import speakers_section
+from reports.systems.systems import systems_on_devel
+from reports.systems.worth import worth_sections
+from reports.systems.wrong import wrong_sections
 from study.results import StudyResults
 
 __all__ = ["sections"]

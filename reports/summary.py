@@ -6,13 +6,14 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from reports.section import Head
-from reports.text import duration, percent, points
-from study.interruption import counted, is_running, told_counts
-from study.plain_json import number
-from study.protocols import protocol_sentence
-from study.results import Partition, StudyResults
-from study.search_bias import search_note
+from reports.page.section import Head
+from reports.page.text import duration, percent, points
+from study.files import number
+from study.honest.search_bias import search_note
+from study.planning.cross_validation import protocol_sentence
+from study.results import StudyResults
+from study.results.study_results import Partition
+from study.results.trial_states import counted, is_running, told_counts
 
 __all__ = ["summary"]
 

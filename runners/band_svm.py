@@ -16,7 +16,7 @@ from runners.evaluation import EVAL_BATCH, Curves, peak_memory_gb, predict, uar
 from runners.job import Task
 from runners.model import Classifier, make_classifier
 from runners.waveforms import Waveforms
-from search_spaces.backbones import BandStatistics, BandSvm, band_statistics
+from search_spaces.backbones.backbones import BandStatistics, BandSvm, band_statistics
 from search_spaces.spec import TrialSpec
 
 __all__ = ["SvmFit", "fit_band_svm"]
@@ -78,7 +78,7 @@ def _set_norm(backbone: BandStatistics, features: Tensor) -> None:
 
 
 class SvmFit:
-    """The linear baseline as a fit of one epoch (`runners.folds.Fit`).
+    """The linear baseline as a fit of one epoch (`runners.cross_validation.Fit`).
 
     Args:
         spec: What to fit; its backbone is `BandSvm`.

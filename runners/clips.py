@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from runners.arrays import load_array
-from search_spaces.errors import InputError
+from runners.npy_files import load_array
+from search_spaces.grammar.errors import InputError
 
 __all__ = ["Clips", "ClipsWriter", "quantise"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from runners.cores import n_cores
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 
 __all__ = [
     "Compute",

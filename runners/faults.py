@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 
 __all__ = ["NonFiniteLossError", "fault_kind", "reason_of", "storage_fault"]
 

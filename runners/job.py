@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 
 __all__ = ["PADS", "Job", "Task"]

@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from search_spaces.backbones import BandStatistics, BandSvm
-from search_spaces.errors import InputError
-from search_spaces.front_end import FrontEnd
+from search_spaces.backbones.backbones import BandStatistics, BandSvm
+from search_spaces.front_end.front_end import FrontEnd
+from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 
 __all__ = [

@@ -15,16 +15,16 @@ from torch import Tensor
 
 from runners.averaging import WeightAverage
 from runners.batch_norm import FirstStatistics
+from runners.batches import TrainingClips
 from runners.checkpoint import load_optimizer, random_state, set_random_state
 from runners.device import Compute
 from runners.evaluation import EVAL_BATCH, Curves, autocast, peak_memory_gb, predict, uar
 from runners.faults import NonFiniteLossError
 from runners.job import Job, Task
 from runners.model import Classifier, make_classifier
-from runners.training_clips import TrainingClips
-from runners.tuning import Tuning
+from runners.parameter_groups import Tuning
 from runners.waveforms import Waveforms
-from search_spaces.backbones import likes_channels_last
+from search_spaces.backbones.backbones import likes_channels_last
 from search_spaces.recipe import NoAveraging, make_schedule
 
 __all__ = ["Training"]

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from runners.band_svm import SvmFit
 from runners.checkpoint import load_checkpoint, save_checkpoint
+from runners.cross_validation import CrossValidation, Fit
 from runners.device import Compute
-from runners.folds import CrossValidation, Fit
 from runners.job import Job, Task
 from runners.model import save_weights
 from runners.training import Training
 from runners.waveforms import Waveforms
-from search_spaces.backbones import BandSvm
+from search_spaces.backbones.backbones import BandSvm
 
 __all__ = ["CHECKPOINT", "FILES", "WEIGHTS", "Report", "Verdict", "make_fit", "run_trial"]
 
@@ -50,7 +50,7 @@ def run_trial(
 
     Args:
         job: The attempt; its folder gets `FILES`, and keeps its checkpoint: a kill before the
-            coordinator has written the result costs no epoch (`study.attempt_files.settle`).
+            coordinator has written the result costs no epoch (`study.search.attempts.settle`).
         task: The clips and labels.
         waveforms: The corpus on the device.
         compute: How to compute.

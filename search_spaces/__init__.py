@@ -10,8 +10,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from search_spaces.errors import InputError
-    from search_spaces.front_end import FrontEnd
+    from search_spaces.front_end.front_end import FrontEnd
+    from search_spaces.grammar.errors import InputError
     from search_spaces.space import Space
     from search_spaces.space_yaml import load_space, parse_space, preset_names
     from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec
@@ -33,8 +33,8 @@ __all__ = [
 _HOMES = {
     "DIMENSIONS": "spec",
     "SECTIONS": "spec",
-    "FrontEnd": "front_end",
-    "InputError": "errors",
+    "FrontEnd": "front_end.front_end",
+    "InputError": "grammar.errors",
     "Space": "space",
     "TrialSpec": "spec",
     "flat_parameters": "suggesters",

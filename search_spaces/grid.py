@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 

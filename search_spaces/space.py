@@ -13,13 +13,13 @@ from typing import Any
 import torch
 
 from search_spaces.augment import AUGMENTATIONS
-from search_spaces.backbones import Backbone, Timm
-from search_spaces.errors import InputError
-from search_spaces.front_end import FrontEnd
-from search_spaces.kinds import applying, build
+from search_spaces.backbones.backbones import Backbone, Timm
+from search_spaces.front_end.front_end import FrontEnd
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.kinds import applying, build
+from search_spaces.grammar.values import Fixed, Suggester, Values, choices_of, is_number
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest, unused
 from search_spaces.suggesters import Draw, First, Recall
-from search_spaces.values import Fixed, Suggester, Values, choices_of, is_number
 
 __all__ = ["Parameters", "Space"]
 

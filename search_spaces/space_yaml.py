@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.augment import AUGMENTATIONS
-from search_spaces.backbones import check_backbone
-from search_spaces.errors import InputError
-from search_spaces.kinds import nearest
+from search_spaces.backbones.backbones import check_backbone
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.kinds import nearest
+from search_spaces.grammar.values import Fixed, Values, choices_of, is_number, parse_values
+from search_spaces.grammar.yaml_file import load_yaml
 from search_spaces.space import Parameters, Space
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec
 from search_spaces.suggesters import Refuse
-from search_spaces.values import Fixed, Values, choices_of, is_number, parse_values
-from search_spaces.yaml_file import load_yaml
 
 __all__ = ["load_space", "parse_space", "preset_names"]
 

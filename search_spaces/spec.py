@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search_spaces.amplitude import AMPLITUDES, Amplitude, Db
 from search_spaces.augment import AUGMENTATIONS
-from search_spaces.backbones import BACKBONES, Backbone, BandSvm, Timm, family
-from search_spaces.channels import CHANNELS, Channels, Mono
-from search_spaces.errors import InputError
-from search_spaces.front_end import Image, Spectrogram
-from search_spaces.kinds import Dimension, build, later, nearest, settled
+from search_spaces.backbones.backbones import BACKBONES, Backbone, BandSvm, Timm, family
+from search_spaces.front_end.amplitude import AMPLITUDES, Amplitude, Db
+from search_spaces.front_end.channels import CHANNELS, Channels, Mono
+from search_spaces.front_end.front_end import Image, Spectrogram
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.kinds import Dimension, build, later, nearest, settled
 from search_spaces.recipe import (
     AVERAGINGS,
     LOSSES,

@@ -7,9 +7,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search_spaces.kinds import applying, fields_of
+from search_spaces.grammar.kinds import applying, fields_of
+from search_spaces.grammar.values import Choice, Range, choice_label
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name, unused
-from search_spaces.values import Choice, Range, choice_label
 
 __all__ = ["Draw", "First", "Recall", "Refuse", "flat_parameters"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from study.predicting import load
+    from study.bundle.predictor import load
 
 __all__ = ["load"]
 
@@ -13,7 +13,7 @@ __all__ = ["load"]
 def __getattr__(name: str) -> Any:
     """Import `load` when it is first asked for: it needs torch, and `import study` does not."""
     if name == "load":
-        from study.predicting import load
+        from study.bundle.predictor import load
 
         return load
     raise AttributeError(f"module 'study' has no attribute {name!r}")

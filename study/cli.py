@@ -12,7 +12,7 @@ import sys
 import typer
 
 from runners.faults import storage_fault
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from study.commands import (
     checking,
     corpora,

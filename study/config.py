@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from search_spaces.errors import InputError
-from search_spaces.kinds import nearest
-from search_spaces.yaml_file import load_yaml, parse_yaml
-from study.plain_yaml import dump_yaml
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.kinds import nearest
+from search_spaces.grammar.yaml_file import load_yaml, parse_yaml
+from study.files import dump_yaml
 
 __all__ = [
     "Budget",
@@ -102,7 +102,9 @@ class StudyConfig(_Strict):
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
     clip_seconds: float = Field(default=1.0, ge=0.01, le=60)
     pad: Literal["repeat", "reflect", "zero"] = "repeat"
-    protocol: Literal["holdout", "kfold", "loso"] = "holdout"  # see study/protocols.py
+    protocol: Literal["holdout", "kfold", "loso"] = (
+        "holdout"  # see study/planning/cross_validation.py
+    )
     folds: int = Field(default=5, ge=2, le=1000)  # of `kfold`
     baselines: list[str] | None = None  # names of the space's baselines; null: all of them
     pruning: Pruning = Pruning()

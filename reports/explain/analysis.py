@@ -13,14 +13,14 @@ from reports.explain.axes import frequency_axes
 from reports.explain.deletion import ORDERS, STEPS
 from reports.explain.examples import examples
 from reports.explain.explained import Explained
+from reports.explain.inputs import ExplainInputs, System
 from reports.explain.maps import Mapper
 from reports.explain.measure import make_maps, occlude
+from reports.explain.page.sections import FORMAT
 from reports.explain.parts import judged
-from reports.explain.sections import FORMAT
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 from runners.device import Compute
-from study.explain_inputs import ExplainInputs, System
 
 __all__ = ["CPU_CLIPS", "explain"]
 

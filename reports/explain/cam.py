@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from search_spaces.backbones import BandStatistics, PaddedImages, band_statistics
-from search_spaces.turning import FLIPS, Turned, turn
+from search_spaces.backbones.backbones import BandStatistics, PaddedImages, band_statistics
+from search_spaces.front_end.turning import FLIPS, Turned, turn
 
 __all__ = [
     "LEAST_ROWS",

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.explain.explained import Explained
+from reports.explain.inputs import System
 from reports.explain.judgement import area
 from reports.explain.measure import delete
 from reports.explain.statistics import rounded
-from study.explain_inputs import System
 from study.metrics import uar_of_probabilities
 
 __all__ = ["ORDERS", "STEPS", "deletion_curves"]

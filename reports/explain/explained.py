@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reports.explain.axes import FrequencyAxis
+from reports.explain.inputs import ExplainInputs
 from reports.explain.maps import Mapper
 from reports.explain.occlusion import BandFilter
 from runners.device import Compute
@@ -19,9 +20,8 @@ from runners.evaluation import EVAL_BATCH
 from runners.faults import fault_kind
 from runners.model import Classifier
 from runners.waveforms import Waveforms
-from search_spaces.backbones import likes_channels_last
-from search_spaces.errors import InputError
-from study.explain_inputs import ExplainInputs
+from search_spaces.backbones.backbones import likes_channels_last
+from search_spaces.grammar.errors import InputError
 
 __all__ = ["Batch", "Explained"]
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reports.explain.axes import FrequencyAxis
-from study.speaker_counts import MIN_SPEAKERS
+from study.metrics.speaker_counts import MIN_SPEAKERS
 from study.text import p_is
 
 __all__ = [

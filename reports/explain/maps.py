@@ -12,10 +12,10 @@ from torch import Tensor
 
 from reports.explain.axes import FrequencyAxis, row_shares
 from reports.explain.cam import Stage, class_maps, find_stage, has_maps, svm_map
+from reports.explain.inputs import Network
 from reports.explain.rows import row_offset
 from runners.model import Classifier
-from search_spaces.backbones import BandStatistics
-from study.explain_inputs import Network
+from search_spaces.backbones.backbones import BandStatistics
 
 __all__ = ["KINDS", "Mapper", "contrast"]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reports.explain.axes import FrequencyAxis
 from reports.explain.deletion import deletion_curves
 from reports.explain.explained import Explained
+from reports.explain.inputs import System
 from reports.explain.judgement import (
     band_order,
     common_share,
@@ -23,7 +24,6 @@ from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Mapped, Occluded
 from reports.explain.statistics import evidence, hits, rounded
 from reports.explain.subject import Subject
-from study.explain_inputs import System
 from study.metrics import uar_of_probabilities
 
 __all__ = ["judged"]

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.intervals import CLIPS_NOTE
-from study.resampling import draw_speakers, strata_of_speakers
-from study.sign_flips import ROUNDING, all_flips, exchanged, share_of
-from study.speaker_counts import count_by_speaker, too_few_of_a_class, too_few_speakers
+from study.metrics import count_by_speaker
+from study.metrics.intervals import CLIPS_NOTE
+from study.metrics.sign_flips import ROUNDING, all_flips, exchanged, share_of
+from study.metrics.speaker_bootstrap import draw_speakers, strata_of_speakers
+from study.metrics.speaker_counts import too_few_of_a_class, too_few_speakers
 
 __all__ = [
     "Profile",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.explain.inputs import ExplainInputs
 from reports.explain.statistics import (
     Profile,
     Units,
@@ -19,8 +20,8 @@ from reports.explain.statistics import (
     sign_flips,
     units,
 )
-from study.explain_inputs import ExplainInputs
-from study.intervals import SELDOM_COMPLETE, Interval, interval
+from study.metrics import interval
+from study.metrics.intervals import SELDOM_COMPLETE, Interval
 
 __all__ = ["Subject"]
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.places import within
-from search_spaces.kinds import at_least
+from search_spaces.grammar.kinds import at_least
 
 __all__ = ["Erasing", "FrequencyMask", "TimeMask", "inside"]
 

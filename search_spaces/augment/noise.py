@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length, frequencies
 from search_spaces.augment.places import within
-from search_spaces.kinds import later, one_of
+from search_spaces.grammar.kinds import later, one_of
 
 __all__ = ["COLORS", "Background", "Noise"]
 

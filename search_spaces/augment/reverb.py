@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length
 from search_spaces.augment.places import within
-from search_spaces.kinds import at_least
+from search_spaces.grammar.kinds import at_least
 
 __all__ = ["Reverb"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search_spaces.kinds import Dimension
+from search_spaces.grammar.kinds import Dimension
 
 __all__ = ["AVERAGINGS", "Averaging", "Ema", "NoAveraging", "Swa"]
 

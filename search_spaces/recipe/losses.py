@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor
 
-from search_spaces.kinds import Dimension, at_least
+from search_spaces.grammar.kinds import Dimension, at_least
 
 __all__ = ["LOSSES", "CrossEntropy", "Focal", "Loss"]
 

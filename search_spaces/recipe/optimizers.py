@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from search_spaces.kinds import Dimension, at_least
+from search_spaces.grammar.kinds import Dimension, at_least
 
 __all__ = ["OPTIMIZERS", "AdamW", "Lion", "NAdamW", "Optimizer", "Parameters", "Sgd"]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from search_spaces.kinds import at_least, later, one_of
+from search_spaces.grammar.kinds import at_least, later, one_of
 from search_spaces.recipe.schedules import SCHEDULES
 
 __all__ = ["Recipe"]

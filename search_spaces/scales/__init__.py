@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from search_spaces.kinds import Dimension
+from search_spaces.grammar.kinds import Dimension
 from search_spaces.scales.common import Floats, WarpedAxis, band_edges
 from search_spaces.scales.constant_q import ConstantQ
 from search_spaces.scales.gammatone import Gammatone, gammatone_bank

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.kinds import at_least
+from search_spaces.grammar.kinds import at_least
 
 __all__ = ["Floats", "WarpedAxis", "band_edges", "check_bands"]
 

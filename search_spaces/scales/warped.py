@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_spaces.kinds import later, one_of
+from search_spaces.grammar.kinds import later, one_of
 from search_spaces.scales.common import Floats, check_bands
 
 __all__ = ["Bark", "Erb", "Linear", "Log", "Mel", "erb_rate", "erb_rate_inverse"]

@@ -28,10 +28,10 @@ def check(
 
     Example: spectune check study.yaml
     """
-    from study.check import check_corpus, check_to_json
-    from study.check_listing import Reading
-    from study.check_study import expected_digests, reading_of
-    from study.check_text import check_lines
+    from study.checking.check import check_corpus, check_to_json
+    from study.checking.check_file import expected_digests, reading_of
+    from study.checking.listing import Reading
+    from study.checking.terminal import check_lines
 
     expected = None
     if corpus.suffix.lower() in (".yaml", ".yml") or (corpus / "state.json").is_file():

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from search_spaces.errors import InputError
-from study.plain_json import read_object
+from search_spaces.grammar.errors import InputError
+from study.files import read_object
 
 __all__ = ["Debug", "StudyPath", "config_and_base", "echo", "results_folder"]
 

@@ -34,7 +34,7 @@ def init(
 
     Example: spectune init ../corpora/mask
     """
-    from study.init import init_study
+    from study.planning.init_study import init_study
 
     init_study(corpus, folder=Path.cwd(), layout=layout, label_column=label_column, echo=echo)
 
@@ -68,12 +68,10 @@ def partition(
 
     Example: spectune partition ../corpora/voices --stratify gender --shares 70,30
     """
-    from search_spaces.errors import InputError
-    from study.corpus import divide, list_corpus
-    from study.corpus_summary import summarise
-    from study.init import told
-    from study.partition_file import write_partitions
-    from study.partitions import make_partitions
+    from search_spaces.grammar.errors import InputError
+    from study.corpus import divide, list_corpus, make_partitions, summarise
+    from study.corpus.partition_file import write_partitions
+    from study.planning.init_study import told
 
     try:
         wanted = [float(share) for share in shares.split(",")]

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, config_and_base, echo, results_folder
 
 if TYPE_CHECKING:
-    from study.explain_inputs import ExplainInputs
+    from reports.explain.inputs import ExplainInputs
     from study.results import StudyResults
 
 __all__ = ["explain"]
@@ -50,11 +50,10 @@ def explain(
         return
     if corpus is not None:
         raise InputError("--corpus goes with a bundle only: a study has its own corpus")
-    from study.explain_inputs import inputs_of_study
-    from study.lock import StudyLock
-    from study.opening import plan_study
-    from study.outputs import check_output_folder
-    from study.results import read_results
+    from reports.explain.inputs import inputs_of_study
+    from study.files import check_output_folder
+    from study.planning.plan import plan_study
+    from study.results import StudyLock, read_results
 
     config, base = config_and_base(study, [])
     folder = results_folder(study)
@@ -69,8 +68,8 @@ def explain(
 
 
 def _explain_bundle(bundle: Path, corpus: Path | None, output: Path | None, **options: Any) -> None:
-    from study.explain_inputs import inputs_of_bundle
-    from study.outputs import check_output_folder
+    from reports.explain.inputs import inputs_of_bundle
+    from study.files import check_output_folder
 
     if corpus is None:
         raise InputError(f"{bundle}: a bundle holds no clips; name a corpus with --corpus FOLDER")
@@ -84,7 +83,7 @@ def _explain(
 ) -> tuple[dict[str, Any], Path]:
     """Explain, write `explain.json` and `explain.html` into a folder, and say what was found."""
     from reports.explain.analysis import explain as explain_networks
-    from reports.explain.page import write_explain
+    from reports.explain.page.explain_html import write_explain
     from runners.device import default_slots, usable_compute
 
     compute = usable_compute(device or default_slots()[0])
@@ -101,8 +100,8 @@ def _explain(
 
 def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -> None:
     """Draw the report again, with a section on frequencies, and log the files to MLflow."""
+    from reports.explain.tracking import track_explanation
     from reports.report import write_report
-    from study.explain_tracking import track_explanation
 
     drawn = write_report(results.folder)
     left = track_explanation(results, numbers, page, report=drawn)

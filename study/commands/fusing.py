@@ -31,8 +31,8 @@ def ensemble(
     Example: spectune ensemble study.yaml --compare
     """
     from reports.report import write_report
-    from study.fusion_told import compared_lines, fusion_table, pairs_table
-    from study.tracked_study import select_again
+    from study.fusion.sentences import compared_lines, fusion_table, pairs_table
+    from study.tracking.study_run import select_again
 
     folder = results_folder(study)
     config, _ = config_and_base(study, overrides or [])
@@ -64,9 +64,8 @@ def import_(
 
     Example: spectune import study.yaml opensmile.csv --name opensmile --trained-on train
     """
-    from study.importing import import_system, imported_sentence
-    from study.lock import StudyLock
-    from study.results import read_results
+    from study.fusion.import_system import import_system, imported_sentence
+    from study.results import StudyLock, read_results
 
     folder = results_folder(study)
     with StudyLock(folder, purpose="import"):

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, StudyPath, echo, results_folder
 
 __all__ = ["ablation", "leaderboard", "report", "status", "ui"]
@@ -23,7 +23,7 @@ def status(
 
     Example: spectune status study.yaml
     """
-    from study.status import status_lines, status_of
+    from study.results.status import status_lines, status_of
 
     found = status_of(results_folder(study))
     echo(json.dumps(found, indent=1) if as_json else "\n".join(status_lines(found)))
@@ -40,12 +40,12 @@ def leaderboard(
     Example: spectune leaderboard study.yaml --csv leaderboard.csv
     """
     from study.config import load_config
-    from study.leaderboard import leaderboard as rows_of
-    from study.leaderboard import write_leaderboard
-    from study.outputs import check_output
+    from study.files import check_output
     from study.results import read_results
-    from study.seeds import seeds_lines, seeds_table
-    from study.status import leaderboard_lines
+    from study.results.leaderboard import leaderboard as rows_of
+    from study.results.leaderboard import write_leaderboard
+    from study.results.seeds_table import seeds_lines, seeds_table
+    from study.results.status import leaderboard_lines
 
     results = read_results(results_folder(study))
     if csv is not None:
@@ -73,11 +73,11 @@ def ablation(
 
     Example: spectune ablation grid.yaml --reference scale=linear --reference channels=windows
     """
-    from study.ablation import ablation_rows, judged_of
-    from study.ablation_table import ablation_csv, ablation_lines
-    from study.outputs import check_output
+    from study.files import check_output, replace_text
+    from study.honest import ablation_rows
+    from study.honest.ablation import judged_of
+    from study.honest.ablation_table import ablation_csv, ablation_lines
     from study.results import read_results
-    from study.whole_files import replace_text
 
     pairs = [text.partition("=") for text in reference or []]
     wrong = [key + equals + value for key, equals, value in pairs if not equals]
@@ -114,8 +114,8 @@ def ui(
     Example: spectune ui study.yaml
     """
     from study.results import read_results
-    from study.stores import tracking_store
-    from study.ui import serve
+    from study.tracking.store_checks import tracking_store
+    from study.tracking.ui import serve
 
     folder = results_folder(study)
     state = read_results(folder).state

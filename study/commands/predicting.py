@@ -34,11 +34,10 @@ def export(
 
     Example: spectune export study.yaml -o digits.bundle
     """
-    from study.export import export_bundle
-    from study.lock import StudyLock
-    from study.opening import plan_study
-    from study.refit_predictions import default_protocol
-    from study.results import read_results
+    from study.bundle.export import export_bundle
+    from study.challenge.refit_record import default_protocol
+    from study.planning.plan import plan_study
+    from study.results import StudyLock, read_results
 
     config, base = config_and_base(study, [])
     folder = results_folder(study)
@@ -53,11 +52,11 @@ def export(
             echo=echo,
         )
     if torch_export:
-        from study.torch_export import export_programs
+        from study.bundle.torch_export import export_programs
 
         export_programs(bundle, echo=echo)
     if register and isinstance(results.state.get("mlflow"), dict):
-        from study.serving import register_bundle
+        from study.bundle.registry import register_bundle
 
         echo(register_bundle(results, bundle))
 
@@ -78,9 +77,9 @@ def predict(
 
     Example: spectune predict digits.bundle recordings/ -o predictions.csv
     """
-    from study.outputs import check_output
-    from study.predict_files import predict_files
-    from study.predict_inputs import collect
+    from study.bundle.predict_files import predict_files
+    from study.bundle.predict_inputs import collect
+    from study.files import check_output
 
     items = collect(paths, stdin=sys.stdin)
     if output is not None:

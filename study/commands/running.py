@@ -25,7 +25,7 @@ def run(
     """
     config, base = config_and_base(study, overrides or [])
     from reports.report import write_report
-    from study.running import run_study
+    from study.search.session import run_study
 
     raise typer.Exit(run_study(config, base=base, echo=echo, report=write_report))
 
@@ -42,7 +42,7 @@ def demo(
     Example: spectune demo --folder demo
     """
     from reports.report import write_report
-    from study.demo import run_demo
+    from study.search.demo import run_demo
 
     raise typer.Exit(run_demo(folder, trials=trials, echo=echo, report=write_report))
 
@@ -53,7 +53,7 @@ def reconcile(study: StudyPath, debug: Debug = False) -> None:
     Example: spectune reconcile study.yaml
     """
     config, base = config_and_base(study, [])
-    from study.reconciling import reconcile_study
+    from study.search.reconcile import reconcile_study
 
     raise typer.Exit(reconcile_study(config, base=base, echo=echo))
 
@@ -74,6 +74,6 @@ def trial(
     Example: spectune trial study.yaml 17
     """
     config, base = config_and_base(study, [])
-    from study.one_trial import run_one
+    from study.search.single_trial import run_one
 
     raise typer.Exit(run_one(config, spec, base=base, device=device, echo=echo))

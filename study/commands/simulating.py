@@ -31,10 +31,9 @@ def simulate_mask(
 
     Example: spectune simulate-mask clear-speech simulated-masks --seconds 1
     """
-    from study.corpus import read_corpus
-    from study.corpus_summary import summarise
-    from study.masks import ATTENUATION_DB
-    from study.masks_corpus import simulate_masks
+    from study.corpus import read_corpus, summarise
+    from study.corpus.simulated.mask_corpus import simulate_masks
+    from study.corpus.simulated.masks import ATTENUATION_DB
 
     made = simulate_masks(
         source,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, echo
 
 __all__ = ["spaces"]
@@ -43,9 +43,9 @@ def spaces(
             raise InputError("--preview needs the name of a preset or the file of a space")
         echo(_draw(name, preview, output, sampling_rate, seed))
         return
-    from search_spaces.kinds import nearest
+    from search_spaces.grammar.kinds import nearest
+    from search_spaces.grammar.yaml_file import load_yaml
     from search_spaces.space_yaml import PRESETS, preset_names
-    from search_spaces.yaml_file import load_yaml
 
     if name is None:
         for preset in preset_names():
@@ -66,10 +66,10 @@ def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed
     if sampling_rate is not None and not 1000 <= sampling_rate <= 192_000:
         raise InputError(f"--sampling-rate must be in [1000, 192000] Hz, got {sampling_rate}")
     from search_spaces.space_yaml import load_space
-    from study.input_images import input_images
-    from study.outputs import check_output
-    from study.preview import draw_png, specs_to_draw
-    from study.preview_clip import preview_clip
+    from study.files import check_output
+    from study.planning.input_images import input_images
+    from study.planning.preview import draw_png, specs_to_draw
+    from study.planning.preview_clip import preview_clip
 
     check_output(output, inputs=[source])
     space = load_space(name, folder=Path.cwd(), where="spectune spaces")

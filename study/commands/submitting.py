@@ -22,7 +22,7 @@ def refit(
     Example: spectune refit study.yaml --seeds 3
     """
     config, base = config_and_base(study, [])
-    from study.refit import refit_study
+    from study.challenge.refit import refit_study
 
     raise typer.Exit(refit_study(config, base=base, echo=echo, seeds=seeds))
 
@@ -39,10 +39,9 @@ def submit(
 
     Example: spectune submit study.yaml --protocol train+devel
     """
-    from study.lock import StudyLock
-    from study.refit_predictions import default_protocol
-    from study.results import read_results
-    from study.submission import submit as submit_to
+    from study.challenge.refit_record import default_protocol
+    from study.challenge.submission import submit as submit_to
+    from study.results import StudyLock, read_results
 
     config, _ = config_and_base(study, [])
     folder = results_folder(study)
@@ -68,9 +67,8 @@ def score(
     Example: spectune score study.yaml test_labels.csv
     """
     from reports.report import write_report
-    from study.lock import StudyLock
-    from study.results import read_results
-    from study.score import score_study, told, track_scores
+    from study.challenge.score import score_study, told, track_scores
+    from study.results import StudyLock, read_results
 
     folder = results_folder(study)
     with StudyLock(folder, purpose="score"):

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from study.cache import cache_corpus
 from study.corpus import read_corpus
+from study.corpus.audio.waveform_cache import cache_corpus
 
 RATE = 16_000
 

@@ -17,13 +17,13 @@ import torch
 from reports.explain.analysis import explain
 from reports.explain.axes import frequency_axes
 from reports.explain.deletion import ORDERS, STEPS
+from reports.explain.inputs import ExplainInputs, Network, System
 from runners.clips import Clips
 from runners.device import default_slots, usable_compute
 from runners.evaluation import predict
 from runners.model import make_classifier
 from runners.waveforms import Waveforms
 from search_spaces.spec import TrialSpec
-from study.explain_inputs import ExplainInputs, Network, System
 
 RATE = 16_000
 

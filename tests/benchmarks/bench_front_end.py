@@ -18,10 +18,10 @@ from collections.abc import Callable
 import timm
 import torch
 
-from search_spaces.amplitude import AMPLITUDES, Db
-from search_spaces.channels import CHANNELS, Mono, Windows
-from search_spaces.front_end import FrontEnd, Image, Spectrogram
-from search_spaces.pcen import Pcen
+from search_spaces.front_end.amplitude import AMPLITUDES, Db
+from search_spaces.front_end.channels import CHANNELS, Mono, Windows
+from search_spaces.front_end.front_end import FrontEnd, Image, Spectrogram
+from search_spaces.front_end.pcen import Pcen
 from search_spaces.scales import SCALES, ConstantQ, Linear, Mel
 
 RATE, CLIPS, PIXELS = 16_000, 64, 128

@@ -25,9 +25,9 @@ import torch
 from runners.evaluation import autocast
 from runners.waveforms import Waveforms
 from study import load
-from study.predict_files import predict_items
-from study.predict_inputs import Item, collect
-from study.predicting import Predictor, as_clips
+from study.bundle.predict_files import predict_items
+from study.bundle.predict_inputs import Item, collect
+from study.bundle.predictor import Predictor, as_clips
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from attacked import Attacked
+from support.attacked import Attacked
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 

@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from attacked import Attacked, kill_once
-from tests_support import TINY_SPACE
+from support.attacked import Attacked, kill_once
+from support.tiny_space import TINY_SPACE
 
 KILLS = int(os.environ.get("SPECTUNE_KILLS", "40"))
 SEED = int(os.environ.get("SPECTUNE_FAULT_SEED", "0"))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from attacked import Attacked
-from mlflow_server import start_server, stop_server
-from study.ui import free_port
+from study.tracking.ui import free_port
+from support.attacked import Attacked
+from support.mlflow_server import start_server, stop_server
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 

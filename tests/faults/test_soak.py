@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from attacked import Attacked
+from support.attacked import Attacked
 
 TRIALS = int(os.environ.get("SPECTUNE_SOAK_TRIALS", "500"))
 SESSIONS = int(os.environ.get("SPECTUNE_SOAK_SESSIONS", "50"))

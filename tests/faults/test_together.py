@@ -14,7 +14,7 @@ from collections import Counter
 
 import pytest
 
-from attacked import Attacked
+from support.attacked import Attacked
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(1200)]
 

@@ -24,17 +24,17 @@ with atheris.instrument_imports(include=["study", "search_spaces", "runners", "s
     import soundfile
 
     import search_spaces
-    from search_spaces.errors import InputError
+    from search_spaces.grammar.errors import InputError
+    from search_spaces.grammar.yaml_file import parse_yaml
     from search_spaces.space_yaml import parse_space
-    from search_spaces.yaml_file import parse_yaml
-    from study.audio import decode
-    from study.bundle import read_bundle
-    from study.bundle_networks import tensor_shapes
+    from study.bundle.bundle import read_bundle
+    from study.bundle.networks import tensor_shapes
     from study.config import parse_config
-    from study.csv_rows import read_rows
-    from study.layouts.problems import Problems
-    from study.layouts.tables import read_table
-    from study.probabilities import load_devel
+    from study.corpus.audio.samples import decode
+    from study.corpus.layouts.problems import Problems
+    from study.corpus.layouts.tables import read_table
+    from study.files import read_rows
+    from study.results.probabilities import load_devel
 
 FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 

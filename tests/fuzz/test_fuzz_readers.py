@@ -13,19 +13,20 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hostile import sentence
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.yaml_file import parse_yaml
 from search_spaces.space_yaml import parse_space
-from search_spaces.yaml_file import parse_yaml
-from study.audio import decode
-from study.bundle import read_bundle
-from study.bundle_networks import tensor_shapes
+from study.bundle.bundle import read_bundle
+from study.bundle.networks import tensor_shapes
 from study.config import parse_config
-from study.csv_rows import read_rows, spreadsheet_plain, spreadsheet_safe
-from study.layouts.problems import Problems
-from study.layouts.tables import read_table
-from study.probabilities import Identity, load_devel
+from study.corpus.audio.samples import decode
+from study.corpus.layouts.problems import Problems
+from study.corpus.layouts.tables import read_table
+from study.files import read_rows
+from study.files.csv_files import spreadsheet_plain, spreadsheet_safe
+from study.results.probabilities import Identity, load_devel
 from study.text import printable
+from support.hostile import sentence
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True

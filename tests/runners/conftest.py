@@ -10,7 +10,7 @@ import torch
 from runners.clips import Clips
 from runners.job import Task
 from runners.waveforms import Waveforms
-from tiny_trial import CPU, RATE, tones
+from support.tiny_trial import CPU, RATE, tones
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from runners.trial import make_fit
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 SVM = recipe(backbone={"kind": "band_svm"})
 SWA = recipe(averaging={"kind": "swa", "start": 0.3})

@@ -6,7 +6,7 @@ import torch
 
 from runners.batch_norm import FirstStatistics
 from runners.training import Training
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 
 def test_running_statistics_begin_as_the_mean_over_the_batches():

@@ -10,7 +10,7 @@ import torch
 from runners.checkpoint import load_checkpoint, load_optimizer, save_checkpoint
 from runners.training import Training
 from search_spaces.recipe import OPTIMIZERS, NAdamW
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 CHANNELS_LAST = dataclasses.replace(CPU, channels_last=True)  # as on a GPU
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from runners.clips import Clips, ClipsWriter, quantise
-from search_spaces.errors import InputError
+from search_spaces.grammar.errors import InputError
 
 
 def three_clips() -> Clips:

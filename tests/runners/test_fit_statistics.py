@@ -11,7 +11,7 @@ from runners import training
 from runners.band_svm import SvmFit
 from runners.training import Training
 from runners.waveforms import Waveforms
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 
 class Counting:

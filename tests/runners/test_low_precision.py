@@ -7,9 +7,9 @@ import dataclasses
 import torch
 
 from runners.training import Training
-from search_spaces.backbones import BandStatistics
+from search_spaces.backbones.backbones import BandStatistics
 from search_spaces.spec import build_augment
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 
 def test_averaged_weights_get_statistics_of_images_as_in_training(quick, tmp_path):

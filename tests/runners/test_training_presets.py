@@ -18,9 +18,9 @@ from runners.job import Job, Task
 from runners.training import Training
 from runners.waveforms import Waveforms
 from search_spaces import TrialSpec, load_space, preset_names
-from search_spaces.backbones import Timm
+from search_spaces.backbones.backbones import Timm
 from search_spaces.suggesters import Draw
-from tiny_trial import CPU
+from support.tiny_trial import CPU
 
 RATE = 8000
 TINY = ("test_resnet", "test_convnext", "test_vit")

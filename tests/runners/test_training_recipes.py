@@ -16,7 +16,7 @@ from runners.training import Training
 from search_spaces.augment import AUGMENTATIONS
 from search_spaces.recipe import Ema, Swa
 from search_spaces.spec import TrialSpec, build_augment
-from tiny_trial import CPU, job, recipe
+from support.tiny_trial import CPU, job, recipe
 
 RECIPES = {
     "lion cosine ema": recipe(

@@ -9,15 +9,15 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 
+from runners.batches import class_weights
 from runners.checkpoint import load_checkpoint, save_checkpoint
 from runners.evaluation import predict, uar
 from runners.faults import NonFiniteLossError
 from runners.model import load_weights, make_classifier
 from runners.training import Training
-from runners.training_clips import class_weights
 from runners.trial import CHECKPOINT, run_trial
 from search_spaces import InputError, TrialSpec
-from tiny_trial import CPU, RATE, files, job, run, spec
+from support.tiny_trial import CPU, RATE, files, job, run, spec
 
 
 def test_a_trial_learns_and_leaves_what_the_study_needs(tmp_path, task_and_waveforms):

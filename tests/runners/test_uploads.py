@@ -8,8 +8,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from runners.model import make_front_end
-from search_spaces.front_end import FrontEnd
-from tiny_trial import RATE, recipe
+from search_spaces.front_end.front_end import FrontEnd
+from support.tiny_trial import RATE, recipe
 
 
 class Uploads(TorchDispatchMode):

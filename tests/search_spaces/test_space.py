@@ -18,11 +18,11 @@ from search_spaces import (
     parse_space,
     preset_names,
 )
-from search_spaces.backbones import BandSvm
+from search_spaces.backbones.backbones import BandSvm
+from search_spaces.grammar.kinds import applying, later, settled
+from search_spaces.grammar.yaml_file import load_yaml, parse_yaml
 from search_spaces.grid import grid_specs
-from search_spaces.kinds import applying, later, settled
 from search_spaces.suggesters import Draw
-from search_spaces.yaml_file import load_yaml, parse_yaml
 
 HERE = Path(__file__).parent
 

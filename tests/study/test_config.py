@@ -10,7 +10,7 @@ import yaml
 
 from search_spaces import InputError
 from study.config import load_config, parse_config
-from study.init import init_study
+from study.planning.init_study import init_study
 
 GOOD = {"name": "s", "corpus": "c", "budget": {"trials": 3}}
 

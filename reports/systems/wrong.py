@@ -1,0 +1,47 @@
+"""The clips that a system is surest about and wrong: some of them have a wrong label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reports.page.section import Section
+from reports.page.table import Table
+from reports.page.text import percent
+from reports.systems.systems import System
+
+__all__ = ["wrong_sections", "wrong_table"]
+
+MOST_CLIPS = 20
+
+
+def wrong_table(system: System) -> Table | None:
+    """The most confidently wrong clips, the surest first; None where all are right."""
+    clips = zip(
+        system.file_names, system.labels, system.predictions, system.confidences, strict=True
+    )
+    wrong = sorted((clip for clip in clips if clip[1] != clip[2]), key=lambda c: (-c[3], c[0]))
+    if not wrong:
+        return None
+    rows = tuple(
+        (name, label, guess, percent(sure)) for name, label, guess, sure in wrong[:MOST_CLIPS]
+    )
+    return Table(("file", "label", "prediction", "probability"), rows, (False, False, False, True))
+
+
+def wrong_sections(systems: Sequence[System]) -> list[Section]:
+    """The section, only where there are devel predictions: of the fusion, or the best single."""
+    if not systems:
+        return []
+    system = systems[0]
+    table = wrong_table(system)
+    n = sum(a != b for a, b in zip(system.labels, system.predictions, strict=True))
+    return [
+        Section(
+            "wrong",
+            "Confidently wrong",
+            f"The devel clips whose wrong class has the highest probability ({system.title}, "
+            f"{n:,} of {len(system.labels):,} wrong): listen to these first to find wrong labels.",
+            table=table,
+            note="" if table else "Every devel clip is recognised.",
+        )
+    ]

@@ -1,0 +1,42 @@
+"""Reading a file that somebody else may have put there: a pipe never ends, a device is never full.
+
+It stands in the lowest room, since all rooms read such files.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from search_spaces.grammar.errors import InputError
+
+__all__ = ["check_bounded", "read_bounded"]
+
+
+def check_bounded(path: Path, most: int) -> None:
+    """Check, before a file is opened, that it has an end and that this is near enough.
+
+    Args:
+        path: The file; links are followed.
+        most: Bytes that it may have.
+
+    Raises:
+        InputError: It is a folder, a pipe or a device, or larger.
+        OSError: It is not there, or may not be looked at.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        kind = "a folder" if stat.S_ISDIR(about.st_mode) else "a pipe or a device"
+        raise InputError(f"{path}: cannot be read: it must be a regular file, got {kind}")
+    if about.st_size > most:
+        raise InputError(f"{path}: must be under {most} bytes, got {about.st_size}")
+
+
+def read_bounded(path: Path, most: int) -> bytes:
+    """Return the bytes of a regular file of at most ``most`` bytes; see `check_bounded`."""
+    check_bounded(path, most)
+    with path.open("rb") as file:
+        data = file.read(most + 1)  # it may have grown
+    if len(data) > most:
+        raise InputError(f"{path}: must be under {most} bytes, got more")
+    return data

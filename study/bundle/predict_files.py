@@ -1,0 +1,132 @@
+"""`spectune predict`: audio files through a bundle, in batches, to a table."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runners.clips import Clips
+from runners.cores import n_cores
+from study.bundle.bundle import read_bundle
+from study.bundle.predict_inputs import Item
+from study.bundle.predictor import Predictor
+from study.corpus.audio.decode import Decoded, Decoding, decode_files
+from study.files import predictions_csv, replace_text
+
+__all__ = ["predict_files", "predict_items"]
+
+EXIT_DONE, EXIT_PROBLEMS = 0, 1
+AHEAD = 512  # files that are decoded meanwhile: two batches
+MAX_SECONDS = 600.0  # of audio held at once, so that long files need no more memory
+
+
+def predict_files(
+    bundle: Path, items: Sequence[Item], *, output: Path | None, device: str | None = None
+) -> int:
+    """Predict files, write the table, list what could not be read on standard error.
+
+    Args:
+        bundle: The bundle's folder.
+        items: What to predict.
+        output: CSV file; None: standard output.
+        device: See `study.load`.
+
+    Returns:
+        The exit code: 0, or 1 where files were skipped.
+
+    Raises:
+        InputError: If the bundle is wrong.
+    """
+    opened = read_bundle(bundle)
+    with _decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
+        predictor = Predictor(opened, device=device)
+        started = time.monotonic()
+        with _progress(len(items)) as advance:
+            found, faults = _predict(predictor, decoded, advance)
+    seconds = time.monotonic() - started
+    kept = [item for i, item in enumerate(items) if i not in faults]
+    text = predictions_csv(
+        [item.name for item in kept], [item.label for item in kept], predictor.classes, found
+    )
+    if output is None:
+        sys.stdout.write(text)
+        sys.stdout.flush()  # a reader that has gone is met here, not when Python ends
+    else:
+        replace_text(output, text)
+    rate = f"{len(kept) / max(seconds, 1e-9):.0f} clips/s on {predictor.compute.device}"
+    where = "" if output is None else f" in {output}"
+    print(f"{len(kept)} predictions{where}, {rate}", file=sys.stderr)
+    for i, fault in sorted(faults.items()):
+        print(f"skipped {items[i].name}: {fault}", file=sys.stderr)
+    return EXIT_PROBLEMS if faults else EXIT_DONE
+
+
+def predict_items(
+    predictor: Predictor, items: Sequence[Item]
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Return probabilities (clips read, classes), and what is wrong with the others by position."""
+    with _decoding(items, predictor.sampling_rate) as decoded:
+        return _predict(predictor, decoded, lambda n: None)
+
+
+def _decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
+    """Begin to decode, on half of the cores: the networks need them more."""
+    return decode_files(
+        [item.path for item in items],
+        sampling_rate,
+        segments=[(item.start, item.end) for item in items],
+        workers=max(1, n_cores() // 2),
+        ahead=AHEAD,
+    )
+
+
+def _predict(
+    predictor: Predictor, decoded: Iterable[Decoded | str], advance: Callable[[int], None]
+) -> tuple[NDArray[np.float64], dict[int, str]]:
+    faults: dict[int, str] = {}
+    parts = [np.zeros((0, len(predictor.classes)))]
+    batch: list[Decoded] = []
+    held = 0
+    for i, one in enumerate(decoded):
+        if isinstance(one, str):
+            faults[i] = "must be an audio file with finite samples, got " + one
+            advance(1)
+            continue
+        batch.append(one)
+        held += one.samples.size
+        if len(batch) >= predictor.batch or held > MAX_SECONDS * predictor.sampling_rate:
+            parts.append(predictor.predict_clips(_clips(batch, predictor.sampling_rate)))
+            advance(len(batch))
+            batch, held = [], 0
+    if batch:
+        parts.append(predictor.predict_clips(_clips(batch, predictor.sampling_rate)))
+        advance(len(batch))
+    return np.concatenate(parts), faults
+
+
+def _clips(batch: Sequence[Decoded], sampling_rate: int) -> Clips:
+    lengths = [one.samples.size for one in batch]
+    return Clips(
+        np.concatenate([one.samples for one in batch]),
+        np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        np.array([one.scale for one in batch], np.float32),
+        sampling_rate,
+    )
+
+
+@contextlib.contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bars:
+        task = bars.add_task("predicting", total=total)
+        yield lambda n: bars.advance(task, n)

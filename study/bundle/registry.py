@@ -1,0 +1,159 @@
+"""A bundle in MLflow's model registry, under the alias `champion`.
+
+The registered model holds a copy of the bundle, so that it can be served from the store alone.
+Its code is `study.bundle.registry_model`; nothing is pickled.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.errors import InputError
+from search_spaces.spec import canonical_digest
+from study.bundle.bundle import Bundle, read_bundle
+from study.fusion.methods.rule import FusionRule
+from study.results import StudyResults
+from study.tracking.run_client import Session
+from study.tracking.store import TrackingStore, open_client
+from study.tracking.store_checks import tracking_store
+
+__all__ = ["ALIAS", "register_bundle"]
+
+ALIAS = "champion"
+EXAMPLE_SECONDS = 0.05
+
+
+def register_bundle(results: StudyResults, folder: Path) -> str:
+    """Register a bundle as the newest version of the model that is called as the study.
+
+    Args:
+        results: The study; its MLflow store is written.
+        folder: The bundle.
+
+    Returns:
+        A sentence: the version, or why there is none. The bundle is whole in either case.
+    """
+    noted = results.state["mlflow"]
+    store = tracking_store(results.state)
+    if store is None:
+        raise InputError(f"{results.folder}: the study was not tracked in MLflow")
+    bundle = read_bundle(folder)
+    try:
+        number, new = _register(results, store, noted, bundle)
+    except InputError:
+        raise
+    except Exception as error:  # whatever MLflow's store may raise: the bundle is there
+        reason = (str(error).splitlines() or [repr(error)])[0]
+        return f"not registered in MLflow ({store.label}): {reason:.300}"
+    how = "registered" if new else "already registered"
+    return (
+        f"{how}: models:/{results.name}@{ALIAS} (version {number}); serve it with"
+        f" MLFLOW_TRACKING_URI={store.label} mlflow models serve -m models:/{results.name}@{ALIAS}"
+        f" --env-manager local"
+    )
+
+
+def _register(
+    results: StudyResults, store: TrackingStore, noted: dict[str, Any], bundle: Bundle
+) -> tuple[int, bool]:
+    client = open_client(store)
+    digest = _digest(bundle)
+    known = _version_of(client, results.name, digest)
+    if known is not None:
+        client.set_registered_model_alias(results.name, ALIAS, known)
+        return int(known), False
+    session = Session(
+        client, store, str(noted["experiment_id"]), str(noted["run_id"]), str(results.state["id"])
+    )
+    tags = {"mlflow.runName": f"bundle {bundle.protocol}", "spectune.protocol": bundle.protocol}
+    run_id = session.new_child("export", tags)
+    try:
+        with tempfile.TemporaryDirectory(prefix="spectune-") as name:
+            model = Path(name) / "model"
+            _save(bundle, model)
+            files = {
+                f"model/{p.relative_to(model).as_posix()}": p
+                for p in model.rglob("*")
+                if p.is_file()
+            }
+            if not session.log_artifacts(run_id, files):
+                raise OSError("the store refused the model's files")
+        number = _create_version(client, results.name, run_id, digest, bundle)
+    except BaseException:
+        session.terminate(run_id, "FAILED", int(time.time() * 1000))
+        raise
+    session.terminate(run_id, "FINISHED", int(time.time() * 1000))
+    return number, True
+
+
+def _digest(bundle: Bundle) -> str:
+    """Return what makes two bundles the same predictor, whenever they were written."""
+    members = [[m.sha256, m.weight, m.candidate, m.spec.to_dict()] for m in bundle.members]
+    heard = [bundle.sampling_rate, bundle.clip_seconds, bundle.pad]
+    rule = _what_it_does(bundle.rule)
+    return canonical_digest([bundle.protocol, list(bundle.classes), heard, members, rule])
+
+
+def _what_it_does(rule: FusionRule | None) -> dict[str, Any] | None:
+    """Return the numbers that a rule applies, without what is told of them."""
+    if rule is None or rule.plain:
+        return None
+    decision = rule.decision
+    applied = None if decision is None else [decision.temperature, list(decision.bias)]
+    return rule.to_json() | {"decision": applied}
+
+
+def _version_of(client: Any, name: str, digest: str) -> str | None:
+    """Return the version that is this very bundle."""
+    quoted = name.replace("'", "")
+    for found in client.search_model_versions(f"name = '{quoted}'"):
+        if found.tags.get("spectune.bundle") == digest:
+            return str(found.version)
+    return None
+
+
+def _create_version(client: Any, name: str, run_id: str, digest: str, bundle: Bundle) -> int:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    made = client.create_model_version(
+        name,
+        source=f"{client.get_run(run_id).info.artifact_uri}/model",
+        run_id=run_id,
+        tags={"spectune.bundle": digest, "spectune.protocol": bundle.protocol},
+        description=(bundle.folder / "README.md").read_text("utf-8")[:4900],
+    )
+    client.set_registered_model_alias(name, ALIAS, made.version)
+    return int(made.version)
+
+
+def _save(bundle: Bundle, path: Path) -> None:
+    """Write the bundle as an MLflow model: code, signature, input example."""
+    import mlflow.pyfunc
+    import pandas as pd
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import Array
+
+    inputs = [ColSpec(Array(DataType.double), "waveform"), ColSpec(DataType.long, "sampling_rate")]
+    outputs = [ColSpec(DataType.string, "prediction")]
+    outputs += [ColSpec(DataType.double, f"prob_{name}") for name in bundle.classes]
+    silence = [0.0] * max(1, round(EXAMPLE_SECONDS * bundle.sampling_rate))
+    mlflow.pyfunc.save_model(
+        path,
+        python_model=str(Path(__file__).with_name("registry_model.py")),
+        artifacts={"bundle": str(bundle.folder.resolve())},
+        signature=ModelSignature(Schema(inputs), Schema(outputs)),
+        input_example=pd.DataFrame(
+            {"waveform": [silence], "sampling_rate": [bundle.sampling_rate]}
+        ),
+        pip_requirements=[f"spectune=={version('spectune')}"],
+    )

@@ -1,0 +1,211 @@
+"""`spectune score`: test labels that arrive later, and what every system reached on them."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search_spaces.grammar.errors import InputError
+from study.challenge.refit_record import PROTOCOLS, NoRefitError, read_refit
+from study.challenge.submission import blind_probabilities, read_ledger
+from study.files import read_rows, write_json
+from study.metrics import confusion_matrix, interval
+from study.metrics.uar import recall_per_class
+from study.results import StudyResults
+from study.results.probabilities import load_test, speakers_of
+from study.tracking.study_run import continue_tracker
+from study.tracking.tracker import ChildRun
+
+__all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
+
+SCORES = "scores.json"
+NAMES = ("file_name", "filename", "file", "path", "name")
+
+
+def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
+    """Score both fusions, the best single trial and all submissions; write `scores.json`.
+
+    Labels are read from the file alone; nothing that was trained or chosen sees them.
+
+    Args:
+        results: The study; the caller holds its lock.
+        labels_file: CSV with `file_name,label` of every test clip.
+
+    Raises:
+        InputError: If a label is missing, unknown or doubled, or predictions are missing or
+            damaged.
+    """
+    if "test" not in results.partitions:
+        raise InputError(f"{results.folder}: the corpus has no test partition")
+    clips = results.partitions["test"].clips
+    labels = read_labels(labels_file, [c.file_name for c in clips], results.classes)
+    speakers = speakers_of(results, "test")
+    not_refitted = _not_refitted(results)
+    protocols = PROTOCOLS if not_refitted is None else PROTOCOLS[:1]
+    systems = [
+        {"name": name, "protocol": protocol, **_metrics(labels, guesses, speakers, results.classes)}
+        for name, protocol, guesses in _systems(results, protocols)
+    ]
+    if not systems:
+        raise InputError(f"{results.folder}: nothing has predicted test yet")
+    record = {
+        "format": 1,
+        "labels": {
+            "file": labels_file.name,
+            "sha256": hashlib.sha256(labels_file.read_bytes()).hexdigest(),
+        },
+        "scored": time.time(),
+        "n": len(labels),
+        "classes": list(results.classes),
+        "systems": systems,
+        "not_refitted": not_refitted,
+    }
+    write_json(results.folder / SCORES, record)
+    return record
+
+
+def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
+    """Return the labels of clips, in their order.
+
+    Args:
+        path: CSV with a header; a column `file_name` and a column `label`. Rows of other clips
+            (train, devel) are left out.
+        names: The clips.
+        classes: Labels there may be.
+
+    Raises:
+        InputError: With everything that is wrong.
+    """
+    table = read_rows(path)
+    try:
+        column, at = table.column(NAMES), table.column(["label"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    if column is None or at is None:
+        given = ", ".join(table.header) or "nothing"
+        raise InputError(f"{path}: needs the columns file_name and label, got {given}")
+    wanted = set(names)
+    found: dict[str, str] = {}
+    problems = []
+    for line, row in zip(table.lines, table.rows, strict=True):
+        if (name := row[column]) in wanted:
+            if name in found:
+                problems.append(f"{path}:{line}: {name} must occur once")
+            if row[at] not in classes:
+                problems.append(
+                    f"{path}:{line}: label must be one of {', '.join(classes)}, got {row[at]!r}"
+                )
+            found[name] = row[at]
+    missing = [name for name in names if name not in found]
+    if missing:
+        problems.append(
+            f"{path}: must label all {len(names)} test clips, {len(missing)} are missing, the first"
+            f" is {missing[0]}"
+        )
+    if problems:
+        raise InputError(problems[:20])
+    return [found[name] for name in names]
+
+
+def _systems(
+    results: StudyResults, protocols: Sequence[str]
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield name, protocol and predictions of what has predicted test."""
+    classes = results.classes
+    clips = results.partitions["test"].clips
+    for protocol in protocols if results.ensemble is not None else ():
+        values = blind_probabilities(results, protocol)
+        yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
+    if (best := results.best) is not None:
+        test = load_test(best.file("test.npy"), clips=len(clips), classes=len(classes))
+        name = f"best single: {best.number:03d} {best.name}"
+        yield name, "train", [classes[code] for code in test.argmax(1)]
+    folder = results.folder / "submission"
+    for entry in read_ledger(folder)["entries"]:
+        path = folder / Path(entry["file"]).name
+        if path.exists():
+            names = [clip.file_name for clip in clips]
+            yield path.name, str(entry["protocol"]), _submitted(path, names, classes)
+
+
+def _not_refitted(results: StudyResults) -> str | None:
+    """Say why there is no refit of the current fusion, None where there is one."""
+    try:
+        read_refit(results)
+    except NoRefitError as error:
+        return error.problems[0]
+    return None
+
+
+def _submitted(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
+    """Return the predictions of a submission, in the order of the clips.
+
+    Raises:
+        InputError: If it was changed since.
+    """
+    table = read_rows(path)
+    found = {row[0]: row[1] for row in table.rows} if len(table.header) == 2 else {}
+    if list(found) != names or not set(found.values()) <= set(classes):
+        raise InputError(f"{path}: must be as it was submitted, but was changed since")
+    return list(found.values())
+
+
+def _metrics(
+    labels: list[str], guesses: list[str], speakers: Sequence[str] | None, classes: tuple[str, ...]
+) -> dict[str, Any]:
+    found = interval(labels, guesses, speakers)
+    recalls = recall_per_class(labels, guesses, classes)
+    return {
+        "uar": found.uar,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "note": found.note,
+        "confusion_matrix": confusion_matrix(labels, guesses, classes).tolist(),
+        "labels": list(classes),
+        "recall": [None if np.isnan(r) else float(r) for r in recalls],
+        "n": found.n,
+        "n_speakers": found.n_speakers,
+        "sentence": found.sentence(),
+    }
+
+
+def track_scores(results: StudyResults, record: dict[str, Any], *, report: Path) -> str | None:
+    """Write a scoring into MLflow, and the report with it; return what could not be written."""
+    tracker = continue_tracker(results.state)
+    tracker.log_child(_run(record))
+    tracker.log_report(report)
+    return tracker.close("finished")
+
+
+def _run(record: dict[str, Any]) -> ChildRun:
+    """Return what MLflow holds of a scoring: a UAR for each system."""
+    fusions = {s["protocol"]: s["uar"] for s in record["systems"] if s["name"] == "fusion"}
+    metrics = {f"test/uar_{key.replace('+', '_')}": uar for key, uar in fusions.items()}
+    singles = [s["uar"] for s in record["systems"] if s["name"].startswith("best single")]
+    if singles:
+        metrics["test/uar_best_single"] = singles[0]
+    return ChildRun(
+        kind="score",
+        key=record["labels"]["sha256"][:16],
+        name=f"test labels {record['labels']['file']}",
+        params={"n": record["n"], "labels_sha256": record["labels"]["sha256"]},
+        metrics=metrics,
+        artifacts={SCORES: record},
+    )
+
+
+def told(record: dict[str, Any], echo: Callable[[str], None]) -> None:
+    """Say what each system reached, with the fusions' confusion matrices."""
+    for system in record["systems"]:
+        echo(f"{system['name']} ({system['protocol']}): {system['sentence']}")
+        if system["name"] == "fusion":
+            width = max(map(len, system["labels"]))
+            for label, row in zip(system["labels"], system["confusion_matrix"], strict=True):
+                echo(f"    {label:>{width}}  " + "  ".join(f"{n:6d}" for n in row))
+    if record["not_refitted"]:
+        echo(f"fusion ({PROTOCOLS[1]}): not scored: {record['not_refitted']}")

@@ -1,0 +1,225 @@
+"""`spectune check`: all that is wrong with a corpus, at once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from study.checking.audio import audio_findings
+from study.checking.copies import copy_findings
+from study.checking.counts import (
+    ClassCount,
+    Counts,
+    PartitionCount,
+    SpeakerCount,
+    count,
+    count_findings,
+)
+from study.checking.facts import FACTS_VERSION
+from study.checking.facts_cache import Place, learn, stamps_of, store_of
+from study.checking.findings import KINDS, MOST_NAMES, Finding, found
+from study.checking.leakage import Probe, probe_labels, probe_partitions
+from study.checking.listing import Listed, Reading, read_listing
+from study.checking.table import Table
+from study.corpus.audio.waveform_cache import default_cache_root
+from study.files import read_json, replace_text
+
+__all__ = ["Check", "check_corpus", "check_of", "check_to_json"]
+
+FORMAT = 1
+CHECK_VERSION = 1  # raised when the same facts are judged otherwise
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found.
+
+    Attributes:
+        name: Of the corpus.
+        root: Its folder.
+        layout: As in `study.corpus.corpus.Corpus`.
+        simulated: As in `study.corpus.corpus.Corpus`.
+        counts: Clips, speakers and seconds.
+        findings: What is wrong, in the order of ``KINDS``.
+        probes: What label and partition can be guessed from; those that matter are findings too.
+    """
+
+    name: str
+    root: str
+    layout: str
+    simulated: bool
+    counts: Counts
+    findings: tuple[Finding, ...]
+    probes: tuple[Probe, ...]
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+def check_corpus(
+    reading: Reading,
+    *,
+    full: bool = False,
+    expected: Mapping[str, str] | None = None,
+    cache_root: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Check:
+    """Check a corpus; what has not changed since the last check is not done again.
+
+    Args:
+        reading: How the corpus is read.
+        full: Read all files again, whatever is known about them.
+        expected: SHA-256 by file name when a study began on the corpus.
+        cache_root: Where to keep what was found out; the default cache when None.
+        progress: Called with files done and files in all, while files are read.
+
+    Raises:
+        InputError: There is no corpus to check, or the cache cannot be written.
+    """
+    listed = read_listing(reading)
+    places: list[Place] = [(listed.root / row.path, (row.start, row.end)) for row in listed.rows]
+    outside = np.array([row.file_name in listed.closed for row in listed.rows])
+    stamps = stamps_of(
+        [place if not out else None for place, out in zip(places, outside, strict=True)]
+    )
+    store = store_of(listed.root, cache_root or default_cache_root())
+    key = _key(listed, stamps.tolist(), expected)
+    if not full and (before := _stored(store.with_suffix(".json"), key)) is not None:
+        return before
+    known = learn(places, stamps, store, full=full, progress=progress)
+    table = Table(
+        names=tuple(row.file_name for row in listed.rows),
+        labels=tuple(row.label if (row.label or "").strip() else None for row in listed.rows),
+        partition=np.array(listed.partition, np.int64),
+        speakers=tuple(row.speaker for row in listed.rows),
+        facts=known.facts,
+        stamps=stamps,
+        outside=outside,
+    )
+    check = _judge(listed, table, places, known.changed, expected)
+    replace_text(store.with_suffix(".json"), json.dumps({"key": key, **check_to_json(check)}))
+    return check
+
+
+def _judge(
+    listed: Listed,
+    table: Table,
+    places: list[Place],
+    changed: np.ndarray[Any, Any],
+    expected: Mapping[str, str] | None,
+) -> Check:
+    counts = count(table)
+    probes = (*probe_labels(table), *probe_partitions(table))
+    findings = [
+        *listed.findings,
+        *audio_findings(table, changed, expected, [segment for _, segment in places]),
+        *copy_findings(table, places),
+        *count_findings(table, counts),
+        *found("leakage", [probe.sentence() for probe in probes if probe.matters]),
+    ]
+    order = list(KINDS)
+    return Check(
+        name=listed.name,
+        root=str(listed.root),
+        layout=listed.layout,
+        simulated=listed.info.get("simulated") is True,
+        counts=counts,
+        findings=tuple(sorted(_merged(findings), key=lambda one: order.index(one.kind))),
+        probes=probes,
+    )
+
+
+def _merged(findings: list[Finding]) -> list[Finding]:
+    """One finding per kind."""
+    kinds: dict[str, Finding] = {}
+    for one in findings:
+        if (before := kinds.get(one.kind)) is not None:
+            names = (*before.names, *one.names)[:MOST_NAMES]
+            one = one._replace(cases=before.cases + one.cases, names=names)
+        kinds[one.kind] = one
+    return list(kinds.values())
+
+
+def _key(listed: Listed, stamps: Any, expected: Mapping[str, str] | None) -> str:
+    """Digest of all that a check is made from, but for the bytes of files that look unchanged."""
+    rows = [
+        [row.file_name, row.path, row.label, row.speaker, row.start, row.end] for row in listed.rows
+    ]
+    made_from = [
+        CHECK_VERSION,
+        FACTS_VERSION,
+        [listed.name, str(listed.root), listed.layout, listed.info],
+        rows,
+        listed.partition,
+        stamps,
+        listed.findings,
+        sorted((expected or {}).items()),
+    ]
+    return hashlib.sha256(json.dumps(made_from, default=str).encode()).hexdigest()
+
+
+def _stored(path: Path, key: str) -> Check | None:
+    """The last check, if it was made from the same."""
+    try:
+        plain = read_json(path)
+        return check_of(plain) if plain["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def check_to_json(check: Check) -> dict[str, Any]:
+    """Plain values, for `--json` and for `check.json` in a results folder."""
+    return {
+        "format": FORMAT,
+        "corpus": {
+            "name": check.name,
+            "root": check.root,
+            "layout": check.layout,
+            "simulated": check.simulated,
+        },
+        "clean": check.clean,
+        "partitions": [one._asdict() for one in check.counts.partitions],
+        "classes": [one._asdict() for one in check.counts.classes],
+        "speakers": [one._asdict() for one in check.counts.speakers],
+        "findings": [one._asdict() for one in check.findings],
+        "probes": [one._asdict() for one in check.probes],
+    }
+
+
+def check_of(plain: Mapping[str, Any]) -> Check:
+    """The check that gave these plain values.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another kind.
+        ValueError: It is of another version.
+    """
+    if plain["format"] != FORMAT:
+        raise ValueError(f"format must be {FORMAT}, got {plain['format']!r}")
+    corpus = plain["corpus"]
+    return Check(
+        name=corpus["name"],
+        root=corpus["root"],
+        layout=corpus["layout"],
+        simulated=corpus["simulated"],
+        counts=Counts(
+            tuple(PartitionCount(**one) for one in plain["partitions"]),
+            tuple(ClassCount(**one) for one in plain["classes"]),
+            tuple(
+                SpeakerCount(**{**one, "partitions": tuple(one["partitions"])})
+                for one in plain["speakers"]
+            ),
+        ),
+        findings=tuple(
+            Finding(**{**one, "names": tuple(one["names"])}) for one in plain["findings"]
+        ),
+        probes=tuple(Probe(**one) for one in plain["probes"]),
+    )

@@ -1,0 +1,90 @@
+"""The same audio more than once: equal samples, and near-duplicates across partitions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.checking.audio import SILENT_DB
+from study.checking.facts_cache import Place
+from study.checking.findings import Finding, found
+from study.checking.fingerprint import SAME, candidates, sameness
+from study.checking.table import Table
+from study.corpus.layouts.names import PARTITIONS
+
+__all__ = ["copy_findings", "near_duplicates"]
+
+LONGEST = 30.0  # s of a clip that are compared
+
+
+def copy_findings(table: Table, places: Sequence[Place]) -> list[Finding]:
+    """Equal audio inside and across partitions, and near-duplicates across them."""
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for i in np.flatnonzero(table.heard & (table.facts["peak"] >= SILENT_DB)).tolist():
+        groups[bytes(table.facts["audio"][i])].append(i)
+    inside: list[str] = []
+    across: list[str] = []
+    for rows in groups.values():
+        if len(rows) > 1:
+            one_place = len({int(table.partition[i]) for i in rows}) == 1
+            (inside if one_place else across).append(_said(table, rows))
+    near = [
+        f"{_said(table, pair)} ({height:.2f})" for pair, height in near_duplicates(table, places)
+    ]
+    return [
+        *found("equal", inside),
+        *found("equal across", across),
+        *found("near-duplicate", near),
+    ]
+
+
+def near_duplicates(table: Table, places: Sequence[Place]) -> list[tuple[tuple[int, int], float]]:
+    """Pairs of clips of different partitions that are the same recording but not equal.
+
+    Returns:
+        Rows and their ``sameness``, the most alike first.
+    """
+    rows = np.flatnonzero(table.heard & (table.facts["peak"] >= SILENT_DB) & (table.partition >= 0))
+    pairs = candidates(table.facts["fingerprint"][rows], table.partition[rows])
+    alike = []
+    for a, b in ((int(rows[a]), int(rows[b])) for a, b in pairs):
+        if table.facts["audio"][a] != table.facts["audio"][b]:
+            rate = int(min(table.facts["rate"][a], table.facts["rate"][b]))
+            height = sameness(_wave(places[a], rate), _wave(places[b], rate))
+            if height >= SAME:
+                alike.append(((a, b), height))
+    return sorted(alike, key=lambda one: (-one[1], one[0]))
+
+
+def _wave(place: Place, rate: int) -> NDArray[Any]:
+    """A clip that was read before, mixed down, at ``rate`` Hz; empty if it has gone since."""
+    import soundfile
+
+    from study.corpus.audio.samples import resample
+
+    path, (start, end) = place
+    try:
+        with soundfile.SoundFile(path) as file:
+            own = file.samplerate
+            first = round((start or 0.0) * own)
+            file.seek(first)
+            most = file.frames if end is None else round(end * own)
+            n = min(most - first, round(LONGEST * own))
+            wave = file.read(n, dtype="float32", always_2d=True).mean(1)
+    except (OSError, RuntimeError):
+        return np.zeros(1, np.float32)
+    return resample(wave, own, rate)
+
+
+def _said(table: Table, rows: Sequence[int]) -> str:
+    """The clips, each with its partition where its name does not say it."""
+    said = []
+    for i in rows:
+        partition = PARTITIONS[table.partition[i]] if table.partition[i] >= 0 else "no partition"
+        name = table.names[i]
+        said.append(name if name.startswith(partition) else f"{name} ({partition})")
+    return " = ".join(said)

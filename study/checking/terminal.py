@@ -1,0 +1,161 @@
+"""A check on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from study.checking.check import Check
+from study.checking.findings import AREAS, Finding
+from study.checking.leakage import Probe
+from study.text import NOTHING, duration, percent, printable
+
+__all__ = ["check_lines", "headline", "probe_rows"]
+
+_NAMED = 3
+_SPEAKERS = 12
+_WIDEST = 160
+
+
+def check_lines(check: Check) -> list[str]:
+    """Everything, counts first, what is wrong last."""
+    clips = sum(one.clips for one in check.counts.partitions)
+    lines = [_short(f"corpus {check.name} ({check.layout}), {clips:,} clips, {check.root}")]
+    if check.simulated:
+        lines.append("SIMULATED audio: no figure of it may stand beside one of real recordings")
+    lines += ["", *_aligned(_partition_rows(check))]
+    lines += ["", *_aligned(_class_rows(check))]
+    if check.counts.speakers:
+        lines += ["", *_aligned(_speaker_rows(check))]
+        if (more := len(check.counts.speakers) - _SPEAKERS) > 0:
+            lines.append(f"  and {more} speakers more (--json has them)")
+    if check.probes:
+        lines += ["", "what a linear probe guesses from the recording alone: UAR (95 % interval)"]
+        lines += _aligned([("guessed from", *_targets(check.probes)), *probe_rows(check.probes)])
+    for area in AREAS:
+        findings = [one for one in check.findings if one.area == area]
+        if findings:
+            lines += ["", area]
+            for one in findings:
+                lines += _finding_lines(one)
+    return [*lines, "", headline(check)]
+
+
+def headline(check: Check) -> str:
+    """One line that says how it stands.
+
+    >>> from study.checking.counts import Counts
+    >>> headline(Check("c", "/c", "manifest", False, Counts((), (), ()), (), ()))
+    'check: nothing wrong'
+    """
+    if check.clean:
+        return "check: nothing wrong"
+    said = [f"{one.cases:,} {one.kind}" for one in check.findings]
+    return f"check: {', '.join(said)}"
+
+
+def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, ...]]:
+    """A row per group: UAR and 95 % interval per target, with a mark where it matters."""
+    targets = _targets(probes)
+    of = {(probe.group, probe.target): probe for probe in probes}
+    groups = dict.fromkeys(probe.group for probe in probes)
+    rows = []
+    for group in groups:
+        cells = [group]
+        for target in targets:
+            probe = of.get((group, target))
+            cells.append(NOTHING if probe is None else _cell(probe))
+        rows.append(tuple(cells))
+    first = [next(probe for probe in probes if probe.target == target) for target in targets]
+    return [*rows, ("chance", *(percent(probe.chance) for probe in first))]
+
+
+def _cell(probe: Probe) -> str:
+    mark = " !" if probe.matters else ""
+    return f"{percent(probe.uar)} ({100 * probe.low:.0f} to {100 * probe.high:.0f}){mark}"
+
+
+def _targets(probes: Sequence[Probe]) -> list[str]:
+    return list(dict.fromkeys(probe.target for probe in probes))
+
+
+def _finding_lines(one: Finding) -> list[str]:
+    if one.area == "leakage":
+        return [f"  {printable(name)}" for name in one.names]
+    lines = [f"  {one.kind}: {one.cases:,}; {one.rule}"]
+    lines += [f"    {_short(name)}" for name in one.names[:_NAMED]]
+    if (more := one.cases - _NAMED) > 0:
+        lines.append(f"    and {more:,} more")
+    return lines
+
+
+def _short(name: str) -> str:
+    """A name on one line, without what a terminal would obey."""
+    plain = printable(name).replace("\n", " ")
+    return plain if len(plain) <= _WIDEST else f"{plain[: _WIDEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _partition_rows(check: Check) -> list[tuple[str, ...]]:
+    header = ("partition", "clips", "time", "speakers", "shortest", "longest", "chance", "majority")
+    return [
+        header,
+        *(
+            (
+                one.partition,
+                f"{one.clips:,}",
+                duration(one.seconds),
+                _number(one.speakers),
+                f"{one.shortest:.2f} s",
+                f"{one.longest:.2f} s",
+                percent(one.chance_uar),
+                "blind" if one.majority is None else percent(one.majority),
+            )
+            for one in check.counts.partitions
+        ),
+    ]
+
+
+def _class_rows(check: Check) -> list[tuple[str, ...]]:
+    partitions = [one.partition for one in check.counts.partitions]
+    return [
+        ("class", *partitions, "time", "speakers"),
+        *(
+            (
+                _short(one.label),
+                *(f"{one.clips.get(name, 0):,}" for name in partitions),
+                duration(one.seconds),
+                _number(one.speakers),
+            )
+            for one in check.counts.classes
+        ),
+    ]
+
+
+def _speaker_rows(check: Check) -> list[tuple[str, ...]]:
+    return [
+        ("speaker", "partition", "clips", "time"),
+        *(
+            (
+                _short(one.speaker),
+                ", ".join(one.partitions),
+                f"{one.clips:,}",
+                duration(one.seconds),
+            )
+            for one in check.counts.speakers[:_SPEAKERS]
+        ),
+    ]
+
+
+def _number(n: int | None) -> str:
+    return "not known" if n is None else f"{n:,}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Columns below each other, the first to the left."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

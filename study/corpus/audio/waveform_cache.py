@@ -1,0 +1,218 @@
+"""Decode a corpus once, keep it, and know again next time that nothing changed.
+
+    <cache root>/files/<corpus folder>.json   size, mtime and SHA-256 of every audio file
+    <cache root>/decoding/<folder and rate>/  what is decoded of a corpus that is not whole yet
+    <cache root>/clips/<audio and rate>/      samples.npy offsets.npy scale.npy clips.json
+
+The last is found by what the audio is, not by where it lies: a corpus that was moved, copied or
+labelled anew is not decoded again. A decode that was killed, or that some files spoilt, leaves what
+it has decoded; the next one goes on from there. Nothing is held in memory but a few clips.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock
+
+from runners.clips import Clips, ClipsWriter
+from search_spaces.grammar.errors import InputError
+from study.corpus.audio.decode import DECODER, decode_files
+from study.corpus.audio.decoded_store import DecodedStore
+from study.corpus.audio.file_digests import (
+    AUDIO_RULE,
+    FileDigest,
+    audio_digest,
+    digest_files,
+    digest_lines,
+)
+from study.corpus.corpus import Clip, Corpus
+from study.corpus.layouts import Problems
+from study.corpus.summary import summarise
+
+__all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
+
+Progress = Callable[[int, int], None]
+_FORMAT = 1  # raised when the decoder or the resampler gives other samples
+
+
+@dataclass(frozen=True, eq=False)
+class CachedCorpus:
+    """A corpus with its waveforms.
+
+    Attributes:
+        corpus: Names, labels, partitions, speakers.
+        clips: Waveforms in the order of ``corpus.clips``, memory-mapped.
+        digests: SHA-256 of each audio file's bytes, in the same order; of a segment, of the file's
+            digest and its times.
+        digest: Of the whole corpus: names, audio, labels, partitions, speakers and metadata.
+        folder: Where the arrays lie; ``Clips.open(folder)`` in another process maps them too.
+    """
+
+    corpus: Corpus
+    clips: Clips
+    digests: tuple[str, ...]
+    digest: str
+    folder: Path
+
+    def summary(self) -> str:
+        """The corpus in about ten lines, with durations."""
+        rate = f"{self.clips.sampling_rate:,} Hz"
+        return summarise(self.corpus, self.clips.durations().tolist(), rate)
+
+
+def default_cache_root() -> Path:
+    """``$SPECTUNE_CACHE``, else ``$XDG_CACHE_HOME/spectune``, else ``~/.cache/spectune``."""
+    if given := os.environ.get("SPECTUNE_CACHE"):
+        return Path(given).expanduser()
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base) / "spectune"
+    return Path.home() / ".cache" / "spectune"
+
+
+def cache_corpus(
+    corpus: Corpus,
+    sampling_rate: int,
+    cache_root: Path,
+    progress: Progress | None = None,
+    *,
+    workers: int | None = None,
+    seconds_per_file: float = 60.0,
+    command: Sequence[str] = DECODER,
+) -> CachedCorpus:
+    """Decode and resample every clip once; later calls only look at sizes and times.
+
+    Several processes may do this at once: one decodes, the others wait for it.
+
+    Args:
+        corpus: What was read.
+        sampling_rate: Hz, of the cached samples.
+        cache_root: Made when missing.
+        progress: Called with clips done and clips in all, only while decoding.
+        workers: Decoders at a time; all cores when None.
+        seconds_per_file: See :func:`study.corpus.audio.decode.decode_files`.
+        command: See :func:`study.corpus.audio.decode.decode_files`.
+
+    Raises:
+        InputError: Naming every clip that could not be decoded, or the cache that cannot be
+            written; what could be decoded is kept for the next call.
+    """
+    if sampling_rate < 1:
+        raise InputError(f"sampling_rate must be at least 1 Hz, got {sampling_rate}")
+    cache_root = cache_root.resolve()
+    try:
+        index = cache_root / "files" / f"{digest_lines([os.fspath(corpus.root)])[:32]}.json"
+        paths = list(dict.fromkeys(clip.path for clip in corpus.clips))
+        files = digest_files(paths, corpus.root, index, workers=workers)
+        digests = tuple(
+            audio_digest(files[clip.path].sha256, clip.start, clip.end) for clip in corpus.clips
+        )
+        folder = cache_root / "clips" / _name(sampling_rate, *digests)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            clips = _open(folder)
+            if clips is None:
+                left = cache_root / "decoding" / _name(sampling_rate, os.fspath(corpus.root))
+                left.parent.mkdir(exist_ok=True)
+                with FileLock(f"{left}.lock"):
+                    with DecodedStore(left) as store:
+                        _decode(
+                            _Wanted(corpus, digests, files),
+                            store,
+                            sampling_rate,
+                            progress,
+                            workers=workers,
+                            seconds_per_file=seconds_per_file,
+                            command=command,
+                        )
+                        with ClipsWriter(folder, sampling_rate) as writer:
+                            for digest in digests:
+                                writer.append(*store.read(digest))
+                    shutil.rmtree(left)
+                clips = Clips.open(folder)
+    except OSError as error:
+        raise InputError(f"{cache_root}: the cache folder must be writable, got {error}") from error
+    rows = [_row(clip, digest) for clip, digest in zip(corpus.clips, digests, strict=True)]
+    return CachedCorpus(corpus, clips, digests, digest_lines(rows), folder)
+
+
+def _row(clip: Clip, digest: str) -> str:
+    row = [clip.file_name, digest, clip.label, clip.partition, clip.speaker]
+    return json.dumps([*row, dict(clip.metadata)] if clip.metadata else row)
+
+
+def _name(sampling_rate: int, *parts: str) -> str:
+    return digest_lines([f"{_FORMAT} {sampling_rate}", *parts])[:32]
+
+
+def _open(folder: Path) -> Clips | None:
+    """What is cached; a damaged cache is removed, since it can be made again."""
+    if not folder.exists():
+        return None
+    try:
+        return Clips.open(folder)
+    except InputError:
+        shutil.rmtree(folder)
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """The audio that a corpus needs: its clips, what their audio is, and their files."""
+
+    corpus: Corpus
+    digests: tuple[str, ...]
+    files: Mapping[Path, FileDigest]
+
+
+def _decode(
+    wanted: _Wanted,
+    store: DecodedStore,
+    sampling_rate: int,
+    progress: Progress | None,
+    *,
+    workers: int | None,
+    seconds_per_file: float,
+    command: Sequence[str],
+) -> None:
+    """Decode what the store does not have, equal audio once; all faults are told at the end."""
+    clips: dict[str, list[Clip]] = {}
+    for clip, digest in zip(wanted.corpus.clips, wanted.digests, strict=True):
+        clips.setdefault(digest, []).append(clip)
+    missing = [(digest, same) for digest, same in clips.items() if digest not in store]
+    total = len(wanted.digests)
+    done = total - sum(len(same) for _, same in missing)
+    problems = Problems()
+    decoded = decode_files(
+        [same[0].path for _, same in missing],
+        sampling_rate,
+        segments=[(same[0].start, same[0].end) for _, same in missing],
+        workers=workers,
+        seconds_per_file=seconds_per_file,
+        command=command,
+    )
+    with contextlib.closing(decoded):
+        for (digest, same), result in zip(missing, decoded, strict=True):
+            file = wanted.files[same[0].path]
+            fault = result if isinstance(result, str) else None
+            if not isinstance(result, str):
+                if result.stamp == (file.size, file.mtime_ns):
+                    store.add(digest, result.samples, result.scale)
+                else:
+                    fault = "one that changed while it was read"
+            if fault is not None:
+                for clip in same:
+                    name = clip.path.relative_to(wanted.corpus.root).as_posix()
+                    problems.add(name, None, AUDIO_RULE, fault)
+            for _ in same:
+                done += 1
+                if progress is not None:
+                    progress(done, total)
+    if len(problems):
+        raise InputError([f"{wanted.corpus.root}: {told}" for told in problems.sentences()])

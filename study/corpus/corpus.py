@@ -1,0 +1,208 @@
+"""What a corpus is: clips with labels, partitions and speakers, read and judged at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.bounded_file import read_bounded
+from search_spaces.grammar.errors import InputError
+from study.corpus.clip import Clip
+from study.corpus.layouts import Problems, Row, Source, choose_layout
+from study.corpus.layouts.names import PARTITIONS, Partition
+from study.corpus.partition_file import read_partitions
+from study.corpus.rules import listed_once, to_classes, to_clips
+
+__all__ = [
+    "PARTITIONS",
+    "Clip",
+    "Corpus",
+    "Listing",
+    "Partition",
+    "divide",
+    "list_corpus",
+    "list_rows",
+    "read_corpus",
+]
+
+MAX_INFO_BYTES = 10_000_000  # of corpus.json
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Clips in the order of the label file.
+
+    Attributes:
+        name: From ``corpus.json``, or the folder's name.
+        root: The corpus folder, absolute.
+        clips: All partitions.
+        classes: Sorted by code point; position is the class index everywhere.
+        layout: The name of the row in ``study.corpus.layouts.LAYOUTS`` that read it, or
+            ``FILE.py:FUNCTION``.
+        simulated: True where ``corpus.json`` says that the audio was made, not recorded.
+        info: All of ``corpus.json``.
+    """
+
+    name: str
+    root: Path
+    clips: tuple[Clip, ...]
+    classes: tuple[str, ...]
+    layout: str
+    simulated: bool
+    info: dict[str, Any] = field(default_factory=dict, hash=False)
+
+    def partition(self, name: str) -> tuple[Clip, ...]:
+        """The clips of one partition, in the order of the label file.
+
+        Raises:
+            ValueError: There is no such partition.
+        """
+        if name not in PARTITIONS:
+            raise ValueError(f"partition must be one of {', '.join(PARTITIONS)}, got {name!r}")
+        return tuple(clip for clip in self.clips if clip.partition == name)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A corpus before it has partitions: what its label files list, all of it on disk.
+
+    Attributes:
+        name: As in :class:`Corpus`.
+        root: As in :class:`Corpus`.
+        rows: One per clip.
+        layout: As in :class:`Corpus`.
+        info: As in :class:`Corpus`.
+    """
+
+    name: str
+    root: Path
+    rows: tuple[Row, ...]
+    layout: str
+    info: dict[str, Any] = field(default_factory=dict, hash=False)
+
+
+def read_corpus(
+    corpus: Path,
+    *,
+    layout: str | None = None,
+    partitions: Path | None = None,
+    label_column: str | None = None,
+    base: Path | None = None,
+) -> Corpus:
+    """Read a corpus and judge it; audio is not opened.
+
+    Args:
+        corpus: A folder in a layout of ``study.corpus.layouts.LAYOUTS``, or a manifest CSV.
+        layout: Of ``LAYOUTS``, or ``FILE.py:FUNCTION`` (see ``layouts.own_code``); None to look.
+        partitions: A CSV ``file_name,partition`` that replaces the corpus's own partitions.
+        label_column: The column of manifest or database that is the label, where not ``label``.
+        base: Folder that FILE is relative to; the current one when None.
+
+    Raises:
+        InputError: With everything that is wrong, one sentence each, or one per kind where many
+            are alike.
+    """
+    problems = Problems()
+    listing = list_rows(corpus, layout, label_column, base, problems)
+    given = None
+    if partitions is not None:
+        given = read_partitions(partitions, [row.file_name for row in listing.rows])
+    return _judge(listing, given, problems)
+
+
+def divide(listing: Listing, partitions: Mapping[str, Partition]) -> Corpus:
+    """Make a corpus of what is listed, with partitions by file name in place of its own.
+
+    Raises:
+        InputError: As :func:`read_corpus`.
+    """
+    return _judge(listing, partitions, Problems())
+
+
+def list_corpus(
+    corpus: Path,
+    *,
+    layout: str | None = None,
+    label_column: str | None = None,
+    base: Path | None = None,
+) -> Listing:
+    """Read what a corpus lists, whether it has partitions or not; as :func:`read_corpus`.
+
+    Raises:
+        InputError: As :func:`read_corpus`, but for what partitions and classes must be.
+    """
+    problems = Problems()
+    listing = list_rows(corpus, layout, label_column, base, problems)
+    _raise(listing.root, problems)
+    return listing
+
+
+def list_rows(
+    corpus: Path,
+    layout: str | None,
+    label_column: str | None,
+    base: Path | None,
+    problems: Problems,
+) -> Listing:
+    """As :func:`list_corpus`, but what is wrong goes to ``problems``, and what is right comes back.
+
+    Raises:
+        InputError: There is no corpus of a known layout at all.
+    """
+    is_file = corpus.is_file() and corpus.suffix.lower() == ".csv"
+    if not is_file and not corpus.is_dir():
+        raise InputError(f"{corpus}: a corpus must be a folder that exists, or a manifest CSV")
+    root = (corpus.parent if is_file else corpus).resolve()
+    source = Source(root, corpus.name if is_file else None, label_column)
+    chosen = choose_layout(source, layout, base=base or Path.cwd())
+    info = _read_info(root, problems)
+    rows = listed_once(chosen.read(source, problems), root, problems)
+    if not rows and not len(problems):
+        problems.add("corpus", None, "the label files must list clips", "none")
+    name = info.get("name", corpus.stem if is_file else root.name)
+    return Listing(name, root, tuple(rows), chosen.name, info)
+
+
+def _judge(
+    listing: Listing, partitions: Mapping[str, Partition] | None, problems: Problems
+) -> Corpus:
+    clips = to_clips(listing.rows, listing.root, partitions, problems)
+    classes = to_classes(clips, listing.rows[0].file, problems) if clips else ()
+    _raise(listing.root, problems)
+    return Corpus(
+        name=listing.name,
+        root=listing.root,
+        clips=tuple(clips),
+        classes=classes,
+        layout=listing.layout,
+        simulated=listing.info.get("simulated", False),
+        info=listing.info,
+    )
+
+
+def _raise(root: Path, problems: Problems) -> None:
+    if len(problems):
+        raise InputError([f"{root}: {sentence}" for sentence in problems.sentences()])
+
+
+def _read_info(root: Path, problems: Problems) -> dict[str, Any]:
+    path = root / "corpus.json"
+    if not path.exists():
+        return {}
+    try:
+        info = json.loads(read_bounded(path, MAX_INFO_BYTES).decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        problems.add("corpus.json", None, "must be a JSON object", str(error).partition(";")[0])
+        return {}
+    if not isinstance(info, dict):
+        problems.add("corpus.json", None, "must be a JSON object", repr(info))
+        return {}
+    if not isinstance(info.get("simulated", False), bool):
+        problems.add("corpus.json", None, "simulated must be true or false", info["simulated"])
+    name = info.get("name", root.name)
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        problems.add("corpus.json", None, "name must be text on one line", repr(name))
+    return info

@@ -1,0 +1,107 @@
+"""Lay out the Free Spoken Digit Dataset like ComParE 2020: `python -m study.corpus.fsdd IN OUT`.
+
+IN is the folder `recordings/` of https://github.com/Jakobovski/free-spoken-digit-dataset (licence
+CC BY-SA 4.0), with files `{digit}_{speaker}_{index}.wav`. Audio is copied as it is. Partitions are
+speaker-disjoint: one speaker is devel, one test, the others train; the clips of each partition are
+sorted by name and shuffled. The labels of test are blind in `lab/labels.csv` and lie in
+`lab/test_labels.csv`, which no study reads, for `spectune score`.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.names import PARTITIONS, Partition
+
+__all__ = ["lay_out_fsdd"]
+
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DEVEL, TEST = "george", "lucas"
+_NAME = re.compile(r"([0-9])_([a-z0-9]+)_([0-9]+)\.wav")
+
+
+def lay_out_fsdd(
+    recordings: Path, out: Path, *, devel: str = DEVEL, test: str = TEST, seed: int = 0
+) -> None:
+    """Write a corpus; the same for the same recordings.
+
+    Args:
+        recordings: Folder of the recordings.
+        out: Must not exist.
+        devel: The speaker of devel.
+        test: The speaker of test, whose labels are blind.
+        seed: Of the order of the clips.
+
+    Raises:
+        InputError: It is no such folder, a speaker is not there, or ``out`` exists.
+    """
+    found = [match for name in _names(recordings) if (match := _NAME.fullmatch(name))]
+    speakers = sorted({match[2] for match in found})
+    for speaker in (devel, test):
+        if speaker not in speakers:
+            raise InputError(
+                f"{recordings}: must hold recordings {{digit}}_{{speaker}}_{{index}}.wav by"
+                f" {speaker!r}, got speakers {', '.join(speakers) or 'none'}"
+            )
+    if out.exists():
+        raise InputError(f"{out}: exists already; nothing was written")
+    rng = np.random.default_rng(seed)
+    part_of: dict[str, Partition] = {devel: "devel", test: "test"}
+    labels, voices, blind = [], [], []
+    partial = out.with_name(f"{out.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    (partial / "wav").mkdir(parents=True)
+    (partial / "lab").mkdir()
+    for partition in PARTITIONS:
+        own = [match for match in found if part_of.get(match[2], "train") == partition]
+        for number, i in enumerate(rng.permutation(len(own)), start=1):
+            digit, speaker = own[i][1], own[i][2]
+            name = f"{partition}_{number:05d}.wav"
+            shutil.copyfile(recordings / own[i][0], partial / "wav" / name)
+            labels.append((name, "?" if partition == "test" else WORDS[int(digit)]))
+            voices.append((name, speaker))
+            if partition == "test":
+                blind.append((name, WORDS[int(digit)]))
+    _write(partial / "lab/labels.csv", ("file_name", "label"), labels)
+    _write(partial / "lab/speakers.csv", ("file_name", "speaker"), voices)
+    _write(partial / "lab/test_labels.csv", ("file_name", "label"), blind)
+    about = {"name": out.name, "simulated": False, "licence": "CC BY-SA 4.0", "seed": seed}
+    (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+    partial.rename(out)
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+def _write(path: Path, header: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; returns the exit code."""
+    if len(arguments) != 2:
+        print("usage: python -m study.corpus.fsdd RECORDINGS OUT", file=sys.stderr)
+        return 2
+    recordings, out = map(Path, arguments)
+    try:
+        lay_out_fsdd(recordings, out)
+    except InputError as error:
+        print(f"fsdd: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {out}; now: spectune init {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

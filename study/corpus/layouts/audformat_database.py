@@ -1,0 +1,198 @@
+"""audformat databases: `db.yaml` and its tables, read with the package `audformat`.
+
+The tables that have the label column make the corpus; their splits are the partitions. Columns of
+filewise tables (speaker, gender, session, ...) are joined by file, and so is what the speaker's
+scheme says about a speaker. The package would unpickle a table's cache, and its YAML loader makes
+any object: a database with pickles is refused, and the header is read as plain values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.problems import Problems
+from study.corpus.layouts.rows import Row, Source, segment_name
+
+__all__ = ["is_audformat", "read_audformat"]
+
+_HEADER = "db.yaml"
+_SPEAKER = ("speaker", "speaker_id")
+_SPLITS = ("train", "dev", "test")
+_MISSING = ("nan", "NaT", "<NA>")  # as pandas prints them
+_MOST_BYTES = 50_000_000
+
+
+def is_audformat(source: Source) -> bool:
+    """Whether there is a header."""
+    return source.manifest is None and (source.root / _HEADER).is_file()
+
+
+def read_audformat(source: Source, problems: Problems) -> list[Row]:
+    """Rows of the tables that have the label column.
+
+    Raises:
+        InputError: The package is missing, the header is not one, the label column is not clear, or
+            a table would have to be unpickled.
+    """
+    database = _load_header(source.root)
+    column = _label_column(database, source)
+    tables = _label_tables(database, column, source)
+    _load_tables(database, tables, source)
+    of_file = _file_columns(database)
+    schemes = {name: _attributes(database, name) for name in _SPEAKER}
+    rows = []
+    for name, table in tables:
+        split = database.splits[table.split_id].type if table.split_id else None
+        for file, start, end, label, more in _cells(table, column):
+            about = of_file.get(file, {}) | more
+            key = next((key for key in _SPEAKER if key in about), None)
+            speaker = about.pop(key) if key is not None else None
+            about |= schemes[key].get(speaker, {}) if key is not None and speaker else {}
+            rows.append(
+                Row(
+                    file_name=segment_name(file, start, end),
+                    path=file,
+                    label=label,
+                    partition=split or about.pop("split", None),
+                    speaker=speaker,
+                    file=f"table {name}",
+                    line=None,
+                    start=start,
+                    end=end,
+                    metadata=about,
+                )
+            )
+    return rows
+
+
+def _load_header(root: Path) -> Any:
+    try:
+        import audformat
+    except ImportError as error:
+        raise InputError(
+            f"{root}: is an audformat database; reading one needs the extra `audformat`:"
+            " pip install 'spectune[audformat]'"
+        ) from error
+    path = root / _HEADER
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
+        text = path.read_text("utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
+            raise ValueError("YAML aliases, which can make a small file a huge one")
+        return audformat.Database.load_header_from_yaml(yaml.load(text, yaml.SafeLoader))
+    except Exception as error:  # what the package raises for a wrong header is not documented
+        told = str(error).replace("\n", " ")
+        raise InputError(f"{path}: must be the header of an audformat database: {told}") from error
+
+
+def _label_column(database: Any, source: Source) -> str:
+    """The column that holds the label: the one that was named, or the only one there can be."""
+    columns = {name for key in database.tables for name in database.tables[key].columns}
+    if source.label_column is not None:
+        if source.label_column not in columns:
+            raise InputError(
+                f"{source.root}: label_column must be a column of a table, one of"
+                f" {', '.join(sorted(columns))}, got {source.label_column!r}"
+            )
+        return source.label_column
+    split = {
+        name
+        for key in database.tables
+        if database.tables[key].split_id
+        for name in database.tables[key].columns
+    }
+    possible = sorted((split or columns) - {*_SPEAKER, "split", "duration"})
+    if "label" in possible or len(possible) == 1:
+        return "label" if "label" in possible else possible[0]
+    raise InputError(
+        f"{source.root}: label_column must say which column of the audformat database is the label:"
+        f" {', '.join(possible) or 'it has none'}"
+    )
+
+
+def _label_tables(database: Any, column: str, source: Source) -> list[tuple[str, Any]]:
+    """Tables with that column: those of a split, or the one there is."""
+    having = [(key, database[key]) for key in database.tables if column in database[key].columns]
+    split = [
+        (k, t) for k, t in having if t.split_id and database.splits[t.split_id].type in _SPLITS
+    ]
+    if split:
+        order = {kind: i for i, kind in enumerate(_SPLITS)}
+        return sorted(split, key=lambda pair: order[database.splits[pair[1].split_id].type])
+    if len(having) > 1:
+        raise InputError(
+            f"{source.root}: label_column {column!r} must be in tables of the splits train, dev and"
+            f" test, or in one table, got {', '.join(key for key, _ in having)} without splits"
+        )
+    return having
+
+
+def _load_tables(database: Any, tables: list[tuple[str, Any]], source: Source) -> None:
+    wanted = [*database.misc_tables, *(key for key, _ in tables)]
+    wanted += [k for k in database.tables if k not in wanted and database[k].is_filewise]
+    for key in wanted:
+        pickled = source.root / f"db.{key}.pkl"
+        if pickled.exists():
+            raise InputError(
+                f"{pickled}: is never unpickled, since that runs code; delete it, the table is read"
+                " from its .parquet or .csv"
+            )
+        try:
+            database[key].load(str(source.root / f"db.{key}"))
+        except Exception as error:
+            told = str(error).replace("\n", " ")
+            raise InputError(f"{source.root}: table {key!r} cannot be read: {told}") from error
+
+
+def _file_columns(database: Any) -> dict[str, dict[str, str]]:
+    """Columns of the filewise tables without a split, by file."""
+    found: dict[str, dict[str, str]] = {}
+    for key in database.tables:
+        table = database[key]
+        if table.is_filewise and not table.split_id:
+            for file, row in zip(table.df.index, table.df.to_dict("records"), strict=True):
+                found.setdefault(file, {}).update(_texts(row))
+    return found
+
+
+def _attributes(database: Any, scheme: str) -> dict[str, dict[str, str]]:
+    """What the scheme says about each of its labels: a mapping, or the rows of a misc table."""
+    labels = database.schemes[scheme].labels if scheme in database.schemes else None
+    if isinstance(labels, str):
+        frame = database.misc_tables[labels].df
+        rows = zip(frame.index, frame.to_dict("records"), strict=True)
+        return {str(name): _texts(row) for name, row in rows}
+    if isinstance(labels, dict):
+        return {str(k): _texts(v) for k, v in labels.items() if isinstance(v, dict)}
+    return {}
+
+
+def _cells(
+    table: Any, column: str
+) -> Iterator[tuple[str, float | None, float | None, str | None, dict[str, str]]]:
+    """File, start and end in seconds, label, and the other columns, in the table's order."""
+    for index, row in zip(table.df.index, table.df.to_dict("records"), strict=True):
+        texts = _texts(row)
+        label = texts.pop(column, None)
+        if table.is_filewise:
+            yield str(index), None, None, label, texts
+            continue
+        file, start, end = index
+        stop = None if end != end else end.total_seconds()
+        begin = start.total_seconds()
+        yield str(file), begin if begin or stop is not None else None, stop, label, texts
+
+
+def _texts(row: dict[Any, Any]) -> dict[str, str]:
+    """Values as text, without those that are missing."""
+    return {
+        str(key): str(value)
+        for key, value in row.items()
+        if value is not None and (isinstance(value, str) or str(value) not in _MISSING)
+    }

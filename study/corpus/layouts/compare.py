@@ -1,0 +1,67 @@
+"""The layouts of the ComParE challenges: `wav/` and label files in `lab/`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from study.corpus.layouts.problems import Problems
+from study.corpus.layouts.rows import BLIND, Row, Source
+from study.corpus.layouts.tables import Speakers, known, others, read_speakers, read_table
+
+__all__ = ["is_2020", "is_2021", "read_2020", "read_2021"]
+
+_LABELS = "lab/labels.csv"
+_SPEAKERS = "lab/speakers.csv"
+_FILES = {  # of 2021 on; the first that is there is read
+    "train": ("lab/train.csv",),
+    "devel": ("lab/devel.csv", "lab/dev.csv"),
+    "test": ("lab/test.csv",),
+}
+
+
+def is_2020(source: Source) -> bool:
+    """Whether there is one label file for all partitions."""
+    return (source.root / _LABELS).is_file()
+
+
+def is_2021(source: Source) -> bool:
+    """Whether there is a label file per partition."""
+    return (source.root / "lab/train.csv").is_file()
+
+
+def read_2020(source: Source, problems: Problems) -> list[Row]:
+    """Rows of `lab/labels.csv`; the partition is the file name's prefix."""
+    speakers = read_speakers(source.root, _SPEAKERS, problems)
+    return list(_rows(source, _LABELS, None, speakers, problems))
+
+
+def read_2021(source: Source, problems: Problems) -> list[Row]:
+    """Rows of `lab/{train,devel,test}.csv`; a blind test file may have no labels at all."""
+    rows: list[Row] = []
+    speakers = read_speakers(source.root, _SPEAKERS, problems)
+    for partition, names in _FILES.items():
+        there = next((name for name in names if (source.root / name).is_file()), None)
+        if there is not None:
+            rows += _rows(source, there, partition, speakers, problems)
+    return rows
+
+
+def _rows(
+    source: Source, file: str, partition: str | None, speakers: Speakers, problems: Problems
+) -> Iterator[Row]:
+    needed = ("file_name",) if partition == "test" else ("file_name", "label")
+    table = read_table(source.root, file, needed, problems, label_column=source.label_column)
+    for line, cells in table:
+        name, label = cells["file_name"], cells.get("label", BLIND)
+        speaker, more = speakers.get(name, (None, {}))
+        yield Row(
+            file_name=name,
+            path=f"wav/{name}",
+            label=None if label == BLIND else label,
+            partition=partition or PurePosixPath(name).name.partition("_")[0],
+            speaker=known(cells.get("speaker")) or speaker,
+            file=file,
+            line=line,
+            metadata=more | others(cells),
+        )

@@ -1,0 +1,85 @@
+"""One CSV that lists everything: `file_name,label[,partition,speaker,start,end,...]`.
+
+Names are relative to the CSV's folder, or to `wav/` in it where the first clip lies there. `start`
+and `end` are seconds into a long file. Every other column is kept as the clip's metadata.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from study.corpus.layouts.problems import Problems
+from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_times
+from study.corpus.layouts.tables import header_of, known, others, read_table
+
+__all__ = ["find_manifests", "is_manifest", "make_row", "read_manifest"]
+
+
+def find_manifests(source: Source) -> list[str]:
+    """CSV files right in the folder that list files and labels; the given one alone if any."""
+    if source.manifest is not None:
+        return [source.manifest]
+    found = []
+    for path in sorted(source.root.glob("*.csv")):
+        header = header_of(path)
+        if "file_name" in header and {"label", source.label_column} & set(header):
+            found.append(path.name)
+    return ["manifest.csv"] if "manifest.csv" in found else found
+
+
+def is_manifest(source: Source) -> bool:
+    """Whether the folder has a manifest."""
+    return bool(find_manifests(source))
+
+
+def read_manifest(source: Source, problems: Problems) -> list[Row]:
+    """Rows of the folder's manifest."""
+    names = find_manifests(source)
+    if len(names) != 1:
+        rule = "there must be one manifest.csv, or `corpus:` must name the CSV that is meant"
+        problems.add("manifest", None, rule, ", ".join(names) or "none")
+        return []
+    file, rows = names[0], []
+    needed = ("file_name", "label")
+    folder: str | None = None
+    for line, cells in read_table(
+        source.root, file, needed, problems, label_column=source.label_column
+    ):
+        if folder is None:
+            folder = _audio_folder(source.root, cells["file_name"])
+        row = make_row(cells, file, line, problems, folder=folder)
+        if row is not None:
+            rows.append(row)
+    return rows
+
+
+def make_row(
+    cells: dict[str, str], file: str, line: int | None, problems: Problems, *, folder: str = ""
+) -> Row | None:
+    """One row from text by column; None, and a problem, where its times make no sense."""
+    name, label = cells["file_name"], cells.get("label", BLIND)
+    times = segment_times(cells.get("start"), cells.get("end"))
+    if times is None:
+        value = f"{cells.get('start', '')!r} and {cells.get('end', '')!r} for {name!r}"
+        problems.add(file, line, SEGMENT_RULE, value)
+        return None
+    start, end = times
+    return Row(
+        file_name=segment_name(name, start, end),
+        path=folder + name,
+        label=None if label == BLIND else label,
+        partition=known(cells.get("partition")),
+        speaker=known(cells.get("speaker")),
+        file=file,
+        line=line,
+        start=start,
+        end=end,
+        metadata=others(cells),
+    )
+
+
+def _audio_folder(root: Path, first: str) -> str:
+    """Where the files lie that the manifest names, from its first clip."""
+    if "\0" in first or (root / first).is_file():
+        return ""
+    return "wav/" if (root / "wav" / first).is_file() else ""

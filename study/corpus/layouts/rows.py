@@ -1,0 +1,117 @@
+"""What every layout is read into, and what a layout is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from study.corpus.layouts.problems import Problems
+
+__all__ = ["BLIND", "SEGMENT_RULE", "Layout", "Row", "Source", "segment_name", "segment_times"]
+
+SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"
+BLIND = "?"  # the challenges' mark for a label that is kept back
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a corpus is and what a person said about reading it.
+
+    Attributes:
+        root: The corpus folder; no clip lies outside of it.
+        manifest: Name of the manifest in it, where ``corpus:`` names a file.
+        label_column: The column that holds the label, where it is not ``label``.
+    """
+
+    root: Path
+    manifest: str | None = None
+    label_column: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One clip as a label file gives it, not judged yet.
+
+    Attributes:
+        file_name: What predictions are written under; a segment's is ``segment_name``.
+        path: Where the audio should be, relative to the corpus folder, with forward slashes.
+        label: As written; None when blind.
+        partition: As written or as the file name says, not yet one of train, devel, test; None
+            where the layout has no partitions.
+        speaker: None when not known.
+        file: The label file, relative to the corpus folder.
+        line: Its line, from 1; None where there are no lines.
+        start: Seconds into the file where the clip begins; None: at its beginning.
+        end: Seconds into the file where the clip ends; None: at its end.
+        metadata: The other columns, where they are not empty.
+    """
+
+    file_name: str
+    path: str
+    label: str | None
+    partition: str | None
+    speaker: str | None
+    file: str
+    line: int | None
+    start: float | None = None
+    end: float | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way to lay out a corpus.
+
+    Attributes:
+        name: Told to people, kept with the study, and what ``layout:`` may name.
+        shape: The files that make it, for the sentence that says what is known.
+        matches: Whether a folder looks like this layout; opens a few label files at most.
+        read: Source and problems -> rows in the order of the label files.
+    """
+
+    name: str
+    shape: str
+    matches: Callable[[Source], bool] = field(repr=False)
+    read: Callable[[Source, Problems], list[Row]] = field(repr=False)
+
+
+def segment_name(file_name: str, start: float | None, end: float | None) -> str:
+    """Name of a part of a file, as W3C Media Fragments (1.0, section 4.2.1) write it.
+
+    >>> segment_name("a.wav", 1.25, 2.0), segment_name("a.wav", 3.0, None)
+    ('a.wav#t=1.25,2', 'a.wav#t=3')
+    >>> segment_name("a.wav", None, None)
+    'a.wav'
+    """
+    if start is None and end is None:
+        return file_name
+    stop = "" if end is None else f",{_seconds(end)}"
+    return f"{file_name}#t={_seconds(start or 0.0)}{stop}"
+
+
+def segment_times(start: str | None, end: str | None) -> tuple[float | None, float | None] | None:
+    """Return where a segment begins and ends in seconds; None where `SEGMENT_RULE` is broken.
+
+    >>> segment_times("1.25", " "), segment_times(None, None), segment_times("2", "1")
+    ((1.25, None), (None, None), None)
+    """
+    first, last = _number(start), _number(end)
+    kept = (first or 0.0) >= 0.0 and (last is None or last > (first or 0.0))
+    return (first, last) if kept else None
+
+
+def _number(text: str | None) -> float | None:
+    """Return a number; None where there is none, NaN where it is not a finite one."""
+    if text is None or not text.strip():
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return math.nan
+    return value if math.isfinite(value) else math.nan
+
+
+def _seconds(value: float) -> str:
+    return repr(float(value)).removesuffix(".0")

@@ -1,0 +1,41 @@
+"""What is in a folder that no layout knows, in a few words."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from study.corpus.layouts.folders import list_audio
+from study.corpus.layouts.tables import header_of
+
+__all__ = ["seen"]
+
+_MOST = 4
+
+
+def seen(root: Path) -> str:
+    """What a person would say is there, as the end of a sentence that begins with "there".
+
+    Counts audio files by kind, names folders and CSV files with their columns.
+    """
+    said = []
+    audio = list_audio(root)
+    kinds = Counter(os.path.splitext(name)[1].lower() for name in audio)  # noqa: PTH122
+    said += [f"{n:,} {kind} files" for kind, n in kinds.most_common(_MOST)]
+    entries = sorted(root.iterdir(), key=lambda path: path.name)
+    folders = [path.name for path in entries if path.is_dir() and not path.name.startswith(".")]
+    if folders:
+        said.append(f"folders {_few(folders)}")
+    for path in [path for path in entries if path.suffix.lower() == ".csv"][:_MOST]:
+        columns = [repr(name) for name in header_of(path)]
+        said.append(f"{path.name} with the columns {_few(columns) or 'of no CSV'}")
+    if not said:
+        files = [path.name for path in entries if path.is_file()]
+        said.append(f"no audio and no CSV, only {_few(files)}" if files else "nothing at all")
+    return "are " + "; ".join(said)
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

@@ -1,0 +1,74 @@
+"""Partitions written down: a CSV `file_name,partition,...` that a person can read and change."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from search_spaces.grammar.errors import InputError
+from study.corpus.layouts import Problems, Row
+from study.corpus.layouts.names import Partition, known_partition
+from study.corpus.layouts.tables import read_table
+from study.files.csv_files import spreadsheet_plain, spreadsheet_safe
+
+__all__ = ["read_partitions", "write_partitions"]
+
+
+def read_partitions(path: Path, names: Sequence[str]) -> dict[str, Partition]:
+    """Partition by file name.
+
+    Args:
+        path: The CSV.
+        names: The corpus's clips; the file may name no others. Which of them it leaves out is
+            judged where the corpus is.
+
+    Raises:
+        InputError: With everything that is wrong in it.
+    """
+    problems = Problems()
+    clips = set(names)
+    found: dict[str, Partition] = {}
+    for line, cells in read_table(path.parent, path.name, ("file_name", "partition"), problems):
+        name, text = spreadsheet_plain(cells["file_name"]), cells["partition"]
+        partition = known_partition(text)
+        if partition is None:
+            rule = "the partition must be train, devel (dev, val, validation) or test"
+            problems.add(path.name, line, rule, f"{text!r} for {name!r}")
+        elif name not in clips:
+            problems.add(path.name, line, "a clip must be one of the corpus", repr(name))
+        elif name in found:
+            problems.add(path.name, line, "a clip must be listed once", repr(name))
+        else:
+            found[name] = partition
+    if len(problems):
+        raise InputError([f"{path.parent}: {sentence}" for sentence in problems.sentences()])
+    return found
+
+
+def write_partitions(
+    path: Path,
+    rows: Sequence[Row],
+    partitions: Mapping[str, Partition],
+    *,
+    columns: Sequence[str] = (),
+) -> None:
+    """Write partitions with label, speaker and columns of the metadata beside them.
+
+    Raises:
+        InputError: There is something at ``path`` already.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["file_name", "partition", "label", "speaker", *map(spreadsheet_safe, columns)])
+    for row in rows:
+        more = [row.metadata.get(column, "") for column in columns]
+        label = "?" if row.label is None else row.label
+        cells = [row.file_name, partitions[row.file_name], label, row.speaker or "", *more]
+        writer.writerow(map(spreadsheet_safe, cells))
+    try:
+        with path.open("x", encoding="utf-8", newline="") as file:
+            file.write(out.getvalue())
+    except FileExistsError as error:
+        raise InputError(f"{path}: exists already; nothing was written") from error

@@ -1,0 +1,246 @@
+"""Partitions for a corpus that has none: whole speakers, labels and more spread evenly, seeded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.kinds import nearest
+from study.corpus.layouts import Row
+from study.corpus.layouts.names import PARTITIONS, Partition, known_partition
+
+__all__ = ["SHARES", "Division", "make_partitions"]
+
+SHARES = (0.6, 0.2, 0.2)  # of train, devel, test
+_MISSING = 1e6  # cost of a partition without a group, or without a class in train or devel
+_PARTNERS = 40  # groups that a group is tried to be swapped with
+_STARTS = 1000  # groups tried in all starts together; a start more costs little with few speakers
+
+
+@dataclass(frozen=True)
+class Division:
+    """Partitions that were made.
+
+    Attributes:
+        partitions: By file name.
+        by: What was kept together: ``speaker``, ``file``, ``clip`` or a column.
+        n_groups: How many of those were given to each partition.
+        n_kept: Clips that stay in test: they were there, or have no label.
+    """
+
+    partitions: dict[str, Partition]
+    by: str
+    n_groups: dict[Partition, int]
+    n_kept: int
+
+
+def make_partitions(
+    rows: Sequence[Row],
+    *,
+    by: str | None = None,
+    stratify: Sequence[str] = (),
+    shares: Sequence[float] = SHARES,
+    seed: int = 0,
+) -> Division:
+    """Share clips out over train, devel and test.
+
+    Clips without a label, and those that are in test already, stay in test; the others are then
+    shared out over train and devel alone.
+
+    Args:
+        rows: Of a corpus; partitions that they have, other than test, are forgotten.
+        by: What must not be in two partitions: ``speaker``, ``file``, ``clip`` or a column of the
+            metadata. When None: the speaker where known; else the file, where clips are segments of
+            files; else each clip by itself.
+        stratify: Columns of the metadata that are spread evenly, beside the label; clips without a
+            value are spread evenly, too.
+        shares: Of train, devel and test, in any unit; test may be 0 or left out.
+        seed: The same seed gives the same partitions.
+
+    Raises:
+        InputError: A column is not known, a speaker is not, or there are too few of them.
+    """
+    wanted = _shares(shares)
+    kept = [
+        row for row in rows if row.label is None or known_partition(row.partition or "") == "test"
+    ]
+    names = {row.file_name for row in kept}
+    free = [row for row in rows if row.file_name not in names]
+    if not free:
+        raise InputError("partitions: there must be clips with labels outside of test, got none")
+    if kept:
+        wanted = {name: share for name, share in wanted.items() if name != "test"}
+    key = by or _natural_key(free)
+    keys = [_value(row, key) for row in free]
+    both = sorted(set(keys) & {_known_value(row, key) for row in kept})
+    if both:
+        raise InputError(
+            f"partitions: {key} {both[0]!r} has clips that stay in test and others, so that whole"
+            f" {key}s cannot be kept together ({len(both)} such); `--by clip` shares out clips"
+        )
+    for column in stratify:
+        if all(_known_value(row, column) is None for row in free):
+            _value(free[0], column)
+    parts_of = [[str(r.label), *(_known_value(r, c) or "" for c in stratify)] for r in free]
+    strata = _codes(["\0".join(values) for values in parts_of])
+    labels = _codes([str(row.label) for row in free])
+    share = np.array(list(wanted.values())) / sum(wanted.values())
+    rng = np.random.default_rng(seed)
+    if len(set(keys)) == len(free):
+        place = _deal(strata, share, rng)
+    else:
+        place = _assign(_codes(keys), strata, labels, share, key, rng)
+    parts = list(wanted)
+    found: dict[str, Partition] = {row.file_name: "test" for row in kept}
+    found |= {row.file_name: parts[p] for row, p in zip(free, place, strict=True)}
+    groups: dict[Partition, set[str]] = {name: set() for name in PARTITIONS}
+    for row, value in zip(free, keys, strict=True):
+        groups[found[row.file_name]].add(value)
+    return Division(found, key, {name: len(values) for name, values in groups.items()}, len(kept))
+
+
+def _shares(shares: Sequence[float]) -> dict[Partition, float]:
+    padded = [*shares, 0.0] if len(shares) == 2 else list(shares)
+    if len(padded) != 3 or not all(0 <= share < np.inf for share in padded) or 0 in padded[:2]:
+        raise InputError(
+            "shares must be two or three numbers for train, devel and test, the first two above 0,"
+            f" got {', '.join(f'{share:g}' for share in shares)}"
+        )
+    pairs = zip(PARTITIONS, padded, strict=True)
+    return {name: share for name, share in pairs if share > 0}
+
+
+def _natural_key(rows: Sequence[Row]) -> str:
+    known = sum(row.speaker is not None for row in rows)
+    if known:
+        return "speaker"
+    return "file" if any(row.start is not None or row.end is not None for row in rows) else "clip"
+
+
+def _value(row: Row, key: str) -> str:
+    """What a clip is grouped or stratified by."""
+    value = _known_value(row, key)
+    if value is None:
+        known = [name for name in ("speaker", "file", "clip", *row.metadata) if name != key]
+        raise InputError(
+            f"partitions: every clip must have a {key!r}, got none for {row.file_name!r}"
+            f"{nearest(key, known)}; there are {', '.join(known)}"
+        )
+    return value
+
+
+def _known_value(row: Row, key: str) -> str | None:
+    if key in ("clip", "file"):
+        return row.file_name if key == "clip" else row.path
+    return row.speaker if key == "speaker" else row.metadata.get(key)
+
+
+def _codes(values: Sequence[str]) -> NDArray[np.intp]:
+    return np.unique(np.array(values, dtype=object).astype(str), return_inverse=True)[1]
+
+
+def _deal(strata: NDArray[np.intp], share: NDArray[np.float64], rng: Generator) -> NDArray[np.intp]:
+    """Clips one by one: in each stratum the shares, rounded so that the whole adds up."""
+    place = np.zeros(len(strata), np.intp)
+    due = np.zeros(len(share))
+    for stratum in range(strata.max() + 1):
+        members = rng.permutation(np.flatnonzero(strata == stratum))
+        for n, member in enumerate(members):
+            due += share
+            # A class that devel has must be in train too.
+            chosen = 0 if n == 0 else int(due.argmax())
+            due[chosen] -= 1
+            place[member] = chosen
+    return place
+
+
+def _assign(
+    groups: NDArray[np.intp],
+    strata: NDArray[np.intp],
+    labels: NDArray[np.intp],
+    share: NDArray[np.float64],
+    key: str,
+    rng: Generator,
+) -> NDArray[np.intp]:
+    """Whole groups, so that every partition has its share of every stratum, as far as that goes."""
+    n = groups.max() + 1
+    if n < len(share):
+        raise InputError(
+            f"partitions: {len(share)} partitions need at least {len(share)} of {key!r}, got {n};"
+            " `--by clip` shares out clips"
+        )
+    counts = np.zeros((n, strata.max() + 1))
+    np.add.at(counts, (groups, strata), 1)
+    label_of = np.zeros(strata.max() + 1, np.intp)
+    label_of[strata] = labels
+    search = _Search(counts, label_of, share)
+    starts = max(1, min(20, _STARTS // n))
+    best = min((search.run(rng) for _ in range(starts)), key=lambda found: found[0])
+    return best[1][groups]
+
+
+class _Search:
+    """Greedy, then moves and swaps of groups as long as they help."""
+
+    def __init__(
+        self, counts: NDArray[np.float64], label_of: NDArray[np.intp], share: NDArray[np.float64]
+    ) -> None:
+        self._counts = counts
+        self._target = share[:, None] * counts.sum(axis=0)
+        self._weight = 1.0 / counts.sum(axis=0)
+        self._one_hot = np.eye(label_of.max() + 1)[label_of]
+
+    def cost(self, held: NDArray[np.float64]) -> float:
+        """How far (partitions, strata) are from their shares; huge where something is missing."""
+        spread = float((self._weight * (held - self._target) ** 2).sum())
+        empty = np.count_nonzero(held.sum(axis=1) == 0)
+        absent = np.count_nonzero(held[:2] @ self._one_hot == 0)  # of train and devel
+        return spread + _MISSING * (empty + absent)
+
+    def run(self, rng: Generator) -> tuple[float, NDArray[np.intp]]:
+        """One start: its cost, and the partition of every group."""
+        counts, n_parts = self._counts, len(self._target)
+        size = counts.sum(axis=1)
+        order = np.lexsort((rng.random(len(counts)), -size))
+        place = np.zeros(len(counts), np.intp)
+        held = np.zeros_like(self._target)
+        for group in order:
+            tried = [self.cost(_moved(held, counts[group], None, p)) for p in range(n_parts)]
+            place[group] = int(np.argmin(tried))
+            held[place[group]] += counts[group]
+        cost = self.cost(held)
+        better = True
+        while better:
+            better = False
+            for group in rng.permutation(len(counts)):
+                partners = rng.permutation(len(counts))[:_PARTNERS]
+                moves = [(group, None, p) for p in range(n_parts) if p != place[group]]
+                swaps = [(group, g, place[g]) for g in partners if place[g] != place[group]]
+                for one, other, to in [*moves, *swaps]:
+                    now = place[one]
+                    if now == to or (other is not None and place[other] != to):
+                        continue
+                    changed = _moved(held, counts[one], now, to)
+                    if other is not None:
+                        changed = _moved(changed, counts[other], to, now)
+                    if (found := self.cost(changed)) < cost - 1e-9:
+                        held, cost, better = changed, found, True
+                        place[one] = to
+                        if other is not None:
+                            place[other] = now
+        return cost, place
+
+
+def _moved(
+    held: NDArray[np.float64], counts: NDArray[np.float64], source: int | None, to: int
+) -> NDArray[np.float64]:
+    changed = held.copy()
+    if source is not None:
+        changed[source] -= counts
+    changed[to] += counts
+    return changed

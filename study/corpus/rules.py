@@ -1,0 +1,170 @@
+"""What rows of label files must be to make a corpus, judged alike for every layout."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from study.corpus.clip import Clip
+from study.corpus.layouts import Problems, Row
+from study.corpus.layouts.names import PARTITIONS, Partition, known_partition
+from study.corpus.layouts.problems import place
+
+__all__ = ["listed_once", "to_classes", "to_clips"]
+
+MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
+# Line ends and other control characters, and bytes of a file name that are no UTF-8.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINKS_OUT = "a file must not link out of the corpus folder"
+
+
+def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row]:
+    """Rows without those of a clip listed before; says what is not a file inside the corpus."""
+    disk = _Disk(root)
+    first: dict[str, str] = {}
+    kept = []
+    for row in rows:
+        where = (row.file, row.line)
+        name = posixpath.normpath(row.file_name)  # ./a.wav is a.wav
+        if name in first:
+            rule = "a clip must be listed once"
+            problems.add(*where, rule, f"{row.file_name!r} again after {first[name]}")
+            continue
+        first[name] = place(*where)
+        if (fault := disk.fault(row.file_name, row.path)) is not None:
+            problems.add(*where, fault, repr(row.file_name))
+        for what, text in (("label", row.label or ""), ("speaker", row.speaker or "")):
+            if _CONTROL.search(text):
+                problems.add(*where, f"a {what} must not hold control characters", repr(text))
+            if len(text) > MAX_TEXT:
+                rule = f"a {what} must have at most {MAX_TEXT} characters"
+                problems.add(*where, rule, f"{len(text):,}, {text[:20]!r} first")
+        kept.append(row)
+    return kept
+
+
+def to_clips(
+    rows: Sequence[Row], root: Path, given: Mapping[str, Partition] | None, problems: Problems
+) -> list[Clip]:
+    """Clips with their partitions; says where a partition or a label is missing.
+
+    Args:
+        rows: From :func:`listed_once`.
+        root: The corpus folder.
+        given: Partition by file name, in place of the layout's own.
+        problems: Told what is wrong.
+    """
+    if given is None and rows and all(row.partition is None for row in rows):
+        rule = (
+            "clips must have a partition; `spectune partition` makes partitions by speaker and"
+            " writes them down for the key `partitions:` of study.yaml"
+        )
+        problems.add(rows[0].file, None, rule, "none for any clip")
+        return []
+    clips = []
+    for row in rows:
+        where = (row.file, row.line)
+        partition = (
+            known_partition(row.partition or "") if given is None else given.get(row.file_name)
+        )
+        if partition is None:
+            if given is None:
+                rule = "the partition must be train, devel (dev, val, validation) or test"
+                problems.add(*where, rule, f"{row.partition!r} for {row.file_name!r}")
+            else:
+                rule = "a clip must have a partition in the file that `partitions:` names"
+                problems.add(*where, rule, f"none for {row.file_name!r}")
+            continue
+        label = None if partition == "test" else row.label
+        if partition != "test" and not (label or "").strip():
+            rule = "a clip of train or devel must have a label"
+            value = "'?'" if label is None else repr(label)
+            problems.add(*where, rule, f"{value} for {row.file_name!r}")
+            continue
+        clips.append(
+            Clip(
+                file_name=row.file_name,
+                path=root / row.path,
+                label=label,
+                partition=partition,
+                speaker=row.speaker,
+                start=row.start,
+                end=row.end,
+                metadata=row.metadata,
+            )
+        )
+    return clips
+
+
+def to_classes(clips: Sequence[Clip], file: str, problems: Problems) -> tuple[str, ...]:
+    """Classes of train, sorted by code point; says what a study cannot be run on."""
+    of = {
+        name: Counter(clip.label for clip in clips if clip.partition == name and clip.label)
+        for name in PARTITIONS
+    }
+    for name in ("train", "devel"):
+        if not of[name]:
+            problems.add(file, None, f"there must be {name} clips with labels", "none")
+    classes = tuple(sorted(label for label in of["train"] if label is not None))
+    if len(classes) == 1:
+        problems.add(file, None, "train must have at least 2 classes", repr(classes[0]))
+    if classes:
+        for label in sorted(set(of["devel"]) - set(classes), key=str):
+            value = f"{label!r} on {of['devel'][label]:,} clips"
+            problems.add(file, None, "a class of devel must be in train too", value)
+    bare: dict[str, str] = {}
+    for label in classes:
+        seen = unicodedata.normalize("NFC", label).strip()
+        if bare.setdefault(seen, label) != label:
+            same = seen == label.strip() and seen == bare[seen].strip()
+            rule = (
+                f"labels must differ in more than {'white space' if same else 'their Unicode form'}"
+            )
+            problems.add(file, None, rule, f"{bare[seen]!a} and {label!a}")
+    return classes
+
+
+class _Disk:
+    """Whether paths are regular files inside the corpus; lists every folder once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[str, dict[str, bool] | str] = {}
+
+    def fault(self, name: str, path: str) -> str | None:
+        """The rule that a file name, or the corpus-relative path it means, breaks; or None."""
+        parent, _, base = path.rpartition("/")
+        if not base:
+            return "a file name must not be empty"
+        if _CONTROL.search(name):
+            return "a file name must not hold control characters"
+        if name.startswith("/") or "\\" in name or name[1:2] == ":":
+            return "a file name must be relative, with forward slashes"
+        if ".." in name.split("/"):
+            return "a file name must not climb out of the corpus folder"
+        listing = self._folders.get(parent)
+        if listing is None:
+            listing = self._folders[parent] = self._list(parent)
+        if isinstance(listing, str):
+            return listing
+        is_link = listing.get(base)
+        if is_link is None:
+            return "a listed clip must be a file on disk"
+        if is_link and not (self._root / path).resolve().is_relative_to(self._root):
+            return _LINKS_OUT
+        return None
+
+    def _list(self, parent: str) -> dict[str, bool] | str:
+        folder = self._root / parent
+        if not folder.resolve().is_relative_to(self._root):
+            return _LINKS_OUT
+        try:
+            with os.scandir(folder) as entries:
+                return {entry.name: entry.is_symlink() for entry in entries if entry.is_file()}
+        except OSError:
+            return "a listed clip must be a file on disk"

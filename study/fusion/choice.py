@@ -1,0 +1,209 @@
+"""Which fusion method? The default, unless another gains one standard error; what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, REFERENCES
+from study.honest import Fitted, HonestValue, Method, estimate_library, fold_splits, held_out_hits
+from study.honest.candidates import Library, library_of
+from study.honest.honest_interval import nested_interval
+from study.metrics import count_by_speaker, uar_of_probabilities
+from study.metrics.intervals import IntervalMethod
+from study.metrics.speaker_counts import paired_difference, uar_of_counts
+from study.progress import Told, counted, silent
+
+__all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods", "estimate"]
+
+INNER_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """A method in the table of `spectune ensemble --compare`; UAR in [0, 1].
+
+    Args:
+        method: Its name.
+        uar: Nested UAR, on clips it was not fitted on.
+        gain: Paired difference to the default method.
+        gain_se: Its standard error over speakers, None with fewer than 5.
+        apparent: UAR on the clips it is fitted on.
+        members: Positions of the candidates that it takes when fitted on all clips.
+        low: Lower bound of the nested UAR's 95 % interval, None without one.
+        high: Upper bound.
+    """
+
+    method: str
+    uar: float
+    gain: float
+    gain_se: float | None
+    apparent: float = float("nan")
+    members: tuple[int, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+def compare_methods(
+    library: Library,
+    methods: Mapping[str, Method] = METHODS,
+    *,
+    n_folds: int = 10,
+    fit: bool = True,
+    seed: int = 0,
+    told: Told = silent,
+) -> tuple[MethodRow, ...]:
+    """Nested UAR of every method in the same folds, the default first.
+
+    Args:
+        library: Candidates with their epochs.
+        methods: By name; the default must be among them.
+        n_folds: Most folds.
+        fit: Whether to fit each on all clips too, for its apparent UAR and its members.
+        seed: Of the folds.
+        told: Is given how many folds are done, of how many.
+
+    Raises:
+        ValueError: When there are fewer than two clips, or the default is missing.
+    """
+    if DEFAULT not in methods:
+        raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
+    folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
+    judged = counted(folds, told, total=len(folds))
+    counts = {
+        name: count_by_speaker(library.labels, hits, library.units)
+        for name, hits in held_out_hits(library, methods, judged).items()
+    }
+    rows = []
+    for name in sorted(counts, key=lambda name: name != DEFAULT):
+        gain, error = paired_difference(counts[name], counts[DEFAULT])
+        hits, totals = counts[name]
+        uar = float(uar_of_counts(hits.sum(axis=0), totals.sum(axis=0)))
+        fitted = _fit(library, methods[name]) if fit else (float("nan"), ())
+        value = nested_interval(counts[name], seed=seed) if library.grouped else None
+        bounds = (None, None) if value is None else (value.low, value.high)
+        rows.append(MethodRow(name, uar, gain, error, *fitted, *bounds))
+    return tuple(rows)
+
+
+def choose(rows: Sequence[MethodRow]) -> str:
+    """The default, unless a method gains at least one standard error; then the best of those.
+
+    The references (best single, uniform, top-k) are told in the table and never chosen.
+    """
+    better = [
+        row
+        for row in rows
+        if row.method in COMPARED and row.gain_se is not None and row.gain > 0
+        if row.gain >= row.gain_se
+    ]
+    return max(better, key=lambda row: row.gain).method if better else DEFAULT
+
+
+def choice_sentence(rows: Sequence[MethodRow]) -> str:
+    """What `choose` takes, and why, in words."""
+    name = choose(rows)
+    others = [row for row in rows if row.method in COMPARED and row.method != DEFAULT]
+    best = max(others, key=lambda row: row.gain, default=None)
+    if best is None:
+        return f"chosen: {name}, because nothing was compared with it"
+    if best.gain_se is None:
+        return (
+            f"chosen: {name}, because with fewer than 5 speakers nothing tells whether another "
+            "method is better"
+        )
+    figures = f"{100 * best.gain:+.1f} points, standard error {100 * best.gain_se:.1f}"
+    if name == DEFAULT:
+        return (
+            f"chosen: {name}, because no other method gains one standard error over it on clips "
+            f"it was not fitted on (best: {best.method}, {figures})"
+        )
+    row = next(row for row in rows if row.method == name)
+    figures = f"{100 * row.gain:+.1f} points, standard error {100 * (row.gain_se or 0):.1f}"
+    return (
+        f"chosen: {name}, because on clips it was not fitted on it gains at least one standard "
+        f"error over {DEFAULT} ({figures})"
+    )
+
+
+def chosen(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.intp],
+    *,
+    speakers: NDArray[np.intp],
+    families: Sequence[Hashable],
+    methods: Mapping[str, Method] = METHODS,
+) -> Fitted:
+    """A method like the others that first chooses among them, by folds within its clips.
+
+    Its honest estimate therefore includes the choice of the method.
+    """
+    units = np.unique(speakers, return_inverse=True)[1]
+    name = DEFAULT
+    if units.max() > 0:
+        library = library_of(
+            [values[None] for values in probabilities], labels, units, families=families
+        )
+        compared = {name: methods[name] for name in COMPARED}
+        name = choose(compare_methods(library, compared, n_folds=INNER_FOLDS, fit=False))
+    return methods[name](probabilities, labels, speakers=speakers, families=families)
+
+
+def estimate(
+    candidates: Sequence[ArrayLike],
+    labels: ArrayLike,
+    speakers: ArrayLike | None = None,
+    *,
+    families: Sequence[Hashable] | None = None,
+    spec_digests: Sequence[Hashable] | None = None,
+    method: str = DEFAULT,
+    n_folds: int = 10,
+    n_resamples: int = 25,
+    interval_method: IntervalMethod = "expanded",
+    seed: int = 0,
+) -> HonestValue:
+    """The honest value of a fusion.
+
+    Args:
+        candidates: Probabilities per trial, (epochs, clips, classes) each, as in `devel.npy`.
+        labels: Codes, (clips,).
+        speakers: Speaker of every clip, (clips,); None when unknown.
+        families: Backbone family per trial.
+        spec_digests: Equal for repeated seeds of one spec, per trial.
+        method: A key of `METHODS`, or `chosen`, which compares them first.
+        n_folds: Most folds; at most one per speaker.
+        n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
+        interval_method: As in `study.metrics.intervals.interval`.
+        seed: Of folds and resampling.
+
+    Raises:
+        ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
+    """
+    library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
+    methods = {**METHODS, "chosen": chosen}
+    if method not in methods:
+        raise ValueError(f"method must be one of {sorted(methods)}, got {method!r}")
+    return estimate_library(
+        library,
+        methods[method],
+        name=method,
+        references=REFERENCES,
+        n_folds=n_folds,
+        n_resamples=n_resamples,
+        interval_method=interval_method,
+        seed=seed,
+    )
+
+
+def _fit(library: Library, method: Method) -> tuple[float, tuple[int, ...]]:
+    """Apparent UAR and members of a method on all clips."""
+    everything = np.arange(library.labels.size)
+    probabilities = library.at(library.best_epochs(everything), everything)
+    fitted = method(
+        probabilities, library.labels, speakers=library.units, families=library.families
+    )
+    uar = uar_of_probabilities(fitted.scores(probabilities), library.labels)
+    return float(uar), fitted.members

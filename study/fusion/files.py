@@ -1,0 +1,179 @@
+"""`results/<study>/ensemble/`: a fusion's record, path and predictions."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.files import predictions_csv, replace_text, write_json
+from study.fusion.costs import megabytes_of, milliseconds_of
+from study.fusion.fuse import Fusion, References
+from study.fusion.methods.references import Selection
+from study.fusion.methods.rule import fuse_members
+from study.fusion.sentences import fusion_sentences, methods_table
+from study.fusion.study_candidates import Candidate
+from study.results import StudyResults
+
+__all__ = ["ensemble_record", "record_of", "write_fusion"]
+
+FORMAT = 1
+
+
+def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[str, Any]:
+    """Return the content of `ensemble.json`; the caller holds the study's lock.
+
+    Args:
+        fusion: The fusion.
+        results: Its study.
+        measure: Whether to measure how long a clip takes; always done for compared methods.
+    """
+    candidates, members = fusion.library.candidates, list(fusion.selection.members)
+    megabytes = megabytes_of(results, candidates)
+    milliseconds = np.full(len(candidates), np.nan)
+    if fusion.methods:
+        milliseconds = milliseconds_of(results, candidates)
+    elif measure:
+        milliseconds = milliseconds_of(results, candidates, members)
+    costs = {
+        name: None if np.isnan(values[members]).any() else float(values[members].sum())
+        for name, values in (("megabytes", megabytes), ("milliseconds", milliseconds))
+    }
+    pairs = fusion.diversity
+    record = ensemble_record(
+        fusion.selection,
+        candidates,
+        references=fusion.references,
+        identity=fusion.library.identity.to_json(),
+    )
+    return record | {
+        "rule": None if fusion.rule.plain else fusion.rule.to_json(),
+        "decision": None if fusion.decision is None else fusion.decision.to_json(),
+        "honest": fusion.honest.to_json(),
+        "best_of": None if fusion.best_of is None else fusion.best_of.to_json(),
+        "diversity": {
+            "disagreement": _known(pairs.disagreement),
+            "q": _known(pairs.q),
+            "pairwise_disagreement": pairs.pairwise_disagreement.tolist(),
+        },
+        "costs": costs,
+        "methods": methods_table(fusion, megabytes, milliseconds),
+        "sentences": fusion_sentences(fusion),
+    }
+
+
+def ensemble_record(
+    selection: Selection,
+    candidates: Sequence[Candidate],
+    *,
+    references: References,
+    identity: Mapping[str, Any],
+) -> dict[str, Any]:
+    """What a selection is to `ensemble.json`.
+
+    A member that stands for several seeds becomes one entry per trial, with its weight divided
+    among them: the weighted average over the entries is the fusion, and the weights sum to 1 over
+    members and imported systems.
+
+    Args:
+        selection: The fusion.
+        candidates: All candidates, in the order they were selected from.
+        references: Best single, uniform and top-k average.
+        identity: Of the probabilities (`Identity.to_json()`).
+    """
+    chosen = [
+        (place, weight, candidates[member])
+        for place, (member, weight) in enumerate(
+            zip(selection.members, selection.weights, strict=True)
+        )
+    ]
+    members = [
+        {
+            "trial": trial,
+            "name": c.name,
+            "weight": weight / len(c.trials),
+            "uar": c.uar,
+            "candidate": place,
+        }
+        for place, weight, c in chosen
+        for trial in c.trials
+    ]
+    imported = [
+        {"name": c.name, "weight": weight, "uar": c.uar, "candidate": place}
+        for place, weight, c in chosen
+        if c.imported
+    ]
+    trajectory = [
+        {"n": s.n, **candidates[s.member].about(), "uar": s.uar} for s in selection.trajectory
+    ]
+    best = candidates[references.best_single.members[0]]
+    return {
+        "format": FORMAT,
+        "method": selection.method,
+        "uar": selection.uar,
+        "members": members,
+        "imported": imported,
+        "trajectory": trajectory,
+        "references": {
+            "best_single": {**best.about(), "uar": references.best_single.uar},
+            "uniform": {"uar": references.uniform.uar, "n": len(references.uniform.members)},
+            "top_k": {"uar": references.top_k.uar, "k": len(references.top_k.members)},
+        },
+        "n_candidates": len(candidates),
+        "identity": dict(identity),
+        "apparent": True,
+    }
+
+
+def write_fusion(fusion: Fusion, results: StudyResults, record: dict[str, Any]) -> Path:
+    """Write `ensemble/`: the record of `record_of`, its path, devel and test predictions."""
+    folder = results.folder / "ensemble"
+    folder.mkdir(exist_ok=True)
+    rows = io.StringIO()
+    writer = csv.DictWriter(rows, ["n", "trial", "name", "uar"], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(record["trajectory"])
+    replace_text(folder / "trajectory.csv", rows.getvalue())
+    _write_predictions(results, "devel", fusion.scores(fusion.library.devel), folder)
+    if fusion.library.test:
+        _write_predictions(results, "test", _test(fusion), folder)
+    write_json(folder / "ensemble.json", record)
+    return folder
+
+
+def _test(fusion: Fusion) -> NDArray[np.float64]:
+    """Return the fusion's test probabilities (clips, classes) from the members' own."""
+    values, weights, places = [], [], []
+    chosen = zip(fusion.selection.members, fusion.selection.weights, strict=True)
+    for place, (member, weight) in enumerate(chosen):
+        keys = _keys(fusion.library.candidates[member])
+        values += [fusion.library.test_of(key) for key in keys]
+        weights += [weight / len(keys)] * len(keys)
+        places += [place] * len(keys)
+    return fuse_members(values, weights, places, None if fusion.rule.plain else fusion.rule)
+
+
+def _keys(candidate: Candidate) -> tuple[int | str, ...]:
+    return (candidate.name,) if candidate.imported else candidate.trials
+
+
+def _write_predictions(
+    results: StudyResults, partition: str, values: NDArray[np.float64], folder: Path
+) -> None:
+    clips = results.partitions[partition].clips
+    text = predictions_csv(
+        [clip.file_name for clip in clips],
+        [clip.label or "" for clip in clips],
+        results.classes,
+        values,
+    )
+    replace_text(folder / f"predictions_{partition}.csv", text)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -1,0 +1,182 @@
+"""The fusion of a study: which candidates, by which method and decision, and what it is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.config import EnsembleConfig
+from study.fusion.choice import MethodRow, choice_sentence, choose, chosen, compare_methods
+from study.fusion.diversity import Diversity, diversity
+from study.fusion.methods.decision import Decision
+from study.fusion.methods.decision_wrappers import Decided, Tempered, with_decision
+from study.fusion.methods.limits import Limits
+from study.fusion.methods.references import Selection, best_single, top_k_average, uniform_average
+from study.fusion.methods.rule import FusionRule, rule_of
+from study.fusion.methods.table import DEFAULT, REFERENCES, fusion_methods
+from study.fusion.study_candidates import Library
+from study.honest import Fitted, HonestValue, Method, estimate_library
+from study.metrics import uar_of_probabilities
+from study.metrics.permutation_tests import Comparison, compare_best_of
+from study.progress import telling
+
+__all__ = ["Fusion", "References", "fuse"]
+
+CHOSEN = "chosen"
+
+
+@dataclass(frozen=True)
+class References:
+    """What the fusion is printed beside, each selected from the same candidates."""
+
+    best_single: Selection
+    uniform: Selection
+    top_k: Selection
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A fusion and what is told of it.
+
+    Args:
+        selection: Members, weights, path and apparent UAR.
+        rule: What is done with the members' probabilities.
+        decision: The decision rule that was tried, used or not; None where it is switched off.
+        references: Simpler choices from the same candidates.
+        library: The candidates.
+        honest: What the whole choice is worth.
+        best_of: The best trial against a reference fixed beforehand, corrected for the number of
+            trials; None without speakers.
+        diversity: How differently the members err.
+        methods: The compared methods; empty where they were not compared.
+        choice: Why the method was chosen, or would be; empty where none were compared.
+        limits: What the members may cost together.
+    """
+
+    selection: Selection
+    rule: FusionRule
+    decision: Decision | None
+    references: References
+    library: Library
+    honest: HonestValue
+    best_of: Comparison | None
+    diversity: Diversity
+    methods: tuple[MethodRow, ...] = ()
+    choice: str = ""
+    limits: Limits | None = None
+
+    def scores(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
+        return self.rule.scores(probabilities[list(self.selection.members)])
+
+
+def fuse(
+    library: Library,
+    config: EnsembleConfig | None = None,
+    *,
+    limits: Limits | None = None,
+    compare: bool = False,
+    echo: Callable[[str], None] = lambda line: None,
+) -> Fusion:
+    """Select the fusion and its references, and estimate what the whole choice is worth.
+
+    Args:
+        library: The candidates.
+        config: Method, most members, decision and seed; the defaults when None.
+        limits: What the members may cost together.
+        compare: Compare all methods, also where `config` names one.
+        echo: Is given a line now and then, where it takes long.
+    """
+    config = config or EnsembleConfig()
+    pool = library.pool
+    methods = fusion_methods(max_members=config.max_members, limits=limits, seed=config.seed)
+    rows: tuple[MethodRow, ...] = ()
+    if compare or config.method == CHOSEN:
+        rows = compare_methods(
+            pool, methods, seed=config.seed, told=telling("fusion: methods compared, fold", echo)
+        )
+    name = choose(rows) if config.method == CHOSEN else config.method
+    repeated: Method = methods[name]
+    if config.method == CHOSEN:
+        repeated = partial(chosen, methods=methods)
+    if config.decision:
+        repeated = with_decision(repeated, calibrate=False)
+    fitted = _fit(methods[name], library, decision=config.decision)
+    base, decision = _parts(fitted)
+    rule = rule_of(fitted)
+    uar = float(uar_of_probabilities(fitted.scores(library.devel), pool.labels))
+    selection = Selection(
+        base.method if isinstance(base, Selection) and name == DEFAULT else name,
+        uar,
+        fitted.members,
+        rule.weights,
+        base.trajectory if isinstance(base, Selection) else (),
+    )
+    references = References(
+        best_single(library.devel, pool.labels),
+        uniform_average(library.devel, pool.labels),
+        top_k_average(library.devel, pool.labels),
+    )
+    honest = estimate_library(
+        pool,
+        repeated,
+        name=config.method,
+        references=REFERENCES,
+        seed=config.seed,
+        told=telling("fusion: chosen again without the clips that judge,", echo),
+    )
+    return Fusion(
+        selection,
+        rule,
+        decision,
+        references,
+        library,
+        replace(honest, apparent=uar),
+        _best_of(library, config.seed),
+        diversity(library.devel[list(fitted.members)], pool.labels),
+        rows,
+        choice_sentence(rows) if rows else "",
+        limits,
+    )
+
+
+def _fit(method: Method, library: Library, *, decision: bool) -> Fitted:
+    pool = library.pool
+    families: Sequence[Hashable] = pool.families
+    fit = with_decision(method) if decision else method
+    return fit(library.devel, pool.labels, speakers=pool.units, families=families)
+
+
+def _parts(fitted: Fitted) -> tuple[Fitted, Decision | None]:
+    """What a fusion is without decision and temperatures, and its decision."""
+    decision = fitted.decision if isinstance(fitted, Decided) else None
+    base = fitted.base if isinstance(fitted, Decided) else fitted
+    return (base.base if isinstance(base, Tempered) else base), decision
+
+
+def _best_of(library: Library, seed: int) -> Comparison | None:
+    """The best epoch of all trials against the first baseline, or against guessing."""
+    pool = library.pool
+    if not pool.grouped:
+        return None
+    n_classes = library.devel.shape[-1]
+    reference, name = np.full(pool.labels.size, 1 / n_classes), "guessing"
+    if library.baseline is not None:
+        everything = np.arange(pool.labels.size)
+        epoch = int(pool.best_epochs(everything)[library.baseline])
+        reference = pool.hits[pool.starts[library.baseline] + epoch].astype(np.float64)
+        name = "the first baseline"
+    ends = [*pool.starts, len(pool.hits)]
+    return compare_best_of(
+        pool.labels,
+        pool.hits[: ends[library.n_trials]],
+        reference,
+        pool.units,
+        names=("The best epoch of the best trial", name),
+        n_trials=library.n_trials,
+        seed=seed,
+    )

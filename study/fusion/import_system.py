@@ -1,0 +1,102 @@
+"""`spectune import`: another tool's predictions become a candidate of the fusion."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+
+from search_spaces.grammar.errors import InputError
+from study.files import write_json
+from study.fusion.prediction_csv import import_predictions
+from study.metrics import uar_of_probabilities
+from study.results import StudyResults
+from study.results.import_json import ImportedRecord, read_imports
+from study.results.probabilities import labels_of
+
+__all__ = ["import_system", "imported_sentence"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
+
+
+def import_system(
+    results: StudyResults, predictions: Path, *, name: str | None, trained_on: str | None
+) -> ImportedRecord:
+    """Read a prediction CSV and store it with the study; the caller holds the study's lock.
+
+    Args:
+        results: The study.
+        predictions: See `study.fusion.prediction_csv.import_predictions`.
+        name: What to call the system; the file's name when None.
+        trained_on: What it was fitted on: `train`, or `out-of-fold` where the study has folds.
+
+    Raises:
+        InputError: If anything is wrong with the file or the name; nothing is written then.
+    """
+    called = name or predictions.stem
+    if not NAME.fullmatch(called):
+        raise InputError(
+            f"--name must be letters, digits, '.', '_', '+' and '-', at most 80, got {called!r}"
+        )
+    folder = results.folder / "imports" / called
+    if folder.exists():
+        raise InputError(
+            f"{folder}: there is a system of that name already; choose another --name, or remove "
+            "that folder first"
+        )
+    wanted = [part for part in ("devel", "test") if part in results.partitions]
+    system = import_predictions(
+        predictions,
+        classes=results.classes,
+        file_names={
+            part: [clip.file_name for clip in results.partitions[part].clips] for part in wanted
+        },
+        trained_on=trained_on,
+        name=called,
+        held_out=results.protocol != "holdout",
+    )
+    devel = system.probabilities["devel"].astype(np.float16)
+    record = {
+        "format": 1,
+        "name": called,
+        "trained_on": list(system.trained_on),
+        "hard": system.hard,
+        "n_ignored": system.n_ignored,
+        "uar": float(uar_of_probabilities(devel, labels_of(results))),
+        "source": {
+            "file": predictions.name,
+            "sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),
+        },
+        "imported": time.time(),
+        "partitions": {
+            part: {"digest": results.partitions[part].digest, "n": len(values)}
+            for part, values in system.probabilities.items()
+        },
+    }
+    partial = folder.with_name(f".{called}.part")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        np.save(partial / "devel.npy", devel[None], allow_pickle=False)
+        if "test" in system.probabilities:
+            test = system.probabilities["test"].astype(np.float32)
+            np.save(partial / "test.npy", test, allow_pickle=False)
+        write_json(partial / "import.json", record)
+        partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return next(one for one in read_imports(results.folder / "imports") if one.name == called)
+
+
+def imported_sentence(record: ImportedRecord) -> str:
+    """What was imported, in words."""
+    what = "classes alone" if record.hard else "probabilities"
+    clips = ", ".join(f"{part['n']} {name} clips" for name, part in record.partitions.items())
+    return (
+        f"imported {record.name}: {what} of {clips}, devel UAR {100 * record.uar:.1f} % "
+        f"(said to be trained on {'+'.join(record.trained_on)})"
+    )

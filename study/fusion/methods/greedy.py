@@ -1,0 +1,167 @@
+"""Greedy selection with replacement: Caruana et al., "Ensemble selection from libraries of models".
+
+ICML 2004. Everything is deterministic; candidates are told apart by their position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.fusion.methods.limits import Limits
+from study.fusion.methods.scorer import FusionScorer, check_library
+
+__all__ = [
+    "Selection",
+    "Step",
+    "best_prefix",
+    "check_at_least_one",
+    "greedy",
+    "greedy_steps",
+    "normalised",
+]
+
+TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a trajectory: the n-th choice, which candidate, and the UAR with it."""
+
+    n: int
+    member: int
+    uar: float
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A fusion: which candidates, with which weights, and how it came about.
+
+    Args:
+        method: Name of the rule that chose.
+        uar: UAR of the fusion on the clips it was chosen on: apparent, in [0, 1].
+        members: Positions of the candidates, by descending weight, then position.
+        weights: Their weights, which sum to 1.
+        trajectory: UAR after every step, also after those that were not kept.
+    """
+
+    method: str
+    uar: float
+    members: tuple[int, ...]
+    weights: tuple[float, ...]
+    trajectory: tuple[Step, ...] = ()
+
+    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
+        """The fusion's probabilities.
+
+        Args:
+            probabilities: All candidates, in the order they were selected from,
+                (candidates, ..., classes).
+
+        Returns:
+            Weighted average, (..., classes).
+        """
+        values = np.asarray(probabilities)
+        total = np.zeros(values.shape[1:])
+        for member, weight in zip(self.members, self.weights, strict=True):
+            total += weight * values[member].astype(np.float64)
+        return total
+
+
+def greedy(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_steps: int = 50,
+    max_members: int | None = None,
+    limits: Limits | None = None,
+) -> Selection:
+    """Add, with replacement, the candidate that helps most; keep the best prefix.
+
+    Of candidates within 1e-12 of the best UAR, those already in come first, then the lower
+    log-loss of the sum, then the lower position. Weights are counts, normalised.
+
+    Args:
+        probabilities: (candidates, clips, classes).
+        labels: Codes, (clips,).
+        n_steps: Most choices, counting repetitions.
+        max_members: Most distinct candidates; no limit when None.
+        limits: What the members may cost together.
+
+    Raises:
+        ValueError: When the shapes do not fit, there are no candidates or clips, a value is not
+            finite, a code is outside the classes, or a limit is below 1.
+
+    >>> greedy([[[0.9, 0.1], [0.6, 0.4]], [[0.6, 0.4], [0.1, 0.9]]], [0, 1]).members
+    (1,)
+    """
+    check_at_least_one(n_steps=n_steps, max_members=max_members)
+    scorer = FusionScorer(*check_library(probabilities, labels))
+    steps = greedy_steps(scorer, n_steps=n_steps, max_members=max_members, limits=limits)
+    kept = best_prefix([step.uar for step in steps])
+    counts = np.bincount([step.member for step in steps[:kept]], minlength=scorer.n_candidates)
+    members, weights = normalised(counts.astype(np.float64))
+    return Selection("greedy", steps[kept - 1].uar, members, weights, tuple(steps))
+
+
+def greedy_steps(
+    scorer: FusionScorer,
+    *,
+    n_steps: int,
+    max_members: int | None = None,
+    limits: Limits | None = None,
+) -> list[Step]:
+    """Every step of `greedy`, kept or not; it ends early at UAR 1, which nothing can improve."""
+    total, steps = scorer.empty(), []
+    inside = np.zeros(scorer.n_candidates, dtype=bool)
+    for n in range(1, n_steps + 1):
+        scores = scorer.scores_with(total)
+        if max_members is not None and inside.sum() >= max_members:
+            scores = np.where(inside, scores, -np.inf)
+        if limits is not None:
+            scores = np.where(limits.affordable(inside), scores, -np.inf)
+        best = _break_ties(scorer, total, np.flatnonzero(scores >= scores.max() - TIE), inside)
+        scorer.add(total, best)
+        inside[best] = True
+        steps.append(Step(n, best, float(scores[best])))
+        if steps[-1].uar >= 1 - TIE:
+            break
+    return steps
+
+
+def _break_ties(
+    scorer: FusionScorer,
+    total: NDArray[np.float64],
+    tied: NDArray[np.intp],
+    inside: NDArray[np.bool_],
+) -> int:
+    if inside[tied].any():
+        tied = tied[inside[tied]]
+    if tied.size > 1:
+        losses = scorer.log_losses_with(total, tied)
+        tied = tied[losses <= losses.min() + TIE]
+    return int(tied[0])
+
+
+def best_prefix(uars: Sequence[float]) -> int:
+    """Length of the shortest prefix within `TIE` of the best."""
+    best = max(uars)
+    return next(n for n, uar in enumerate(uars, start=1) if uar >= best - TIE)
+
+
+def normalised(weights: NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Members with a weight above 0, heaviest first, and their weights, which sum to 1."""
+    members = np.lexsort((np.arange(weights.size), -weights))
+    members = members[weights[members] > 0]
+    shares = weights[members] / weights[members].sum()
+    return tuple(int(member) for member in members), tuple(float(share) for share in shares)
+
+
+def check_at_least_one(**limits: int | None) -> None:
+    """Raise ValueError with the rule and the value when a given limit is below 1."""
+    for name, value in limits.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {name}={value}")

@@ -1,0 +1,152 @@
+"""UAR of "what is chosen so far plus one more candidate", for all candidates at once."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from study.metrics.uar import check_codes
+
+__all__ = ["FusionScorer", "check_library"]
+
+SMALLEST_PROBABILITY = 1e-15
+
+
+def check_library(
+    probabilities: ArrayLike, labels: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Candidates as float64 (candidates, clips, classes) and labels as codes (clips,).
+
+    Raises:
+        ValueError: When the shapes do not fit, there are no candidates or clips, a value is not
+            finite, or a code is outside the classes.
+    """
+    values = np.asarray(probabilities, dtype=np.float64)
+    if values.ndim != 3:
+        raise ValueError(
+            f"probabilities must have the axes (candidates, clips, classes), got {values.shape}"
+        )
+    codes = check_codes(labels, values.shape[1:])
+    if values.shape[0] == 0:
+        raise ValueError("probabilities must hold at least one candidate, got none")
+    if not np.isfinite(values).all():
+        raise ValueError("probabilities must be finite, got NaN or infinity")
+    return values, codes
+
+
+class FusionScorer:
+    """Scores sums of probabilities against labels, incrementally.
+
+    By how much a candidate prefers the true class of a clip to each rival is precomputed. Adding
+    one candidate to a sum and scoring it then costs one comparison per clip and rival, and two
+    calls of NumPy per rival, whatever the number of candidates and clips.
+
+    Args:
+        probabilities: (candidates, clips, classes), float64, finite; kept, not copied.
+        labels: Codes, (clips,).
+    """
+
+    def __init__(self, probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> None:
+        n_clips, n_classes = probabilities.shape[1:]
+        self._order = np.argsort(labels, kind="stable")  # a class is a slice
+        codes = labels[self._order]
+        self._starts = np.unique(codes, return_index=True)[1]
+        self._sizes = np.diff(np.append(self._starts, n_clips))
+        ranks = np.arange(n_classes - 1)[:, None]
+        self._wins_ties = ranks >= codes  # whether it comes before a rival, (classes - 1, clips)
+        self._own_at = self._order * n_classes + codes
+        self._rivals_at = self._order * n_classes + ranks + self._wins_ties
+        self._values = probabilities
+        self._everyone = np.arange(len(probabilities))
+        self._own = np.stack([one.take(self._own_at) for one in probabilities])
+        self._sums = self._sums_of(probabilities)
+        self._margins = next(
+            margins
+            for dtype in (np.float32, np.float64)
+            if (margins := self._margins_as(np.dtype(dtype))) is not None
+        )
+
+    def of(self, candidates: NDArray[np.intp]) -> FusionScorer:
+        """The scorer of some of the candidates; nothing is computed again."""
+        part = copy(self)
+        part._everyone = self._everyone[candidates]
+        part._own, part._sums = self._own[candidates], self._sums[candidates]
+        part._margins = self._margins[:, candidates]
+        return part
+
+    @property
+    def n_candidates(self) -> int:
+        """Number of candidates."""
+        return self._everyone.size
+
+    def empty(self) -> NDArray[np.float64]:
+        """The sum of no candidates, (clips, classes)."""
+        return np.zeros(self._values.shape[1:])
+
+    def add(self, total: NDArray[np.float64], candidate: int, weight: float = 1.0) -> None:
+        """Add one candidate to a sum, in place."""
+        total += weight * self._values[self._everyone[candidate]]
+
+    def score(self, total: NDArray[np.float64]) -> float:
+        """UAR of a sum."""
+        labels = self._own_at % total.shape[1]
+        return float(self._uar((total.argmax(axis=1)[self._order] == labels)[None])[0])
+
+    def scores_with(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """UAR of the sum plus each candidate in turn, (candidates,)."""
+        needed = total.take(self._rivals_at) - total.take(self._own_at)
+        least = _to_exceed(needed, self._margins.dtype, self._wins_ties)
+        hits = np.ones(self._own.shape, dtype=bool)
+        exceeds = np.empty_like(hits)
+        for margin, threshold in zip(self._margins, least, strict=True):
+            np.greater(margin, threshold, out=exceeds)
+            np.logical_and(hits, exceeds, out=hits)
+        return self._uar(hits)
+
+    def log_losses_with(
+        self, total: NDArray[np.float64], candidates: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Mean log-loss in nats of the sum plus each of some candidates, (len(candidates),)."""
+        sums = self._sums[candidates] + self._sums_of(total)
+        sums = np.maximum(sums, SMALLEST_PROBABILITY)
+        own = self._own[candidates] + total.take(self._own_at)
+        share = np.clip(own / sums, SMALLEST_PROBABILITY, 1.0)
+        return np.asarray(-np.log(share).sum(axis=1) / share.shape[1])
+
+    def _sums_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sums over the classes, (..., clips), of (..., clips, classes)."""
+        return np.asarray((values @ np.ones(values.shape[-1]))[..., self._order])
+
+    def _margins_as(self, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+        """True class minus rival, (classes - 1, candidates, clips); None where it is not exact.
+
+        Differences of float16 probabilities, as trials store them, are exact in float32.
+        """
+        n_rivals, n_clips = self._rivals_at.shape
+        margins = np.empty((n_rivals, len(self._values), n_clips), dtype)
+        for candidate, (values, own) in enumerate(zip(self._values, self._own, strict=True)):
+            exact = own - values.take(self._rivals_at)
+            margins[:, candidate] = exact
+            if (margins[:, candidate] != exact).any():
+                return None
+        return margins
+
+    def _uar(self, hits: NDArray[np.bool_]) -> NDArray[np.float64]:
+        counts = np.add.reduceat(hits.view(np.int8), self._starts, axis=1, dtype=np.int64)
+        return np.asarray((counts / self._sizes).sum(axis=1) / len(self._sizes))
+
+
+def _to_exceed(
+    needed: NDArray[np.float64], dtype: np.dtype[Any], also_equal: NDArray[np.bool_]
+) -> NDArray[np.floating]:
+    """What values of a type exceed just where they exceed what is needed, or reach it.
+
+    >>> _to_exceed(np.array([0.5, 0.5, 0.1]), np.dtype("f4"), np.array([False, True, True])) < 0.5
+    array([False,  True,  True])
+    """
+    near = needed.astype(dtype)
+    down = (near > needed) | (also_equal & (near == needed))
+    return np.where(down, np.nextafter(near, near.dtype.type(-np.inf)), near)

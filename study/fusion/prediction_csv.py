@@ -1,0 +1,262 @@
+"""Other tools' systems as candidates: prediction CSVs, aligned by file name.
+
+Read are the columns that spectune and autrainer write (`prob_x`), `probability_x`, and bare class
+names, as nkululeko writes them; a file with a predicted class alone counts as certain of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.names import known_partition
+from study.files import read_rows
+from study.files.csv_files import Table, spreadsheet_plain
+from study.results.probabilities import ROW_SUM_TOLERANCE
+
+__all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
+
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
+PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
+CLASS_COLUMNS = ("prob_{}", "probability_{}", "{}")
+OUT_OF_FOLD = "out-of-fold"  # each clip predicted by models that did not hear its speaker
+SHOWN = 3  # how many names a message lists
+
+
+@dataclass(frozen=True)
+class ImportedSystem:
+    """Somebody else's predictions, in the order of the study's clips.
+
+    Args:
+        name: What to call it.
+        trained_on: Partitions its models were fitted on, never devel; or `out-of-fold`.
+        probabilities: (clips, classes) per partition: `devel`, and `test` where it was predicted.
+        hard: Whether the file held classes alone, so that all probabilities are 0 or 1.
+        n_ignored: Rows of the file that belong to no clip of these partitions.
+    """
+
+    name: str
+    trained_on: tuple[str, ...]
+    probabilities: Mapping[str, NDArray[np.float32]]
+    hard: bool
+    n_ignored: int
+
+
+def import_predictions(
+    path: str | Path,
+    *,
+    classes: Sequence[str],
+    file_names: Mapping[str, Sequence[str]],
+    trained_on: str | Sequence[str] | None,
+    name: str | None = None,
+    held_out: bool = False,
+) -> ImportedSystem:
+    """Read a prediction CSV.
+
+    Args:
+        path: The file; comma or semicolon separated, with a header.
+        classes: The study's classes, in its order.
+        file_names: The study's clips per partition, in its order; `devel` must be there.
+        trained_on: What the system's models were fitted on: `train`, or several names, or one
+            text like `train+devel`. A system that has seen devel is refused: its devel
+            predictions would win every selection.
+        name: What to call it; the file's name when None.
+        held_out: Whether the study's devel clips are those of train too, in folds of speakers
+            (`kfold`, `loso`): then only `out-of-fold` predictions can be judged on them.
+
+    Raises:
+        InputError: One sentence per problem, with file and line.
+    """
+    path = Path(path)
+    partitions = _trained_on(path, trained_on, held_out=held_out)
+    table = _read(path)
+    header, rows = table.header, table.rows
+    column = next((name for name in FILE_COLUMNS if name in header), None)
+    if column is None:
+        raise InputError(
+            f"{path}: needs a column with file names ({', '.join(FILE_COLUMNS)}), "
+            f"got {', '.join(header)}."
+        )
+    values, hard = _values(path, table, tuple(classes))
+    positions_by_name = _positions(path, table, header.index(column))
+    probabilities: dict[str, NDArray[np.float32]] = {}
+    used = 0
+    for partition, wanted in file_names.items():
+        positions, missing = _align(path, positions_by_name, wanted)
+        if missing and (partition == "devel" or len(missing) < len(wanted)):
+            raise InputError(
+                f"{path}: must predict every clip of {partition}, "
+                f"{len(missing)} of {len(wanted)} are missing ({_some(missing)})."
+            )
+        if not missing and wanted:
+            probabilities[partition] = values[positions]
+            used += len(positions)
+    return ImportedSystem(
+        name=path.stem if name is None else name,
+        trained_on=partitions,
+        probabilities=probabilities,
+        hard=hard,
+        n_ignored=len(rows) - used,
+    )
+
+
+def _trained_on(
+    path: Path, trained_on: str | Sequence[str] | None, *, held_out: bool
+) -> tuple[str, ...]:
+    given = trained_on.split("+") if isinstance(trained_on, str) else list(trained_on or [])
+    names = [text.strip().lower() for text in given]
+    if not any(names):
+        raise InputError(
+            f"{path}: trained_on must say which partitions the system was fitted on, as in "
+            "trained_on=train; nothing in the file can prove it."
+        )
+    if held_out:
+        if names != [OUT_OF_FOLD]:
+            raise InputError(
+                f"{path}: this study judges the clips of train and devel alike, so each must be "
+                f"predicted by models that did not hear its speaker: trained_on={OUT_OF_FOLD} says "
+                f"so, got trained_on={'+'.join(names)}."
+            )
+        return (OUT_OF_FOLD,)
+    known = {text: known_partition(text) for text in names}
+    unknown = [text for text, partition in known.items() if partition is None]
+    if unknown:
+        raise InputError(
+            f"{path}: trained_on must name partitions (train, devel, test), got {unknown[0]!r}."
+        )
+    partitions = tuple(dict.fromkeys(partition for partition in known.values() if partition))
+    seen = [partition for partition in partitions if partition != "train"]
+    if seen:
+        raise InputError(
+            f"{path}: a system trained on {seen[0]} cannot be a candidate, since the fusion is "
+            f"chosen on devel; got trained_on={'+'.join(partitions)}. "
+            "Import predictions of its version trained on train alone."
+        )
+    return partitions
+
+
+def _read(path: Path) -> Table:
+    header, rows, lines = read_rows(path)
+    if not rows:
+        raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
+    header = [spreadsheet_plain(name) for name in header]
+    return Table(header, [[spreadsheet_plain(cell) for cell in row] for row in rows], lines)
+
+
+def _values(path: Path, table: Table, classes: tuple[str, ...]) -> tuple[NDArray[np.float32], bool]:
+    """Probabilities of all rows, (rows, classes), and whether they are bare decisions."""
+    header, rows, lines = table
+    for pattern in CLASS_COLUMNS:
+        names = [pattern.format(label) for label in classes]
+        lacking = [name for name in names if name not in header]
+        if not lacking:
+            return _probabilities(path, table, names), False
+        if len(lacking) < len(names):
+            raise InputError(
+                f"{path}: needs a column per class, {', '.join(lacking)} "
+                f"{'is' if len(lacking) == 1 else 'are'} missing beside "
+                f"{', '.join(name for name in names if name in header)}."
+            )
+    column = next((name for name in PREDICTION_COLUMNS if name in header), None)
+    if column is None:
+        raise InputError(
+            f"{path}: needs a column per class (prob_{classes[0]}, probability_{classes[0]} or "
+            f"{classes[0]}) or a column prediction, got {', '.join(header)}."
+        )
+    codes = {label: code for code, label in enumerate(classes)}
+    values = np.zeros((len(rows), len(classes)), dtype=np.float32)
+    for index, row in enumerate(rows):
+        label = row[header.index(column)].strip()
+        if label not in codes:
+            raise InputError(
+                f"{path}:{lines[index]}: {column} must be one of {', '.join(classes)}, "
+                f"got {label!r}."
+            )
+        values[index, codes[label]] = 1
+    return values, True
+
+
+def _probabilities(path: Path, table: Table, names: list[str]) -> NDArray[np.float32]:
+    columns = [table.header.index(name) for name in names]
+    values = np.empty((len(table.rows), len(names)))
+    for index, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
+        for position, column in enumerate(columns):
+            values[index, position] = _probability(path, line, names[position], row[column])
+        total = values[index].sum()
+        if abs(total - 1) > ROW_SUM_TOLERANCE:
+            raise InputError(
+                f"{path}:{line}: the probabilities of a clip must sum to 1, got {total:.4g}."
+            )
+    return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float32)
+
+
+def _probability(path: Path, line: int, column: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise InputError(
+            f"{path}:{line}: {column} must be a probability in [0, 1], got {text.strip()!r}."
+        )
+    return value
+
+
+def _positions(path: Path, table: Table, column: int) -> dict[str, int]:
+    """Position of every file name among the rows."""
+    positions: dict[str, int] = {}
+    for index, row in enumerate(table.rows):
+        name = row[column].strip().replace("\\", "/")
+        if name in positions:
+            raise InputError(
+                f"{path}:{table.lines[index]}: every clip may occur once, {name!r} is also in line "
+                f"{table.lines[positions[name]]}."
+            )
+        positions[name] = index
+    return positions
+
+
+def _align(
+    path: Path, rows: Mapping[str, int], wanted: Sequence[str]
+) -> tuple[list[int], list[str]]:
+    """Rows of the wanted clips and the clips without one.
+
+    Tried in turn: the names as they are, without folders, and without folders and extension.
+    """
+    keys: tuple[Callable[[str], str], ...] = (
+        lambda name: name,
+        lambda name: PurePosixPath(name).name,
+        lambda name: PurePosixPath(name).stem,
+    )
+    fewest = list(wanted)
+    for key in keys:
+        found: dict[str, int] = {}
+        twice: set[str] = set()
+        for name, position in rows.items():
+            short = key(name)
+            if short in found:
+                twice.add(short)
+            found[short] = position
+        shorts = [key(name.replace("\\", "/")) for name in wanted]
+        ambiguous = [short for short in shorts if short in twice]
+        if ambiguous or len(set(shorts)) < len(shorts):
+            continue
+        missing = [name for name, short in zip(wanted, shorts, strict=True) if short not in found]
+        if not missing:
+            return [found[short] for short in shorts], []
+        fewest = min(fewest, missing, key=len)
+    return [], fewest
+
+
+def _some(names: Sequence[str]) -> str:
+    more = ", ..." if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

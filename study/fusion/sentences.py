@@ -1,0 +1,186 @@
+"""A fusion in words: what the terminal, MLflow, `ensemble.json` and the report say of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from study.fusion.diversity import Diversity
+from study.fusion.fuse import Fusion
+from study.fusion.methods.table import COMPARED, DEFAULT
+from study.honest.search_bias import search_note
+from study.metrics.permutation_tests import Comparison
+from study.text import NOTHING, percent
+
+__all__ = [
+    "all_sentences",
+    "compared_lines",
+    "fusion_sentences",
+    "fusion_table",
+    "methods_table",
+    "pairs_table",
+]
+
+
+def fusion_table(fusion: Fusion) -> str:
+    """Return the fusion beside its references and what it is honestly worth, for a terminal."""
+    candidates, references = fusion.library.candidates, fusion.references
+    best = candidates[references.best_single.members[0]]
+    top_k, uniform = references.top_k, references.uniform
+    n = len(fusion.selection.members)
+    rows = [
+        (f"fusion of {n} ({fusion.selection.method})", fusion.selection),
+        (f"best single: {best.label()}", references.best_single),
+        (f"average of the best {len(top_k.members)}", top_k),
+        (f"average of all {len(uniform.members)}", uniform),
+    ]
+    lines = [f"  {100 * chosen.uar:5.1f} %  {name}" for name, chosen in rows]
+    title = "devel UAR (apparent: members were chosen on devel)"
+    return "\n".join([title, *lines, *all_sentences(fusion)])
+
+
+def all_sentences(fusion: Fusion) -> list[str]:
+    """Return the honest value and what is said beside it."""
+    return [fusion.honest.sentence(), *fusion_sentences(fusion)]
+
+
+def fusion_sentences(fusion: Fusion) -> list[str]:
+    """Return what is said beside the honest value: comparisons, caution, decision, imports."""
+    compared = [_compared(one) for one in fusion.honest.comparisons]
+    compared += _best_of(fusion)
+    said = [*compared, search_note(fusion.library.n_speakers)]
+    if fusion.decision is not None:
+        said.append(fusion.decision.sentence())
+    if len(fusion.selection.members) > 1:
+        said.append(_diversity(fusion.diversity))
+    if fusion.limits is not None:
+        told = fusion.limits.sentence(fusion.selection.members)
+        said.append(f"Limits on {told}.")
+    if fusion.choice:
+        said.append(f"{fusion.choice[0].upper()}{fusion.choice[1:]}.")
+    said += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in fusion.library.left_out]
+    return said
+
+
+def methods_table(
+    fusion: Fusion, megabytes: NDArray[np.float64], milliseconds: NDArray[np.float64]
+) -> list[dict[str, Any]]:
+    """Return the compared methods as plain values, the best honest UAR first.
+
+    Args:
+        fusion: With its methods compared.
+        megabytes: Of every candidate; NaN where not known.
+        milliseconds: Of every candidate for one clip; NaN where not known.
+    """
+    rows: list[dict[str, Any]] = [
+        {
+            "method": row.method,
+            "uar": row.uar,
+            "apparent": row.apparent,
+            "gain": row.gain,
+            "gain_se": row.gain_se,
+            "low": row.low,
+            "high": row.high,
+            "members": len(row.members),
+            "megabytes": _total(megabytes, row.members),
+            "milliseconds": _total(milliseconds, row.members),
+            "may_be_chosen": row.method in COMPARED,
+        }
+        for row in fusion.methods
+    ]
+    return sorted(rows, key=lambda row: -row["uar"])
+
+
+def compared_lines(rows: Sequence[Mapping[str, Any]], configured: str) -> list[str]:
+    """Return the table of `spectune ensemble --compare`.
+
+    Args:
+        rows: What `methods_table` gave.
+        configured: `ensemble.method` of the study.
+    """
+    head = (
+        "method",
+        "honest UAR",
+        "95 % interval",
+        "apparent",
+        "gain",
+        "SE",
+        "members",
+        "MB",
+        "ms",
+    )
+    cells = [head, *(_cells(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
+    lines = [
+        "methods, by what they are worth on clips they were not fitted on; gain over"
+        f" {DEFAULT} in points, with its standard error"
+    ]
+    for row in cells:
+        name, *numbers = (
+            f"{cell:{'<' if column == 0 else '>'}{width}}"
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(["", name, *numbers]))
+    lines.append("  * for comparison, never chosen")
+    if configured != "chosen":
+        lines.append(f"(ensemble.method is {configured}; the choice counts with `chosen`)")
+    return lines
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    known = row["low"] is not None
+    bounds = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}" if known else NOTHING
+    return (
+        row["method"] + ("" if row["may_be_chosen"] else " *"),
+        f"{100 * row['uar']:.1f}",
+        bounds,
+        f"{100 * row['apparent']:.1f}",
+        f"{100 * row['gain']:+.1f}",
+        NOTHING if row["gain_se"] is None else f"{100 * row['gain_se']:.1f}",
+        str(row["members"]),
+        NOTHING if row["megabytes"] is None else f"{row['megabytes']:.1f}",
+        NOTHING if row["milliseconds"] is None else f"{row['milliseconds']:.1f}",
+    )
+
+
+def _compared(one: Comparison) -> str:
+    """Return a comparison; the reason for having no p-value stands with the honest value."""
+    if one.p_value is None and one.note:
+        return one.sentence().replace(one.note, "for the same reason")
+    return one.sentence()
+
+
+def _best_of(fusion: Fusion) -> list[str]:
+    """Return how the best trial compares; nothing where it is the baseline itself, or no better."""
+    found = fusion.best_of
+    if found is None or found.p_value is None:
+        return []
+    equal = fusion.library.baseline is not None and math.isclose(*found.uars)
+    return [] if equal else [found.sentence()]
+
+
+def _diversity(found: Diversity) -> str:
+    q = "" if np.isnan(found.q) else f"; Q {found.q:.2f} (0: they err independently, 1: together)"
+    return (
+        f"Two members disagree on {percent(found.disagreement)} of the devel clips on average{q}."
+    )
+
+
+def pairs_table(fusion: Fusion) -> list[str]:
+    """Return the share of clips on which each pair of members disagrees, as lines."""
+    names = [fusion.library.candidates[member].label() for member in fusion.selection.members]
+    width = max(len(name) for name in names)
+    lines = ["disagreement of members on devel (%)"]
+    for name, row in zip(names, fusion.diversity.pairwise_disagreement, strict=True):
+        lines.append(f"  {name:{width}}  " + " ".join(f"{100 * value:5.1f}" for value in row))
+    return lines
+
+
+def _total(costs: NDArray[np.float64], members: Sequence[int]) -> float | None:
+    """Return the sum over members, None where one is not known."""
+    total = float(costs[list(members)].sum())
+    return None if np.isnan(total) else total

@@ -1,0 +1,251 @@
+"""What each choice is worth: the points of a grid beside each other, honestly.
+
+Every training is judged with the epoch chosen without the speakers that judge, several seeds are
+averaged, and intervals and p-values are over speakers (over clips, and said to be too narrow, where
+none are known). P-values with a reference named beforehand are corrected for the number of
+comparisons (Holm); those with the best point, which the same clips have chosen, for all pairs.
+Training and judging clips are the same for all points, so that differences are paired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search_spaces.grammar.errors import InputError
+from study.honest.candidates import library_of
+from study.honest.held_out import fold_splits, held_out_hits, only_candidate
+from study.metrics import compare, count_by_speaker
+from study.metrics.intervals import Interval, interval_of_clips, interval_of_counts
+from study.metrics.permutation_tests import Comparison, compare_all_pairs, holm
+from study.results import StudyResults
+from study.results.origins import GRID
+from study.results.probabilities import labels_of, load_devel, speakers_of
+
+__all__ = ["AblationRow", "Correction", "Judged", "ablation_rows", "judged_of"]
+
+Correction = Literal["holm", "all_pairs"]
+N_FOLDS = 10
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Trainings of one study, as the table needs them.
+
+    Args:
+        numbers: Of the trials.
+        params: Flat parameters of each.
+        digests: Equal for repeated seeds of one spec.
+        epochs: Probabilities of each, (epochs, clips, classes).
+        seconds: How long each took.
+        labels: Codes, (clips,).
+        speakers: Speaker of every clip, (clips,); None where one is unknown.
+    """
+
+    numbers: Sequence[int]
+    params: Sequence[Mapping[str, Any]]
+    digests: Sequence[str]
+    epochs: Sequence[NDArray[np.float16]]
+    seconds: Sequence[float]
+    labels: NDArray[np.int64]
+    speakers: Sequence[str] | None
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """One point of the grid; UAR in [0, 1].
+
+    Args:
+        settings: What distinguishes it from the others.
+        trials: Numbers, one per seed.
+        uars: Of each.
+        interval: Of their mean, over speakers, or over clips where none are known.
+        comparison: With the reference, its p-value uncorrected; None for the reference itself.
+        p_corrected: Its p-value among all comparisons of the table, where there is one.
+        correction: For what: comparisons with a reference named beforehand (`holm`), or
+            `all_pairs` of points, the reference being the best of them.
+        seconds: Mean time of a training.
+    """
+
+    settings: Mapping[str, Any]
+    trials: tuple[int, ...]
+    uars: tuple[float, ...]
+    interval: Interval
+    comparison: Comparison | None
+    p_corrected: float | None
+    correction: Correction
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """The settings in a line, like `scale=mel channels=mono`."""
+        return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "all the same"
+
+
+def judged_of(results: StudyResults) -> Judged:
+    """Return a study's complete trainings: those of its grid, or all where it is no grid.
+
+    Raises:
+        InputError: If there is none, or a file is damaged.
+    """
+    complete = [trial for trial in results.ranked if trial.state == "complete"]
+    grid = [trial for trial in complete if trial.origin.startswith(GRID)]
+    trials = sorted(grid or complete, key=lambda trial: trial.number)
+    if not trials:
+        raise InputError(f"{results.folder}: no trial has ended with a result to compare")
+    labels = labels_of(results)
+    epochs = [
+        load_devel(
+            trial.file("devel.npy"),
+            clips=len(labels),
+            classes=len(results.classes),
+            epochs=len(trial.uar_per_epoch),
+        )
+        for trial in trials
+    ]
+    return Judged(
+        [trial.number for trial in trials],
+        [trial.params for trial in trials],
+        [str(trial.spec_digest) for trial in trials],
+        epochs,
+        [trial.seconds or 0.0 for trial in trials],
+        labels,
+        speakers_of(results),
+    )
+
+
+def ablation_rows(
+    judged: Judged, *, reference: Mapping[str, str] | None = None
+) -> list[AblationRow]:
+    """Return the points of a study, best first.
+
+    Args:
+        judged: Its trainings.
+        reference: Settings of the point that the others are compared with; None: the best one.
+
+    Raises:
+        InputError: If there is no such point, or more than one.
+    """
+    points = sorted(_points(judged), key=lambda point: -point.interval.uar)
+    base = _reference([point.settings for point in points], reference)
+    compared = [
+        None if i == base else _compare(judged, point, points[base])
+        for i, point in enumerate(points)
+    ]
+    correction: Correction = "holm" if reference else "all_pairs"
+    p_values = _holm(compared) if reference else _all_pairs(judged, points)
+    return [
+        AblationRow(
+            point.settings,
+            tuple(judged.numbers[place] for place in point.trainings),
+            point.uars,
+            point.interval,
+            comparison,
+            p_value,
+            correction,
+            float(np.mean([judged.seconds[place] for place in point.trainings])),
+        )
+        for point, comparison, p_value in zip(points, compared, p_values, strict=True)
+    ]
+
+
+class _Point(NamedTuple):
+    settings: Mapping[str, Any]
+    trainings: list[int]  # places of its seeds
+    uars: tuple[float, ...]  # of each
+    hits: NDArray[np.float64]  # share of its seeds that recognise a clip, (clips,)
+    interval: Interval
+
+
+def _points(judged: Judged) -> Iterator[_Point]:
+    """Yield the points in the order of their first trainings."""
+    groups: dict[str, list[int]] = {}
+    for place, digest in enumerate(judged.digests):
+        groups.setdefault(digest, []).append(place)
+    settings = _settings([judged.params[group[0]] for group in groups.values()])
+    for group, own in zip(groups.values(), settings, strict=True):
+        each = np.stack([_hits(judged, place) for place in group])
+        uars = tuple(_uar(judged.labels, hits) for hits in each)
+        shares = each.mean(axis=0)
+        yield _Point(own, group, uars, shares, _interval(judged, shares))
+
+
+def _interval(judged: Judged, hits: NDArray[np.float64]) -> Interval:
+    if judged.speakers is None:
+        return interval_of_clips(judged.labels, hits)
+    return interval_of_counts(count_by_speaker(judged.labels, hits, judged.speakers))
+
+
+def _compare(judged: Judged, point: _Point, base: _Point) -> Comparison:
+    names = (_name(point.settings), _name(base.settings))
+    return compare(judged.labels, point.hits, base.hits, judged.speakers, names=names)
+
+
+def _holm(compared: Sequence[Comparison | None]) -> list[float | None]:
+    """Corrected p-values of those that have one, in their order."""
+    p_values = [None if one is None else one.p_value for one in compared]
+    corrected = iter(holm([p for p in p_values if p is not None]))
+    return [None if p is None else next(corrected) for p in p_values]
+
+
+def _all_pairs(judged: Judged, points: Sequence[_Point]) -> list[float | None]:
+    """Of every point beside the first, corrected for all pairs; the first has none."""
+    found = compare_all_pairs(judged.labels, [point.hits for point in points], judged.speakers)
+    others = len(points) - 1
+    return [None, *([None] * others if found is None else map(float, found[0, 1:]))]
+
+
+def _hits(judged: Judged, place: int) -> NDArray[np.float64]:
+    """Whether a training recognises each clip, its epoch chosen without the clip's speaker.
+
+    Without the clip, where there is one speaker or none known.
+    """
+    library = library_of([judged.epochs[place]], judged.labels, judged.speakers)
+    folds = fold_splits(library.labels, library.folded, n_folds=N_FOLDS)
+    return held_out_hits(library, {"only": only_candidate}, folds)["only"]
+
+
+def _uar(labels: NDArray[np.int64], hits: NDArray[np.float64]) -> float:
+    return float(np.mean([hits[labels == code].mean() for code in np.unique(labels)]))
+
+
+def _settings(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the parameters that distinguish the points; one that follows from others is left out.
+
+    >>> points = [{"scale": "mel", "mel.n": 3}, {"scale": "log", "log.n": 4}]
+    >>> _settings([*points, {"scale": "mel", "mel.n": 5}])
+    [{'scale': 'mel', 'mel.n': 3}, {'scale': 'log', 'mel.n': ''}, {'scale': 'mel', 'mel.n': 5}]
+    """
+    keys = sorted({key for one in params for key in one}, key=lambda key: ("." in key, key))
+    kept: list[str] = []
+    told: set[tuple[str, ...]] = set()
+    for key in keys:
+        now = {tuple(str(one.get(k, "")) for k in [*kept, key]) for one in params}
+        if len(now) > max(1, len(told)):
+            kept.append(key)
+            told = now
+    return [{key: one.get(key, "") for key in kept} for one in params]
+
+
+def _reference(settings: Sequence[Mapping[str, Any]], wanted: Mapping[str, str] | None) -> int:
+    if not wanted:
+        return 0
+    found = [
+        i
+        for i, own in enumerate(settings)
+        if all(str(own.get(key)) == value for key, value in wanted.items())
+    ]
+    if len(found) != 1:
+        raise InputError(
+            f"--reference {_name(wanted)} fits {len(found)} of the points, and must fit one, like:"
+            f" {_name(settings[0])}"
+        )
+    return found[0]
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in settings.items()) or "all the same"

@@ -1,0 +1,107 @@
+"""`ensemble/ensemble.json` read back; `study/fusion/files.py` says what is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.errors import InputError
+from study.files import mapping, number, read_object
+
+__all__ = ["Ensemble", "ImportedMember", "Member", "read_ensemble"]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One network of the fusion; repeated seeds of one spec are one candidate of its rule."""
+
+    trial: int
+    name: str
+    weight: float
+    uar: float | None
+    candidate: int | None = None  # its place in the rule, from 0
+
+
+@dataclass(frozen=True)
+class ImportedMember:
+    """A member of the fusion that is another tool's system: it has predictions and no network."""
+
+    name: str
+    weight: float
+    uar: float | None
+    candidate: int
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """`ensemble/ensemble.json`; the UAR is apparent, since devel chose the members."""
+
+    method: str
+    uar: float
+    members: tuple[Member, ...]
+    trajectory: tuple[Mapping[str, Any], ...]  # {n, trial, name, uar}
+    references: Mapping[str, Mapping[str, Any]]  # best_single, uniform, top_k
+    n_candidates: int | None
+    identity: Mapping[str, Any]
+    apparent: bool
+    honest: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # of `study.honest.estimate.HonestValue`
+    imported: tuple[ImportedMember, ...] = ()
+    rule: Mapping[str, Any] | None = (
+        None  # of `study.fusion.methods.rule.FusionRule`; None: the average
+    )
+    diversity: Mapping[str, Any] = field(default_factory=dict)
+    methods: tuple[Mapping[str, Any], ...] = ()  # the table of `spectune ensemble --compare`
+    sentences: tuple[str, ...] = ()  # what a person is told of the fusion, beside its figures
+
+    @property
+    def n_members(self) -> int:
+        """Networks and imported systems."""
+        return len(self.members) + len(self.imported)
+
+
+def read_ensemble(path: Path) -> Ensemble | None:
+    """Read `ensemble.json`; None where there is no fusion yet.
+
+    Raises:
+        InputError: If the file is damaged.
+    """
+    if not path.exists():
+        return None
+    values = read_object(path)
+    try:
+        return Ensemble(
+            method=str(values.get("method", "")),
+            uar=float(values["uar"]),
+            members=tuple(
+                Member(
+                    int(m["trial"]),
+                    str(m["name"]),
+                    float(m["weight"]),
+                    number(m.get("uar")),
+                    m.get("candidate", place),
+                )
+                for place, m in enumerate(values["members"])
+            ),
+            trajectory=tuple(values.get("trajectory", ())),
+            references=mapping(values.get("references")),
+            n_candidates=values.get("n_candidates"),
+            identity=mapping(values.get("identity")),
+            apparent=bool(values.get("apparent", True)),
+            honest=mapping(values.get("honest")),
+            imported=tuple(
+                ImportedMember(
+                    str(m["name"]), float(m["weight"]), number(m.get("uar")), int(m["candidate"])
+                )
+                for m in values.get("imported", ())
+            ),
+            rule=values.get("rule"),
+            diversity=mapping(values.get("diversity")),
+            methods=tuple(values.get("methods") or ()),
+            sentences=tuple(map(str, values.get("sentences", ()))),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not an ensemble as spectune writes it ({error!r})") from error

@@ -1,0 +1,71 @@
+"""The leaderboard of a study, as rows and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from study.files import replace_text
+from study.files.csv_files import spreadsheet_safe
+from study.results.study_results import StudyResults
+from study.results.trial_states import is_running, told_state
+
+__all__ = ["leaderboard", "write_leaderboard"]
+
+
+def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
+    """One row per trial: the ranked ones first, then running, then failed ones, then imports.
+
+    A trial without an end is `interrupted` unless the study is running.
+
+    Keys: rank (None where a trial has none), trial (None for an imported system), name, uar,
+    best_epoch, state, seconds, and the trial's own parameters under their names.
+    """
+    running = is_running(results.folder)
+    ranked = results.ranked
+    others = [t for state in ("running", "failed") for t in results.trials if t.state == state]
+    others += [t for t in results.trials if t.state in ("complete", "pruned") and not t.ranked]
+    rows = []
+    for place, trial in enumerate([*ranked, *others], start=1):
+        fixed = {
+            "rank": place if place <= len(ranked) else None,
+            "trial": trial.number,
+            "name": trial.name,
+            "uar": trial.uar,
+            "best_epoch": trial.best_epoch,
+            "state": told_state(trial.state, running=running),
+            "seconds": trial.seconds,
+        }
+        rows.append({**fixed, **{k: v for k, v in trial.params.items() if k not in fixed}})
+    nothing = dict.fromkeys(("rank", "trial", "best_epoch", "seconds"))
+    rows += [
+        {**nothing, "name": one.name, "uar": one.uar, "state": "imported"}
+        for one in results.imports
+    ]
+    return rows
+
+
+def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
+    """Write the leaderboard as CSV, atomically.
+
+    A text cell that a spreadsheet would take for a formula is written with an apostrophe before
+    it. UAR stays in [0, 1].
+    """
+    rows = leaderboard(results)
+    fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
+    columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([_cell(column) for column in columns])
+    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+    return replace_text(path, text.getvalue())
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value)
+    return spreadsheet_safe(text)

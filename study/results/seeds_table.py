@@ -1,0 +1,150 @@
+"""The same spec with several seeds: which to repeat, and what they reach on average.
+
+A search takes the best of many noisy values; a spec that was lucky once is not the best one. The
+training that was chosen for its value therefore stands beside the mean of the others, not in it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from study.results.origins import GRID, REPEAT
+from study.text import percent
+
+__all__ = ["SeedsRow", "next_repeat", "seeds_lines", "seeds_table"]
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class SeedsRow:
+    """One spec over its repetitions; UAR in [0, 1].
+
+    Args:
+        trials: Numbers of the repetitions; of a grid, where no value chose a spec, all trainings.
+        name: Of the system.
+        uars: Best devel UAR of each.
+        mean: Of them.
+        sd: Their standard deviation; None of a single one.
+        lower: Lower end of the one-sided 95 % interval of the mean (Student's t); None likewise.
+        chosen: Number and UAR of the training that the spec was chosen by; None in a grid.
+    """
+
+    trials: tuple[int, ...]
+    name: str
+    uars: tuple[float, ...]
+    mean: float
+    sd: float | None
+    lower: float | None
+    chosen: tuple[int, float] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        trials: Sequence[int],
+        name: str,
+        uars: Sequence[float],
+        *,
+        chosen: tuple[int, float] | None = None,
+    ) -> SeedsRow:
+        """Summarise the UARs of one spec.
+
+        >>> row = SeedsRow.of([3, 7, 8], "mel-mono test_resnet", [0.70, 0.72, 0.74])
+        >>> round(row.mean, 3), round(row.sd, 3), round(row.lower, 3)
+        (0.72, 0.02, 0.686)
+        """
+        n, mean, sd, lower = len(uars), float(np.mean(uars)), None, None
+        if n > 1:
+            from scipy.stats import t
+
+            sd = float(np.std(uars, ddof=1))
+            lower = mean - float(t.ppf(CONFIDENCE, n - 1)) * sd / n**0.5
+        return cls(tuple(trials), name, tuple(uars), mean, sd, lower, chosen)
+
+
+def next_repeat(
+    finished: Mapping[int, Mapping[str, Any]], origins: Mapping[int, str], *, top: int, n: int
+) -> int | None:
+    """Return the trial of the search to repeat next, or None where all is done.
+
+    All of the best get their second seed before one gets its third.
+
+    Args:
+        finished: Results by trial.
+        origins: Where every trial that was begun came from.
+        top: How many specs are repeated.
+        n: Trainings of each, the first one counted.
+    """
+    repeats = Counter(
+        int(origin.removeprefix(REPEAT)) for origin in origins.values() if origin.startswith(REPEAT)
+    )
+    search = [
+        result
+        for number, result in finished.items()
+        if result["state"] == "complete" and not origins[number].startswith(REPEAT)
+    ]
+    search.sort(key=lambda result: (-result["uar"], result["number"]))
+    unique = {result["spec_digest"]: int(result["number"]) for result in reversed(search)}
+    best = [r["number"] for r in search if unique[r["spec_digest"]] == r["number"]][:top]
+    waiting = [number for number in best if repeats[number] < n - 1]
+    return min(waiting, key=lambda number: (repeats[number], best.index(number)), default=None)
+
+
+def seeds_table(trials: Sequence[Any], *, rank: str) -> list[SeedsRow]:
+    """Return the specs that were trained again on purpose, best first.
+
+    Args:
+        trials: Those with a place on the leaderboard (`study.results.trial_record.TrialRecord`).
+        rank: `mean`, or `lower` for the lower end of its interval; specs without one come last.
+    """
+    groups: dict[str, list[Any]] = {}
+    for trial in sorted(trials, key=lambda trial: trial.number):
+        if trial.state == "complete":
+            groups.setdefault(str(trial.spec_digest), []).append(trial)
+    rows = [row for group in groups.values() if (row := _row(group)) is not None]
+    if rank == "mean":
+        return sorted(rows, key=lambda row: -row.mean)
+    return sorted(rows, key=lambda row: (row.lower is None, -(row.lower or 0.0), -row.mean))
+
+
+def _row(group: Sequence[Any]) -> SeedsRow | None:
+    """Return the row of one spec's trainings; None where nothing was repeated on purpose."""
+    repeats = [trial for trial in group if trial.origin.startswith(REPEAT)]
+    counted = repeats or [trial for trial in group if trial.origin.startswith(GRID)]
+    if not counted or (not repeats and len(counted) < 2):
+        return None
+    by = {int(trial.origin.removeprefix(REPEAT)) for trial in repeats}
+    chosen = next(((trial.number, trial.uar) for trial in group if trial.number in by), None)
+    numbers, uars = [t.number for t in counted], [t.uar for t in counted]
+    return SeedsRow.of(numbers, group[0].name, uars, chosen=chosen)
+
+
+def seeds_lines(rows: Sequence[SeedsRow], *, rank: str) -> list[str]:
+    """Return the table for a terminal, empty where nothing was repeated."""
+    if not rows:
+        return []
+    by = "mean" if rank == "mean" else "lower end of the 95 % interval of the mean"
+    return [
+        f"over seeds, by {by} (best devel UAR of each training)",
+        *(f"  {percent(row.mean)}  {row.name} ({_spread(row)}): {_numbers(row)}" for row in rows),
+    ]
+
+
+def _spread(row: SeedsRow) -> str:
+    """Return what stands beside the mean: of how many, how far apart, and what was chosen."""
+    what = "seeds" if row.chosen is None else "repetition" if len(row.uars) == 1 else "repetitions"
+    told = [f"{len(row.uars)} {what}"]
+    if row.sd is not None:
+        told += [f"SD {100 * row.sd:.1f}", f"at least {percent(row.lower)}"]
+    if row.chosen is not None:
+        told.append(f"chosen for {percent(row.chosen[1])} of {row.chosen[0]:03d}")
+    return ", ".join(told)
+
+
+def _numbers(row: SeedsRow) -> str:
+    return ", ".join(f"{n:03d}" for n in row.trials)

@@ -1,0 +1,165 @@
+"""`spectune status` and `leaderboard`: a study as text, read from its folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from study.files import is_count, mapping, number
+from study.results.lock import RUN, holder
+from study.results.study_results import StudyResults, read_results
+from study.results.throughput import is_network, pace_words, seconds_left, trials_per_hour
+from study.results.trial_record import TrialRecord
+from study.results.trial_result import ENDS
+from study.results.trial_states import counted, told_counts
+from study.text import NOTHING, percent
+
+__all__ = ["leaderboard_lines", "status_lines", "status_of"]
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Return where a study stands, as plain JSON values."""
+    results, held_for = read_results(folder), holder(folder)
+    best, fusion = results.best, results.ensemble
+    return {
+        "name": results.name,
+        "folder": str(folder),
+        "coordinator": held_for == RUN,
+        "held_for": held_for,
+        "trials": told_counts(results.count(), running=held_for == RUN),
+        **_pace(results, running=held_for == RUN),
+        "elapsed_s": results.state.get("elapsed_s"),
+        "best": None if best is None else _named(best.number, best.name, best.uar),
+        "fusion": None
+        if fusion is None
+        else {
+            "uar": fusion.uar,
+            "members": fusion.n_members,
+            "apparent": fusion.apparent,
+            "honest": fusion.honest.get("sentence"),
+        },
+        "imported": [
+            {"name": one.name, "uar": one.uar, "trained_on": list(one.trained_on)}
+            for one in results.imports
+        ],
+        "running": [
+            _named(t.number, t.name, t.uar)
+            | {"epoch": len(t.uar_per_epoch), "epochs": _planned(t), "slot": t.slot}
+            for t in results.trials
+            if not t.finished and held_for == RUN
+        ],
+        "failures": _failures(results),
+    }
+
+
+def status_lines(found: Mapping[str, Any]) -> list[str]:
+    """Return a status as lines for a terminal."""
+    counts = counted(found["trials"])
+    if counts and found["total"] is not None:
+        done = sum(n for state, n in found["trials"].items() if state in ENDS)
+        counts.insert(0, f"{done}/{found['total']} trials")
+    words = counts + pace_words(found["trials_per_hour"], found["left_s"])
+    how = {None: "is not running", RUN: "is running"}.get(
+        found["held_for"], f"is not running, but `spectune {found['held_for']}` is at work on it"
+    )
+    lines = [f"study {found['name']} {how}: {', '.join(words) or 'no trials yet'}"]
+    if best := found["best"]:
+        lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}")
+    if fusion := found["fusion"]:
+        members = f"fusion of {fusion['members']}"
+        lines.append(f"{members}: {percent(fusion['uar'])} (apparent: chosen on devel)")
+        lines += [fusion["honest"]] if fusion["honest"] else []
+    lines += [
+        f"imported: {percent(one['uar'])}  {one['name']} (trained on {'+'.join(one['trained_on'])})"
+        for one in found["imported"]
+    ]
+    for trial in found["running"]:
+        of = f", epoch {trial['epoch']}/{trial['epochs']}" if trial["epochs"] else ""
+        uar = percent(trial["uar"])
+        lines.append(f"slot {trial['slot']}: {trial['trial']:03d} {trial['name']}{of}, {uar}")
+    lines += [f"failed: {n} x {reason}" for reason, n in found["failures"].items()]
+    return lines
+
+
+def leaderboard_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the leaderboard as lines for a terminal."""
+    if not rows:
+        return ["no trial has ended with a result yet"]
+    width = max(len(str(row["name"])) for row in rows)
+    lines = [f"rank  trial  {'system':{width}}  devel UAR  epoch  state"]
+    lines += [
+        f"{_cell(row['rank']):>4}  {_number(row['trial']):>5}  {row['name']:{width}}"
+        f"  {percent(row['uar']):>9}  {_cell(row['best_epoch']):>5}  {row['state']}"
+        for row in rows
+    ]
+    return lines
+
+
+def _cell(value: int | None) -> str:
+    return NOTHING if value is None else str(value)
+
+
+def _number(trial: int | None) -> str:
+    return NOTHING if trial is None else f"{trial:05d}"
+
+
+def _pace(results: StudyResults, *, running: bool) -> dict[str, Any]:
+    """Return the trials there will be; while the study runs also its rate and the time left."""
+    session = mapping(results.state.get("session"))
+    total = session.get("trials") if is_count(session.get("trials")) else None
+    started, rate, left = number(session.get("started")), None, None
+    if running and started is not None:
+        seconds = time.time() - started
+        done = sum(_done(trial) for trial in results.trials)
+        rate = trials_per_hour(sum(_trained(t, started) for t in results.trials), seconds)
+        left = seconds_left(
+            done=done,
+            total=total,
+            rate=rate,
+            hours=number(session.get("hours")),
+            elapsed=(number(session.get("elapsed_before")) or 0.0) + seconds,
+        )
+    return {"total": total, "trials_per_hour": rate, "left_s": left}
+
+
+def _planned(trial: TrialRecord) -> int | None:
+    """The epochs of a trial; None for what has none."""
+    if not is_network(trial.params.get("backbone")):
+        return None
+    epochs = mapping(trial.spec.get("recipe")).get("epochs")
+    return trial.epochs or (epochs if is_count(epochs) else None)
+
+
+def _done(trial: TrialRecord) -> float:
+    """How much of a trial is done, from 0 to 1."""
+    planned = _planned(trial)
+    return 1.0 if trial.finished else len(trial.uar_per_epoch) / planned if planned else 0.0
+
+
+def _trained(trial: TrialRecord, since: float) -> float:
+    """How much of a network was trained since a moment, from 0 to 1; 0 for a linear machine."""
+    if not is_network(trial.params.get("backbone")):
+        return 0.0
+    if trial.finished:
+        return float((trial.ended or 0.0) >= since)
+    told = {
+        event["epoch"]
+        for event in trial.events
+        if event["event"] == "epoch" and (number(event.get("time")) or 0.0) >= since
+    }
+    planned = _planned(trial)
+    return len(told) / planned if planned else 0.0
+
+
+def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:
+    return {"trial": trial, "name": name, "uar": uar}
+
+
+def _failures(results: StudyResults) -> dict[str, int]:
+    reasons: dict[str, int] = {}
+    for trial in results.trials:
+        if trial.state == "failed":
+            reasons[trial.reason or "unknown"] = reasons.get(trial.reason or "unknown", 0) + 1
+    return reasons

@@ -1,0 +1,157 @@
+"""Weights that were not kept, trained again: the same trial gives the same network.
+
+A study keeps the weights of its best trials only. Where the fusion needs others, their trials are
+trained again up to their best epoch; on a CPU with as many threads that gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from runners.npy_files import load_array
+from runners.trial import WEIGHTS
+from search_spaces.grammar.errors import InputError
+from search_spaces.spec import TrialSpec
+from study.files import read_json, write_json
+from study.planning.plan import Plan
+from study.results import StudyResults, TrialRecord
+from study.results.trial_folder import TrialFolder
+from study.search.attempts import was_split
+from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings, weights_of
+
+__all__ = ["Restored", "missing_weights", "restore_weights", "restored_note"]
+
+NOTE = "restored.json"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of training a trial again.
+
+    Args:
+        trial: Its number.
+        same: Whether the weights are the same bytes.
+        difference: The largest difference of any stored probability, devel or test.
+    """
+
+    trial: int
+    same: bool
+    difference: float
+
+    def sentence(self) -> str:
+        """Say how good it is."""
+        if self.same:
+            return f"trial {self.trial:03d}: trained again, bit for bit"
+        return (
+            f"trial {self.trial:03d}: trained again, its probabilities differ from the stored ones"
+            f" by up to {self.difference:.2g} (another machine, or a GPU)"
+        )
+
+
+def missing_weights(results: StudyResults, trials: Sequence[int]) -> list[int]:
+    """Return those of the trials whose weights are not there."""
+    return [n for n in trials if not results.trial(n).file(WEIGHTS).exists()]
+
+
+def restore_weights(
+    plan: Plan,
+    results: StudyResults,
+    trials: Sequence[int],
+    *,
+    echo: Callable[[str], None] = print,
+) -> list[Restored]:
+    """Train trials again whose weights are gone; the caller holds the study's lock.
+
+    Args:
+        plan: The study.
+        results: What is stored of it.
+        trials: Their numbers; those whose weights are there are left alone.
+        echo: Prints a line.
+
+    Raises:
+        InputError: If a training fails.
+    """
+    wanted = missing_weights(results, trials)
+    if not wanted:
+        return []
+    folder = plan.folder / "refit"
+    folder.mkdir(exist_ok=True)
+    plan.task.write(folder / "task-train.json")
+    trainings = [_training(plan, results.trial(n)) for n in wanted]
+    echo(f"training {len(trainings)} trials again whose weights were not kept")
+    failures = run_trainings(
+        trainings,
+        open_engine(plan.config),
+        checkpoint_s=plan.config.checkpoint_seconds,
+        ended=lambda training, result: echo(f"{training.title}: {result['state']}"),
+    )
+    if failures:
+        raise InputError(failures)
+    found = [_settle(results.trial(t.folder.number), t.folder) for t in trainings]
+    for one in found:
+        echo(one.sentence())
+    return found
+
+
+def restored_note(trial: TrialRecord) -> dict[str, Any] | None:
+    """Return what is noted of a trial whose weights were trained again."""
+    try:
+        plain = read_json(trial.folder / NOTE)
+    except (OSError, ValueError):
+        return None
+    return plain if isinstance(plain, dict) else None
+
+
+def _training(plan: Plan, trial: TrialRecord) -> Training:
+    spec = TrialSpec.from_dict(trial.spec)
+    return Training(
+        TrainingFolder(plan.folder / "refit" / f"{trial.number:05d}" / "train", trial.number),
+        spec,
+        plan.folder / "refit" / "task-train.json",
+        last_epoch=trial.best_epoch or 1,
+        title=f"trial {trial.number:03d} {trial.name}, again",
+        weights=weights_of(plan, spec),
+        accumulate=was_split(TrialFolder(plan.trials, trial.number)),
+        about={"trial": trial.number, "seed": spec.seed, "protocol": "train"},
+    )
+
+
+def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
+    """Compare with what is stored, and put the weights where they were."""
+    result = folder.result() or {}
+    attempt = folder.attempt(result["attempt"])
+    stored = trial.file("devel.npy"), (trial.best_epoch or 1) - 1
+    fresh = attempt / "devel.npy", result["last_epoch"] - 1
+    difference = _difference(_epoch(*stored), _epoch(*fresh))
+    if (attempt / "test.npy").exists() and trial.file("test.npy").exists():
+        tests = [load_array(p) for p in (trial.file("test.npy"), attempt / "test.npy")]
+        difference = max(difference, _difference(*tests))
+    weights = attempt / WEIGHTS
+    same = _sha256(weights) == trial.files.get(WEIGHTS)
+    found = Restored(trial.number, same, difference)
+    about = {"format": 1, "same_bytes": same, "max_difference": difference}
+    write_json(trial.folder / NOTE, about | {"device": result["device"]})
+    shutil.copyfile(weights, trial.file(f".{WEIGHTS}.part"))
+    trial.file(f".{WEIGHTS}.part").replace(trial.file(WEIGHTS))
+    shutil.rmtree(folder.path)
+    return found
+
+
+def _epoch(path: Path, index: int) -> Any:
+    return np.array(load_array(path, mapped=True)[index])
+
+
+def _difference(first: Any, second: Any) -> float:
+    return float(np.abs(first.astype(np.float64) - second.astype(np.float64)).max(initial=0.0))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,264 @@
+"""Which MLflow store a study writes to, and how a fresh one is made without a race.
+
+Nothing here imports mlflow at import time: `spectune --help` stays fast, and the environment
+variables that silence MLflow must be set before its first import.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from search_spaces.grammar.errors import InputError
+from study.text import without_passwords
+
+__all__ = [
+    "TrackingStore",
+    "find_or_create_experiment",
+    "initialise",
+    "open_client",
+    "prepare_environment",
+    "resolve_tracking",
+    "store_at",
+]
+
+_DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+_SERVERS = ("http", "https", "databricks")
+# Set only where the user has not; all are read by MLflow at import or at each request.
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_CONFIGURE_LOGGING": "false",  # its own handler would print through the progress bar
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for every run that ends
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",  # the writer thread retries, and keeps the order
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the default is 120, four minutes with retries
+    "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TrackingStore:
+    """Where runs and their artifacts go.
+
+    Attributes:
+        tracking_uri: An MLflow tracking URI; database files are absolute.
+        artifact_root: The folder for artifacts; None where a server decides.
+    """
+
+    tracking_uri: str
+    artifact_root: str | None
+
+    @property
+    def is_server(self) -> bool:
+        """Whether somebody else's server answers, rather than a database opened here."""
+        return self.artifact_root is None
+
+    @property
+    def label(self) -> str:
+        """The URI without a password, for messages."""
+        parts = urlsplit(self.tracking_uri)
+        if parts.password is None:
+            return self.tracking_uri
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
+
+
+def resolve_tracking(cwd: Path, environ: Mapping[str, str] | None = None) -> TrackingStore:
+    """The store of a study that starts in `cwd`: `MLFLOW_TRACKING_URI`, else `cwd/mlflow.db`.
+
+    The default is what a bare `mlflow ui` in the same folder opens: it reads `mlflow.db`, and
+    serves artifacts whose location is a folder straight from there.
+
+    Args:
+        cwd: The folder the command was typed in.
+        environ: The environment; by default the one of this process.
+
+    Raises:
+        InputError: The URI names a folder of files, or a database in memory.
+    """
+    uri = (os.environ if environ is None else environ).get("MLFLOW_TRACKING_URI", "").strip()
+    if uri:
+        return store_at(uri, cwd)
+    if next(cwd.glob("mlruns/[0-9]*/meta.yaml"), None) is not None:
+        _log.warning("%s holds runs of an older MLflow; a bare `mlflow ui` here opens those, "
+                     "`spectune ui` opens the study's", cwd / "mlruns")  # fmt: skip
+    return store_at(sqlite_uri(cwd / "mlflow.db"), cwd)
+
+
+def store_at(tracking_uri: str, cwd: Path) -> TrackingStore:
+    """The store behind a URI, for instance one noted at a study's first run.
+
+    Args:
+        tracking_uri: `sqlite:///...` (relative to `cwd`), another database, or a server.
+        cwd: The folder that relative paths, and the artifacts of a database server, belong to.
+
+    Raises:
+        InputError: The URI names a folder of files, a database in memory, or nothing at all.
+    """
+    scheme = tracking_uri.partition(":")[0].partition("+")[0] if ":" in tracking_uri else ""
+    if scheme in ("", "file"):
+        raise InputError(
+            "MLFLOW_TRACKING_URI must be a database or a server, such as sqlite:///mlflow.db or "
+            "http://127.0.0.1:5000 (MLflow 3 no longer writes folders of files), "
+            f"got {without_passwords(tracking_uri)!r}"
+        )
+    if scheme in _SERVERS and _has_host(tracking_uri):
+        return TrackingStore(tracking_uri, None)
+    if scheme not in _DATABASES:
+        raise InputError(
+            f"MLFLOW_TRACKING_URI must begin with {', '.join(_DATABASES)}, http or https, and name"
+            f" a host where it is a server, got {without_passwords(tracking_uri)!r}"
+        )
+    if scheme != "sqlite":
+        return TrackingStore(tracking_uri, str(cwd.resolve() / "mlartifacts"))
+    path = sqlite_path(tracking_uri)
+    if path is None:
+        raise InputError(
+            "MLFLOW_TRACKING_URI must name a database file, "
+            f"got {tracking_uri!r}, which lives in memory"
+        )
+    path = (cwd / path).resolve()
+    return TrackingStore(sqlite_uri(path), str(path.parent / "mlartifacts"))
+
+
+def _has_host(uri: str) -> bool:
+    """Whether the address of a server is one, with a port that is a number if it has any."""
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def sqlite_uri(path: Path) -> str:
+    """The SQLAlchemy URI of a database file, safe for `%` and `?` in its path."""
+    return "sqlite:///" + quote(str(path.absolute()), safe="/ #;:@&=+$,!~*'()[]")
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file behind an SQLite URI; None for a database in memory.
+
+    >>> sqlite_path("sqlite:////data/a%20b/mlflow.db")
+    PosixPath('/data/a b/mlflow.db')
+    """
+    name = unquote(uri.partition(":///")[2].partition("?")[0])
+    return None if name in ("", ":memory:") else Path(name)
+
+
+def prepare_environment() -> None:
+    """Keep MLflow from phoning home, from printing, and from waiting for minutes.
+
+    Call it before mlflow is imported. What the user has set is left alone.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if "MLFLOW_LOGGING_LEVEL" not in os.environ:
+        # Failures arrive here as exceptions and are told once; MLflow would print a traceback each.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def open_client(store: TrackingStore) -> Any:
+    """An `MlflowClient` on an initialised store; imports mlflow, which takes seconds."""
+    prepare_environment()
+    from mlflow.tracking import MlflowClient
+
+    initialise(store)
+    return MlflowClient(tracking_uri=store.tracking_uri)
+
+
+def initialise(store: TrackingStore) -> None:
+    """Make the database if there is none, so that nobody ever sees half of one.
+
+    MLflow's migrations take seconds, are no transaction, and fail when two processes run them at
+    once or when one is killed in between. A fresh SQLite store is therefore made under another
+    name and linked to its own when it is whole; a lock saves the others the work.
+    """
+    path = sqlite_path(store.tracking_uri) if store.tracking_uri.startswith("sqlite") else None
+    if path is None or (path.exists() and path.stat().st_size > 0):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(f".{path.name}.lock")):
+        if path.exists() and path.stat().st_size > 0:
+            return
+        for leftover in path.parent.glob(f".{path.name}.new-*"):  # of a killed process
+            leftover.unlink(missing_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.new-", dir=path.parent)
+        os.close(descriptor)
+        fresh = Path(name)
+        try:
+            _database(TrackingStore(sqlite_uri(fresh), store.artifact_root)).engine.dispose()
+            fresh.chmod(0o666 & ~_umask())
+            _publish(fresh, path)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+
+def find_or_create_experiment(client: Any, store: TrackingStore, name: str) -> str:
+    """The id of the experiment called `name`; one that was deleted is restored.
+
+    In a database opened here artifacts go to `artifact_root`, whatever folder this process is in.
+    """
+    from mlflow.exceptions import MlflowException
+
+    experiment = client.get_experiment_by_name(name)
+    if experiment is None:
+        try:
+            creator = client if store.is_server else _database(store)
+            created = str(creator.create_experiment(name))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            experiment = client.get_experiment_by_name(name)  # another study was faster
+        else:
+            # Without it the interface asks whether this is about training or about agents.
+            client.set_experiment_tag(created, "mlflow.experimentKind", "custom_model_development")
+            return created
+    if experiment.lifecycle_stage == "deleted":
+        _log.warning("the experiment %r was deleted; it is restored for this study", name)
+        client.restore_experiment(experiment.experiment_id)
+    return str(experiment.experiment_id)
+
+
+def _database(store: TrackingStore) -> Any:
+    """MLflow's own store object, the only way to say where a database keeps its artifacts."""
+    prepare_environment()
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    return SqlAlchemyStore(store.tracking_uri, store.artifact_root)
+
+
+def _publish(fresh: Path, path: Path) -> None:
+    """Give a finished file its name, unless somebody else has already put one there."""
+    if path.exists() and path.stat().st_size == 0:
+        path.unlink()
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        fresh.replace(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; it goes with the process, however that ends."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

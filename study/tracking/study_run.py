@@ -1,0 +1,214 @@
+"""A study's runs in MLflow: its parent run at every session, and its fusions."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from search_spaces.grammar.errors import InputError
+from study.config import StudyConfig
+from study.files import write_json
+from study.fusion.costs import candidate_limits
+from study.fusion.files import record_of, write_fusion
+from study.fusion.fuse import Fusion, fuse
+from study.fusion.sentences import all_sentences
+from study.fusion.study_candidates import read_library
+from study.honest import HonestValue
+from study.planning.plan import Plan
+from study.results import StudyLock, StudyResults, read_results
+from study.results.trial_folder import trial_folders
+from study.tracking.describing import describe_study
+from study.tracking.store_checks import tracking_store
+from study.tracking.tracker import NullTracker, Tracker, resolve_tracking
+from study.tracking.trial_run import tracked_trial
+
+__all__ = [
+    "continue_tracker",
+    "note_run",
+    "open_tracker",
+    "select_again",
+    "select_fusion",
+]
+
+
+def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
+    """Open the study's MLflow run, the same store at each session, and reconcile it.
+
+    Args:
+        plan: The study.
+        adding: Whether its run only gets something added, and keeps its status and end.
+    """
+    if not plan.config.tracking:
+        return NullTracker()
+    logging.getLogger("study").addHandler(logging.StreamHandler())
+    store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
+    noted = plan.state.get("mlflow") or {}
+    tracker = Tracker.open(
+        store,
+        experiment=plan.config.experiment or plan.config.name,
+        study_id=plan.state["id"],
+        run_name=f"study {plan.config.name}",
+        run_id=noted.get("run_id"),
+        params={"study": plan.config.model_dump(mode="json", by_alias=True, exclude={"space"})},
+        tags={
+            "mlflow.source.git.commit": plan.state["revision"],
+            "spectune.version": version("spectune"),
+            "spectune.space_digest": plan.space.digest,
+            "spectune.simulated": str(plan.cached.corpus.simulated).lower(),
+        },
+        dataset={
+            "digest": plan.cached.digest[:32],
+            "name": plan.cached.corpus.name,
+            "source": str(plan.cached.corpus.root),
+            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
+        },
+        adding=adding,
+    )
+    plan.state["mlflow"] = {
+        "tracking_uri": store.label,
+        "experiment": plan.config.experiment or plan.config.name,
+        "artifact_root": store.artifact_root,
+        "experiment_id": noted.get("experiment_id"),
+        "run_id": noted.get("run_id"),
+    }
+    note_run(plan, tracker)
+    folders = trial_folders(plan.trials)
+    if folders:
+        tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
+    return tracker
+
+
+def note_run(plan: Plan, tracker: Tracker) -> None:
+    """Note the study's run in `state.json`, as far as the store has answered by now."""
+    noted = plan.state.get("mlflow")
+    if noted is None:
+        return
+    noted["experiment_id"] = tracker.experiment_id or noted["experiment_id"]
+    noted["run_id"] = tracker.run_id or noted["run_id"]
+    write_json(plan.folder / "state.json", plan.state)
+
+
+def select_fusion(
+    config: StudyConfig,
+    results: StudyResults,
+    tracker: Tracker,
+    *,
+    compare: bool = False,
+    echo: Callable[[str], None] = print,
+) -> tuple[Fusion, dict[str, Any]] | None:
+    """Select the fusion, write it and log it; None where there is nothing to select from.
+
+    Args:
+        config: The study.
+        results: Its folder, whose lock the caller holds.
+        tracker: MLflow.
+        compare: Compare all methods, also where the study names one.
+        echo: Prints a line now and then, where it takes long.
+
+    Returns:
+        The fusion and the content of `ensemble.json`.
+
+    Raises:
+        InputError: If no candidate keeps the limits.
+    """
+    started = time.time()
+    chosen = config.ensemble
+    limited = chosen.max_mb is not None or chosen.max_ms is not None
+    library = read_library(results, only_trials=limited)
+    if library is None:
+        return None
+    limits = candidate_limits(
+        results, library.candidates, max_mb=chosen.max_mb, max_ms=chosen.max_ms
+    )
+    fusion = fuse(library, chosen, limits=limits, compare=compare, echo=echo)
+    record = record_of(fusion, results, measure=chosen.max_ms is not None)
+    folder = write_fusion(fusion, results, record)
+    tracker.log_fusion(
+        "fusion",
+        {"n_candidates": record["n_candidates"], **chosen.model_dump(exclude={"method"}),
+         "method": record["method"]},
+        _metrics(record, fusion.honest),
+        record["trajectory"],
+        {path.name: path for path in sorted(folder.iterdir())},
+        [*record["members"], *record["imported"]],
+        started,
+    )  # fmt: skip
+    return fusion, record
+
+
+def _metrics(record: Mapping[str, Any], honest: HonestValue) -> dict[str, float]:
+    """What a fusion is worth, and what simpler choices are; no bounds with too few speakers."""
+    references = record["references"]
+    found = {
+        "devel/uar": record["uar"],
+        "devel/uar_honest": honest.nested.uar,
+        "devel/uar_honest_low": honest.nested.low,
+        "devel/uar_honest_high": honest.nested.high,
+        "devel/gain_honest": honest.gain,
+        "devel/uar_honest_best_single": honest.single.uar,
+        "devel/uar_best_single": references["best_single"]["uar"],
+        "devel/uar_uniform": references["uniform"]["uar"],
+        "devel/uar_top_k": references["top_k"]["uar"],
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def select_again(
+    folder: Path,
+    config: StudyConfig,
+    *,
+    compare: bool = False,
+    report: Callable[[Path], Path] | None = None,
+) -> tuple[Fusion, dict[str, Any]]:
+    """Select the fusion of a study that is not running, without training.
+
+    The report and the study's run in MLflow tell the new fusion.
+
+    Args:
+        folder: The study's results.
+        config: What to select; may differ from what the study was run with.
+        compare: Compare all methods, also where the study names one.
+        report: Writes the report of a results folder (`reports.write_report`).
+
+    Returns:
+        The fusion and the content of `ensemble.json`.
+
+    Raises:
+        InputError: If the study runs, no trial has ended with a result, or no candidate keeps the
+            limits.
+    """
+    with StudyLock(folder, purpose="ensemble"):
+        results = read_results(folder)
+        tracker = continue_tracker(results.state)
+        try:
+            found = select_fusion(config, results, tracker, compare=compare)
+            if found is not None:
+                if report is not None:
+                    report(folder)
+                describe_study(tracker, results, all_sentences(found[0]))
+        finally:
+            tracker.close("finished")
+    if found is None:
+        raise InputError(f"{folder}: no trial has ended with a result to select from")
+    return found
+
+
+def continue_tracker(state: Mapping[str, Any]) -> Tracker:
+    """Open the parent run of an earlier session to add to it, from the study's `state.json`."""
+    store = tracking_store(state)
+    if store is None:
+        return NullTracker()
+    return Tracker.open(
+        store,
+        experiment=state["mlflow"].get("experiment") or state["name"],
+        study_id=state["id"],
+        run_name=f"study {state['name']}",
+        run_id=state["mlflow"].get("run_id"),
+        params={},
+        tags={},
+        adding=True,
+    )

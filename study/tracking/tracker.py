@@ -1,0 +1,302 @@
+"""Tracking a study in MLflow, without ever waiting for it.
+
+Every call of `Tracker` puts one `Write` into a queue and returns; a single thread owns the client.
+When the store is away the study goes on and the writes catch up. What is lost with a killed
+process is put right from the trial folders by `Tracker.reconcile`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from study.tracking.reconcile import Reconciliation, TrackedTrial, run_name
+from study.tracking.run_client import Plan, Session
+from study.tracking.runs import (
+    Fusion,
+    end_trial,
+    start_trial,
+    write_description,
+    write_fusion,
+)
+from study.tracking.store import TrackingStore, resolve_tracking, store_at
+from study.tracking.tracking_children import ChildRun, write_child
+from study.tracking.tracking_points import Logged, now_ms, points_at
+from study.tracking.values import (
+    Artifacts,
+    LazyArtifacts,
+    clean_tags,
+    escape_markdown,
+    flatten_params,
+    size_of,
+    split_metrics,
+)
+from study.tracking.writer_thread import STUDY, NullThread, StoreThread
+
+__all__ = [
+    "ChildRun",
+    "NullTracker",
+    "TrackedTrial",
+    "Tracker",
+    "TrackingStore",
+    "escape_markdown",
+    "resolve_tracking",
+    "store_at",
+]
+
+_ENDS = {"finished": "FINISHED", "killed": "KILLED", "failed": "FAILED"}
+
+
+class Tracker:
+    """The runs of one study: a parent run, a child run per trial and per fusion.
+
+    Use `Tracker.open`. All methods return at once, and none raises for a fault of the store.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+        self._live: set[int] = set()  # trials started and not finished
+        self._logged = Logged()
+
+    @classmethod
+    def open(
+        cls,
+        store: TrackingStore,
+        *,
+        experiment: str,
+        study_id: str,
+        run_name: str,
+        run_id: str | None = None,
+        params: Mapping[str, object],
+        tags: Mapping[str, object],
+        dataset: Mapping[str, Any] | None = None,
+        adding: bool = False,
+        wait_s: float = 30.0,
+    ) -> Tracker:
+        """Create or continue the study's parent run.
+
+        Args:
+            store: Where to write.
+            experiment: The experiment's name; the study's name by default of the caller.
+            study_id: What identifies the study; its run is found by it when `run_id` is unknown.
+            run_name: What the parent run is called.
+            run_id: The parent run as noted by an earlier session.
+            params: Nested parameters of the study. One that changed since is kept as a tag.
+            tags: For instance `mlflow.source.git.commit`.
+            dataset: `{digest, name, source, profile}` of the corpus; only the digest is needed.
+            adding: Whether a run that has ended only gets something added: it keeps its status and
+                its end, so that its duration stays that of the study.
+            wait_s: How long to wait until the run exists. A store that is away is not waited for:
+                `run_id` is then None until it is back.
+
+        Raises:
+            InputError: The store can never be used: wrong address, no permission, another version.
+        """
+        plan = Plan(experiment, study_id, run_name, run_id, params, tags, dataset, adding)
+        thread = StoreThread(store, plan)
+        thread.start(wait_s)
+        return cls(thread)
+
+    @property
+    def run_id(self) -> str | None:
+        """The parent run; None as long as the store was never reached."""
+        session = self._thread.session
+        return None if session is None else session.run_id
+
+    @property
+    def experiment_id(self) -> str | None:
+        """The experiment of the runs; None as long as the store was never reached."""
+        session = self._thread.session
+        return None if session is None else session.experiment_id
+
+    def start_trial(
+        self, number: int, name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> None:
+        """Open a trial's run, the one it already has if it is resumed."""
+        self._live.add(number)
+        own = {"mlflow.runName": run_name(number, name), "spectune.state": "running"}
+        all_tags, flat = clean_tags({**tags, **own}), flatten_params(params)
+        time_ms = now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            start_trial(session, number, flat, all_tags, again=again, time_ms=time_ms)
+
+        self._thread.put(number, f"trial {number}, start", apply, size_of(flat) + size_of(all_tags))
+
+    def log_epoch(self, number: int, epoch: int, metrics: Mapping[str, float]) -> None:
+        """Log the metrics of one epoch at step `epoch`; values logged before are left out."""
+        points, notes = self._logged.add(number, epoch, metrics)
+        if points:
+            self._thread.put_points(number, f"trial {number}, epoch {epoch}", points)
+        if notes:
+            self.retag(number, notes)
+
+    def log_progress(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Log metrics of the whole study on its parent run, for instance the best UAR so far."""
+        finite, _ = split_metrics(metrics)
+        if points := points_at(step, finite):
+            self._thread.put_points(STUDY, f"the study, step {step}", points)
+
+    def retag(self, number: int, tags: Mapping[str, object]) -> None:
+        """Set tags of a trial: what may change between attempts, such as slot or host."""
+        cleaned, time_ms = clean_tags(tags), now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            session.log(session.trial_run(number, again, {}, time_ms), tags=cleaned)
+
+        self._thread.put(number, f"trial {number}, tags", apply, size_of(cleaned))
+
+    def finish_trial(
+        self,
+        number: int,
+        state: Literal["complete", "pruned", "failed"],
+        metrics: Mapping[str, float],
+        tags: Mapping[str, object],
+        artifacts: LazyArtifacts,
+    ) -> None:
+        """End a trial's run. Files are read later, by the writer: they must stay as they are.
+
+        Artifacts that are a function are made by the writer, too, and cost no memory before.
+        """
+        self._live.discard(number)
+        epochs = self._logged.forget(number)
+        finite, notes = split_metrics(metrics)
+        points = points_at(epochs, finite)
+        all_tags, time_ms = clean_tags({**notes, **tags}), now_ms()
+
+        def apply(session: Session, again: bool) -> None:
+            end_trial(
+                session,
+                session.trial_run(number, again, {}, time_ms),
+                state,
+                points,
+                all_tags,
+                artifacts,
+                epochs=epochs,
+                whole=number not in self._thread.incomplete,
+                time_ms=time_ms,
+            )
+
+        self._thread.put(
+            number, f"trial {number}, end", apply, size_of(all_tags) + size_of(artifacts)
+        )
+
+    def log_fusion(
+        self,
+        name: str,
+        params: Mapping[str, object],
+        metrics: Mapping[str, float],
+        trajectory: Sequence[Mapping[str, Any]],
+        artifacts: Artifacts,
+        members: Sequence[Mapping[str, Any]],
+        started: float | None = None,
+    ) -> None:
+        """Log a fusion as a run that links its members; the same one again changes nothing.
+
+        It lasts from `started` (Unix seconds) until now. An imported member has no `trial`.
+        """
+        fusion = Fusion(name, params, metrics, trajectory, artifacts, members, started)
+        time_ms = now_ms()
+        self._thread.put(
+            f"fusion {name}",
+            f"fusion {name}",
+            lambda session, _again: write_fusion(session, fusion, time_ms),
+            size_of(artifacts) + 200 * len(trajectory),
+        )
+
+    def log_child(self, run: ChildRun) -> None:
+        """Log a run of another kind as a whole; the same one again changes nothing."""
+        time_ms = now_ms()
+        self._thread.put(
+            f"{run.kind} {run.key}",
+            run.name,
+            lambda session, _again: write_child(session, run, time_ms),
+            size_of(run.artifacts) + 100 * len(run.epochs),
+        )
+
+    def describe(self, text: str, *, report: Path | None = None) -> None:
+        """Set the parent run's description, in Markdown without HTML.
+
+        Names in it must have gone through `escape_markdown`.
+
+        Args:
+            text: The description.
+            report: A page that becomes an artifact of the run, and is linked first.
+        """
+        plain = text.replace("<", "&lt;")
+        self._thread.put(
+            STUDY,
+            "the description",
+            lambda session, _again: write_description(session, plain, report),
+            len(text),
+        )
+
+    def log_report(self, report: Path) -> None:
+        """Make a page an artifact of the parent run, in place of the one of that name."""
+
+        def apply(session: Session, _again: bool) -> None:
+            session.log_artifacts(session.run_id, {report.name: report})
+
+        self._thread.put(STUDY, "the report", apply)
+
+    def reconcile(self, trials: Iterable[TrackedTrial]) -> None:
+        """Make the store equal to the trial folders; twice gives the same.
+
+        Missing runs are made, runs left RUNNING by a killed process are closed, doubles go.
+        Trials started through this tracker are left alone. A trial that is whole in the store
+        makes no artifacts. What waits is no larger than the curves in the trial folders, and
+        nothing else would make up for it, so only artifacts that are there count as memory.
+        """
+        work = Reconciliation()
+        self._thread.put("reconcile", "reading the runs", lambda s, _again: work.survey(s))
+        live = frozenset(self._live)
+        known = set(live)
+        for trial in trials:
+            known.add(trial.number)
+            if trial.number in live:
+                continue
+            if trial.state == "running":
+                for epoch, metrics in trial.epochs.items():
+                    self._logged.add(trial.number, epoch, metrics)
+            self._thread.put(
+                trial.number,
+                f"trial {trial.number}, reconciliation",
+                partial(work.settle, trial=trial),
+                size_of(trial.artifacts),
+            )
+        self._thread.put("reconcile", "left runs", lambda s, _again: work.close_others(s, known))
+
+    def close(
+        self, state: Literal["finished", "killed", "failed"], drain_s: float = 30.0
+    ) -> str | None:
+        """End the parent run and trials still open, and write what waits for at most `drain_s`.
+
+        Returns:
+            None when all is written, else a sentence about what is not.
+        """
+        time_ms = now_ms()
+
+        def interrupt(session: Session, _again: bool, *, number: int) -> None:
+            if number in session.runs:
+                session.log(session.runs[number], tags={"spectune.state": "interrupted"})
+                session.terminate(session.runs[number], "KILLED", time_ms)
+
+        def end(session: Session, _again: bool) -> None:
+            if session.adding:
+                return
+            session.log(session.run_id, tags={"spectune.state": state})
+            session.terminate(session.run_id, _ENDS[state], time_ms)
+
+        for number in sorted(self._live):
+            self._thread.put(number, f"trial {number}, end", partial(interrupt, number=number))
+        self._thread.put(STUDY, "the study's end", end)
+        return self._thread.close(drain_s)
+
+
+class NullTracker(Tracker):
+    """Takes the same calls and keeps nothing: a study without tracking needs no other code."""
+
+    def __init__(self) -> None:
+        super().__init__(NullThread())

@@ -1,0 +1,307 @@
+"""The fast selection against a slow, literal one that follows the sentence of the reference."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import log_loss
+
+from benchmarks import bench_ensemble as ensemble_benchmark
+from study.fusion.files import ensemble_record
+from study.fusion.fuse import References
+from study.fusion.methods import references as ensemble
+from study.fusion.methods.scorer import FusionScorer
+from study.fusion.study_candidates import Candidate
+
+
+def literal_uar(total, labels):
+    recalls = []
+    for code in sorted(set(labels)):
+        mine = [i for i, label in enumerate(labels) if label == code]
+        recalls.append(sum(int(np.argmax(total[i])) == code for i in mine) / len(mine))
+    return sum(recalls) / len(recalls)
+
+
+def literal_greedy(probabilities, labels, n_steps, max_members=None):
+    """Member sequence and scores: with replacement, ties by membership, log-loss, position."""
+    chosen, scores = [], []
+    total = np.zeros(probabilities.shape[1:])
+    for _ in range(n_steps):
+        allowed = range(len(probabilities))
+        if max_members is not None and len(set(chosen)) >= max_members:
+            allowed = sorted(set(chosen))
+        results = {m: literal_uar(total + probabilities[m], labels) for m in allowed}
+        best = [m for m in allowed if results[m] >= max(results.values()) - 1e-12]
+        best = [m for m in best if m in chosen] or best
+        losses = {}
+        for m in best:
+            mean = (total + probabilities[m]) / (len(chosen) + 1)
+            losses[m] = log_loss(labels, mean, labels=range(mean.shape[1]))
+        best = [m for m in best if losses[m] <= min(losses.values()) + 1e-12]
+        chosen.append(best[0])
+        total = total + probabilities[best[0]]
+        scores.append(results[best[0]])
+        if scores[-1] >= 1 - 1e-12:
+            break
+    return chosen, scores
+
+
+@st.composite
+def libraries(draw, max_candidates=6, max_clips=14, max_classes=4):
+    """Few clips and coarse probabilities, so that ties are common; sums of them are exact."""
+    n_candidates = draw(st.integers(1, max_candidates))
+    n_clips = draw(st.integers(1, max_clips))
+    n_classes = draw(st.integers(2, max_classes))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    levels = draw(st.sampled_from([4, 16, 1024]))
+    cuts = np.sort(rng.integers(0, levels + 1, (n_candidates, n_clips, n_classes - 1)), axis=-1)
+    ends = np.full((n_candidates, n_clips, 1), levels)
+    bounds = np.concatenate([np.zeros_like(ends), cuts, ends], axis=-1)
+    if n_candidates > 1 and draw(st.booleans()):
+        bounds[-1] = bounds[0]
+    labels = rng.integers(0, draw(st.integers(1, n_classes)), n_clips)
+    return np.diff(bounds, axis=-1) / levels, labels
+
+
+@settings(max_examples=150, deadline=None)
+@given(libraries(), st.integers(1, 12), st.sampled_from([None, 1, 2]))
+def test_greedy_chooses_what_the_literal_rule_chooses(library, n_steps, max_members):
+    probabilities, labels = library
+    fast = ensemble.greedy(probabilities, labels, n_steps=n_steps, max_members=max_members)
+    chosen, scores = literal_greedy(probabilities, labels, n_steps, max_members)
+    assert [step.member for step in fast.trajectory] == chosen
+    assert [step.uar for step in fast.trajectory] == pytest.approx(scores, abs=1e-12)
+    kept = chosen[: int(np.flatnonzero(np.array(scores) >= max(scores) - 1e-12)[0]) + 1]
+    weights = {m: kept.count(m) / len(kept) for m in set(kept)}
+    assert dict(zip(fast.members, fast.weights, strict=True)) == pytest.approx(weights)
+    assert fast.uar == pytest.approx(max(scores), abs=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(libraries(), st.integers(0, 5), st.integers(1, 8))
+def test_bagged_selection_keeps_its_promises(library, seed, max_members):
+    probabilities, labels = library
+    families = ["even" if i % 2 else "odd" for i in range(len(probabilities))]
+    chosen = ensemble.bagged_greedy(
+        probabilities, labels, families=families, max_members=max_members, seed=seed, n_steps=5
+    )
+    again = ensemble.bagged_greedy(
+        probabilities, labels, families=families, max_members=max_members, seed=seed, n_steps=5
+    )
+    assert chosen == again
+    assert 1 <= len(chosen.members) <= max_members
+    assert sum(chosen.weights) == pytest.approx(1)
+    assert list(chosen.weights) == sorted(chosen.weights, reverse=True)
+    entered = [step.member for step in chosen.trajectory[: len(chosen.members)]]
+    assert entered == sorted(chosen.members, key=entered.index)
+    assert chosen.uar == max(step.uar for step in chosen.trajectory)
+
+
+def test_one_bag_of_everything_has_the_weights_of_plain_greedy():
+    rng = np.random.default_rng(3)
+    probabilities = rng.dirichlet([1, 1], (6, 40))
+    labels = rng.integers(0, 2, 40)
+    plain = ensemble.greedy(probabilities, labels)
+    bagged = ensemble.bagged_greedy(probabilities, labels, n_bags=1, fraction=1.0, max_members=6)
+    members = dict(zip(plain.members, plain.weights, strict=True))
+    assert {m: members[m] for m in bagged.members}.keys() <= members.keys()
+    assert max(step.uar for step in bagged.trajectory) >= plain.uar - 1e-12
+
+
+def test_bags_take_the_same_share_of_every_family(monkeypatch):
+    from study.fusion.methods import bagged as ensemble_bagged
+
+    sizes = []
+    draw = ensemble_bagged._draw_bag
+
+    def spy(groups, fraction, rng):
+        bag = draw(groups, fraction, rng)
+        sizes.append([int(np.isin(bag, group).sum()) for group in groups])
+        return bag
+
+    monkeypatch.setattr(ensemble_bagged, "_draw_bag", spy)
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet([1, 1, 1], (15, 20))
+    families = ["big"] * 8 + ["middle"] * 4 + ["odd"] * 3
+    ensemble.bagged_greedy(probabilities, rng.integers(0, 3, 20), families=families)
+    assert {tuple(size[:2]) for size in sizes} == {(4, 2)}
+    assert {size[2] for size in sizes} == {1, 2}
+
+
+def test_plain_selection_below_twenty_candidates_bagged_from_there_on():
+    rng = np.random.default_rng(0)
+    probabilities, labels = rng.dirichlet([1, 1], (20, 30)), rng.integers(0, 2, 30)
+    assert ensemble.select(probabilities[:19], labels).method == "greedy"
+    assert ensemble.select(probabilities, labels).method == "bagged_greedy"
+    assert len(ensemble.select(probabilities, labels).members) <= 8
+
+
+def test_the_weighted_average_scores_what_the_selection_says():
+    rng = np.random.default_rng(1)
+    probabilities, labels = rng.dirichlet([2, 2, 2], (25, 60)), rng.integers(0, 3, 60)
+    for chosen in (
+        ensemble.greedy(probabilities, labels, n_steps=8),
+        ensemble.bagged_greedy(probabilities, labels),
+        ensemble.best_single(probabilities, labels),
+        ensemble.uniform_average(probabilities, labels),
+        ensemble.top_k_average(probabilities, labels, k=4),
+    ):
+        total = ensemble.combine(probabilities, chosen)
+        assert total.sum(-1) == pytest.approx(np.ones(60))
+        assert chosen.uar == pytest.approx(literal_uar(total, labels.tolist()))
+
+
+def test_references_are_what_their_names_say():
+    labels = np.array([0, 0, 1, 1])
+    right = np.eye(2)[labels]
+    wrong = 1 - right
+    half = right.copy()
+    half[0] = wrong[0]
+    probabilities = np.stack([wrong, half, right, right])
+    assert ensemble.best_single(probabilities, labels).members == (2,)
+    assert ensemble.top_k_average(probabilities, labels, k=2).members == (2, 3)
+    assert ensemble.top_k_average(probabilities, labels, k=9).members == (0, 1, 2, 3)
+    assert ensemble.uniform_average(probabilities, labels).weights == (0.25,) * 4
+
+
+def test_a_perfect_candidate_is_chosen_once():
+    labels = np.array([0, 1])
+    chosen = ensemble.greedy(np.stack([np.eye(2), np.eye(2)]), labels)
+    assert (chosen.members, chosen.weights, chosen.uar) == ((0,), (1.0,), 1.0)
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_one_clip_of_one_class_is_enough(code):
+    chosen = ensemble.greedy([[[0.5, 0.5]]], [code])
+    assert chosen.uar == (1.0 if code == 0 else 0.0)
+    assert chosen.members == (0,)
+
+
+def test_repeated_seeds_of_one_spec_are_one_candidate():
+    arrays = [np.full((2, 2), value, dtype=np.float16) for value in (0.25, 0.5, 0.75)]
+    merged, groups = ensemble.merge_seeds(arrays, ["a", "b", "a"])
+    assert groups == ((0, 2), (1,))
+    assert merged.shape == (2, 2, 2)
+    assert (merged == 0.5).all()
+    with pytest.raises(ValueError, match="one key per candidate, got 1 for 3"):
+        ensemble.merge_seeds(arrays, ["a"])
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "labels", "options", "message"),
+    [
+        ([[[np.nan, 0.5]]], [0], {}, "must be finite"),
+        ([[[np.inf, 0.5]]], [0], {}, "must be finite"),
+        (np.zeros((0, 1, 2)), [0], {}, "at least one candidate"),
+        (np.zeros((1, 0, 2)), [], {}, "at least one clip"),
+        ([[0.5, 0.5]], [0], {}, "axes"),
+        ([[[0.5, 0.5]]], [0, 1], {}, "one code per clip, got 2 for 1"),
+        ([[[0.5, 0.5]]], [2], {}, r"codes in \[0, 2\)"),
+        ([[[0.5, 0.5]]], [0], {"n_steps": 0}, "n_steps must be at least 1, got n_steps=0"),
+        ([[[0.5, 0.5]]], [0], {"max_members": 0}, "max_members must be at least 1"),
+    ],
+)
+def test_what_cannot_be_selected_from_is_refused(probabilities, labels, options, message):
+    for rule in (ensemble.greedy, ensemble.bagged_greedy):
+        with pytest.raises(ValueError, match=message):
+            rule(probabilities, labels, **options)
+
+
+def test_fractions_and_families_of_bags_are_checked():
+    library = np.full((3, 2, 2), 0.5), [0, 1]
+    with pytest.raises(ValueError, match=r"fraction must lie in \(0, 1\], got fraction=0"):
+        ensemble.bagged_greedy(*library, fraction=0)
+    with pytest.raises(ValueError, match="one key per candidate, got 2 for 3"):
+        ensemble.bagged_greedy(*library, families=["a", "b"])
+
+
+def test_the_record_has_the_shape_of_ensemble_json():
+    rng = np.random.default_rng(0)
+    probabilities, labels = rng.dirichlet([1, 1], (4, 50)), rng.integers(0, 2, 50)
+    chosen = ensemble.greedy(probabilities, labels, n_steps=10)
+    candidates = [Candidate((10 + i,), f"net {i}", 0.5) for i in range(4)]
+    candidates[chosen.members[0]] = Candidate((3, 4), "twice", 0.6)
+    record = ensemble_record(
+        chosen,
+        candidates,
+        references=References(
+            ensemble.best_single(probabilities, labels),
+            ensemble.uniform_average(probabilities, labels),
+            ensemble.top_k_average(probabilities, labels, k=2),
+        ),
+        identity={"fold": 0},
+    )
+    assert json.loads(json.dumps(record)) == record
+    assert set(record) == {
+        "format", "method", "uar", "members", "imported", "trajectory", "references",
+        "n_candidates", "identity", "apparent",
+    }  # fmt: skip
+    assert sum(member["weight"] for member in record["members"]) == pytest.approx(1)
+    twice = [member for member in record["members"] if member["name"] == "twice"]
+    assert [member["trial"] for member in twice] == [3, 4]
+    assert twice[0]["candidate"] == twice[1]["candidate"] == 0
+    assert record["imported"] == []
+    assert twice[0]["weight"] == twice[1]["weight"] == chosen.weights[0] / 2
+    assert record["references"]["top_k"]["k"] == 2
+    assert record["references"]["uniform"]["n"] == 4
+    assert set(record["references"]["best_single"]) == {"trial", "name", "uar"}
+    assert record["apparent"] is True
+
+
+@pytest.mark.slow
+def test_a_library_of_the_reference_size_takes_seconds():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 15_000)
+    first = rng.beta(2, 2, (200, 15_000))
+    probabilities = np.stack([first, 1 - first], axis=-1).astype(np.float16)
+    start = time.perf_counter()
+    ensemble.greedy(probabilities, labels, n_steps=50)
+    assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("n_classes", [2, 3, 40, 150])
+def test_many_classes_are_scored_as_the_literal_rule_scores_them(n_classes, dtype):
+    rng = np.random.default_rng(n_classes)
+    labels = rng.permutation(np.arange(300) % n_classes)
+    probabilities = rng.dirichlet(np.full(n_classes, 0.3), (6, 300))
+    if dtype is np.float16:  # coarse, so that ties are common; sums of them are exact
+        probabilities = probabilities.round(2)
+    probabilities = probabilities.astype(dtype)
+    probabilities[:, np.arange(300), labels] += dtype(0.25)
+    values = probabilities.astype(np.float64)
+    scorer = FusionScorer(values, labels)
+    total = scorer.empty()
+    for candidate in (1, 4, 4, 0):
+        scorer.add(total, candidate)
+        found = scorer.scores_with(total)
+        assert found == pytest.approx([literal_uar(total + one, labels) for one in values])
+        some = np.array([5, 2])
+        assert (scorer.of(some).scores_with(total) == found[some]).all()
+        assert scorer.score(total) == pytest.approx(literal_uar(total, labels))
+
+
+def test_a_fusion_of_many_classes_takes_no_step_per_pair_of_them():
+    rng = np.random.default_rng(0)
+    labels = np.arange(2000) % 200
+    probabilities = rng.gamma(0.3, 1, (10, 2000, 200))
+    probabilities[:, np.arange(2000), labels] += 1.2
+    probabilities /= probabilities.sum(axis=-1, keepdims=True)
+    start = time.process_time()
+    ensemble.greedy(probabilities.astype(np.float16), labels, max_members=8)
+    assert time.process_time() - start < 5  # 0.7 s; with a step per pair 18 s
+
+
+def test_the_benchmark_prints_every_figure(capsys):
+    ensemble_benchmark.main(
+        ["--candidates", "4", "--clips", "60", "--trials", "3", "--epochs", "2"]
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[0].startswith("4 candidates, 60 clips, 2 classes: greedy")
+    assert "honest value with 25 bootstrap samples" in lines[3]

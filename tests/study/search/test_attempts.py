@@ -1,0 +1,46 @@
+"""What a kill between a trial's result and its end leaves, and that it is put right."""
+
+from __future__ import annotations
+
+import json
+
+from study.results.trial_folder import TrialFolder
+from study.search.attempts import newest_checkpoint, settle
+from study.search.display import Progress
+from study.search.session import run_study
+from support.finished_study import config_of, copy_study
+
+
+def attempts(folder: TrialFolder) -> None:
+    for n, names in ((1, ["checkpoint.safetensors", "devel.npy"]), (2, ["devel.npy", "test.npy"])):
+        folder.attempt(n).mkdir(parents=True)
+        for name in names:
+            (folder.attempt(n) / name).write_text("x")
+    folder.log({"event": "start", "attempt": 2})
+
+
+def test_a_trial_is_settled_once(tmp_path):
+    folder = TrialFolder(tmp_path, 3)
+    attempts(folder)
+    assert newest_checkpoint(folder, 2) == str(folder.attempt(1) / "checkpoint.safetensors")
+    for _ in range(2):
+        settle(folder, {"attempt": 2, "state": "complete", "reason": None})
+    assert [e["event"] for e in folder.events()] == ["start", "end"]
+    assert not list(folder.attempt(1).iterdir())
+    assert {p.name for p in folder.attempt(2).iterdir()} == {"devel.npy", "test.npy"}
+
+
+def test_a_study_killed_right_after_a_result_settles_it_and_does_not_run_it_again(
+    finished, synthetic, tmp_path
+):
+    results = copy_study(finished, tmp_path / "base")
+    folder = TrialFolder(results / "trials", 1)
+    lines = (folder.path / "events.jsonl").read_text().splitlines(keepends=True)
+    assert json.loads(lines[-1])["event"] == "end"
+    (folder.path / "events.jsonl").write_text("".join(lines[:-1]))
+    (folder.attempt(1) / "checkpoint.safetensors").write_text("x")
+    config = config_of(synthetic)
+    assert run_study(config, base=tmp_path / "base", echo=str, progress=Progress()) == 0
+    events = [{**e, "time": 0} for e in folder.events()]
+    assert events == [{**json.loads(line), "time": 0} for line in lines]
+    assert not (folder.attempt(1) / "checkpoint.safetensors").exists()

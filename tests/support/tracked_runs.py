@@ -1,0 +1,52 @@
+"""A tracked study's runs in an MLflow store of their own; imported, not collected."""
+
+from __future__ import annotations
+
+from study.tracking.tracker import TrackedTrial, Tracker
+
+OPEN = {
+    "experiment": "digits",
+    "study_id": "id-1",
+    "run_name": "digits",
+    "params": {"budget": {"trials": 30}, "seed": 0},
+    "tags": {"mlflow.source.git.commit": "abc123"},
+    "dataset": {"digest": "d" * 64, "name": "digits", "source": "corpora/digits"},
+    "wait_s": 60.0,
+}
+
+TRIALS = (
+    TrackedTrial(
+        number=0,
+        name="band statistics",
+        state="complete",
+        params={"kind": "baseline"},
+        epochs={1: {"devel/uar": 0.5}},
+        metrics={"devel/uar_best": 0.5},
+        artifacts={"confusion.csv": "a,b\n"},
+        started=1_000.0,
+        ended=1_010.0,
+        epoch_times={1: 1_009.0},
+    ),
+    TrackedTrial(
+        number=1,
+        name="mel-1win resnet18",
+        state="pruned",
+        params={"scale": "mel"},
+        epochs={e: {"devel/uar": 0.1 * e, "train/loss": 1 / e} for e in (1, 2, 3)},
+        metrics={"devel/uar_best": 0.3},
+    ),
+    TrackedTrial(number=2, name="lin", state="failed", tags={"spectune.reason": "NaN loss"}),
+    TrackedTrial(number=3, name="lin", state="running", epochs={1: {"devel/uar": 0.4}}),
+)
+
+
+def runs_of(client, tracker, kind="trial"):
+    found = client.search_runs([tracker.experiment_id], f"tags.`spectune.kind` = '{kind}'")
+    return {run.info.run_name: run for run in found}
+
+
+def reconciled(store, trials=TRIALS, **changes):
+    tracker = Tracker.open(store, **{**OPEN, **changes})
+    tracker.reconcile(trials)
+    assert tracker.close("finished") is None
+    return tracker
