@@ -107,7 +107,7 @@ def test_a_folder_is_small_enough_to_find_a_file_in():
         ("study.cli", ("torch", "mlflow", "optuna", "pandas")),
         ("study.results", ("torch", "mlflow", "optuna", "pandas")),
         ("study.results.status", ("torch", "mlflow", "optuna", "pandas")),
-        ("runners.worker", ("mlflow", "optuna", "pandas", "pydantic")),
+        ("runners.engines.worker", ("mlflow", "optuna", "pandas", "pydantic")),
         ("runners.trial", ("mlflow", "optuna", "pandas", "pydantic")),
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from runners.engine import Engine
+from runners.engines.engine import Engine
 from runners.trial import CHECKPOINT, FILES, WEIGHTS
 from study.results.trial_folder import TrialFolder
 

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass, field
 from typing import Any
 
-from runners.engine import MAX_LOSSES, Engine, Event
+from runners.engines.engine import MAX_LOSSES, Engine, Event
 from runners.job import Job
 from search_spaces.backbones.backbones import Timm
 from search_spaces.spec import TrialSpec

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from runners.device import default_slots
-from runners.engine import MAX_LOSSES, Engine, Event
+from runners.engines.engine import MAX_LOSSES, Engine, Event
+from runners.engines.local import LocalEngine
 from runners.job import Job
-from runners.local import LocalEngine
 from search_spaces.backbones.backbones import Timm
 from search_spaces.spec import TrialSpec
 from study.config import StudyConfig

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from runners.device import default_slots, threads_of_slot, usable_compute
-from runners.engine import Engine, Event
+from runners.engines.engine import Engine, Event
+from runners.engines.local import LocalEngine
 from runners.job import Job
-from runners.local import LocalEngine
 from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.yaml_file import load_yaml

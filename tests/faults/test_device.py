@@ -37,7 +37,7 @@ def watch(study: Attacked, limit_mb: float | None) -> float:
     study.start()
     limited: set[int] = set()
     while study.running:
-        for pid in study.processes("runners.worker"):
+        for pid in study.processes("runners.engines.worker"):
             try:
                 peak = max(peak, peak_mb(pid))
                 if limit_mb is not None and pid not in limited:

@@ -71,7 +71,7 @@ def test_a_trial_that_is_killed_behind_its_checkpoint_goes_on_from_it(synthetic,
     while not list(study.folder.rglob("checkpoint.safetensors")):
         assert study.running, study.log()
         time.sleep(0.01)
-    (worker,) = study.processes("runners.worker")
+    (worker,) = study.processes("runners.engines.worker")
     os.kill(worker, signal.SIGKILL)
     assert study.finish() == 0, study.log()
     events = (study.folder / "trials" / "00000" / "events.jsonl").read_text()

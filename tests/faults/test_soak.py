@@ -45,7 +45,9 @@ def watch(study: Attacked, done: threading.Event, seen: list[dict[str, float]]) 
         finished = len(list(study.folder.glob("trials/*/result.json")))
         for pid in study.processes():
             with contextlib.suppress(OSError):
-                what = "worker" if pid in study.processes("runners.worker") else "coordinator"
+                what = (
+                    "worker" if pid in study.processes("runners.engines.worker") else "coordinator"
+                )
                 files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
                 seen.append(
                     {"trials": finished, "what": what, "mb": memory_mb(pid), "files": files}

@@ -96,7 +96,7 @@ def test_a_worker_that_hangs_is_replaced_and_the_result_is_that_of_an_undisturbe
     events = study.folder / "trials" / "00001" / "events.jsonl"
     while study.running and not (events.exists() and '"epoch"' in events.read_text()):
         time.sleep(0.002)
-    (worker,) = study.processes("runners.worker")
+    (worker,) = study.processes("runners.engines.worker")
     os.kill(worker, signal.SIGSTOP)
     assert study.finish() == 0, study.log()
     study.check()

@@ -167,7 +167,7 @@ def kill_once(study: Attacked, rng: random.Random, *, most_seconds: float) -> st
     targets = ["coordinator", "worker", "both"]
     target = rng.choice(targets if study.worker_kills < ALLOWED_LOSSES else targets[:1])
     number = rng.choice([signal.SIGKILL, signal.SIGTERM])
-    workers = study.processes("runners.worker") if target != "coordinator" else []
+    workers = study.processes("runners.engines.worker") if target != "coordinator" else []
     coordinator = [study.process.pid] if target != "worker" and study.process else []
     for pid in [*workers, *coordinator]:
         with contextlib.suppress(ProcessLookupError):

@@ -141,7 +141,9 @@ def wait_for(path: Path, pattern: str, process: subprocess.Popen[str]) -> None:
 
 
 def workers() -> list[str]:
-    found = subprocess.run(["pgrep", "-f", "runners.worker"], capture_output=True, text=True)
+    found = subprocess.run(
+        ["pgrep", "-f", "runners.engines.worker"], capture_output=True, text=True
+    )
     return found.stdout.split()
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from runners.clips import Clips
+from runners.engines.local import LocalEngine
 from runners.job import Job, Task
-from runners.local import LocalEngine
 from search_spaces import TrialSpec
 
 SPEC = TrialSpec.from_dict(
@@ -178,7 +178,7 @@ def test_a_worker_dies_with_its_coordinator(task_file, tmp_path):
         f"""
         import sys, time
         from runners.job import Job
-        from runners.local import LocalEngine
+        from runners.engines.local import LocalEngine
         from search_spaces import TrialSpec
         spec = TrialSpec.from_dict({SPEC.to_dict() | {"recipe": {"epochs": 5000, "batch": 2}}!r})
         engine = LocalEngine(["cpu"], threads=1)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from runners.device import threads_of_slot
-from runners.engine import Event
+from runners.engines.engine import Event
 from runners.job import Job
 
 __all__ = ["LocalEngine"]
@@ -81,7 +81,7 @@ class Slot:
         self.generation += 1
         folder.mkdir(parents=True, exist_ok=True)
         # The packages by their own place, and not the current folder: a user may have a study.py.
-        packages = str(Path(__file__).resolve().parent.parent)
+        packages = str(Path(__file__).resolve().parents[2])
         path = os.pathsep.join(filter(None, [packages, os.environ.get("PYTHONPATH")]))
         environment = {
             **os.environ,
@@ -99,7 +99,7 @@ class Slot:
         }
         with (folder / "log.txt").open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runners.worker"],
+                [sys.executable, "-P", "-m", "runners.engines.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -129,7 +129,7 @@ class Slot:
 
 
 class LocalEngine:
-    """Worker processes on this machine; see `runners.engine.Engine`.
+    """Worker processes on this machine; see `runners.engines.engine.Engine`.
 
     Args:
         devices: The device of each slot.

@@ -2,7 +2,7 @@
 
 It speaks JSON lines, commands on standard input and events on standard output. When its input
 ends, the coordinator is gone, and it ends at once: a leftover worker would train beside its
-replacement. Started by `runners.local` as `python -m runners.worker`.
+replacement. Started by `runners.engines.local` as `python -m runners.engines.worker`.
 """
 
 from __future__ import annotations
