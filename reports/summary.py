@@ -12,7 +12,7 @@ from study.files import number
 from study.honest.search_bias import search_note
 from study.planning.cross_validation import protocol_sentence
 from study.results import StudyResults
-from study.results.study_results import Partition
+from study.results.study_results import PartitionRows
 from study.results.trial_states import counted, is_running, told_counts
 
 __all__ = ["summary"]
@@ -113,7 +113,7 @@ def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _size(partition: Partition) -> str:
+def _size(partition: PartitionRows) -> str:
     speakers = {clip.speaker for clip in partition.clips if clip.speaker is not None}
     text = f"{len(partition.clips):,} clips"
     if speakers:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from study.results import StudyResults
+from study.tracking.runs import ChildRun
 from study.tracking.study_run import continue_tracker
-from study.tracking.tracking_children import ChildRun
 
 __all__ = ["track_explanation"]
 

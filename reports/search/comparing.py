@@ -12,8 +12,8 @@ from study.honest import ablation_rows
 from study.honest.ablation import AblationRow, judged_of
 from study.honest.ablation_table import ablation_notes, p_title
 from study.results import StudyResults
-from study.results.origins import GRID
 from study.results.seeds_table import seeds_table
+from study.results.trial_record import GRID
 from study.text import probability
 
 __all__ = ["ablation_sections", "ablation_table", "repeats_table", "seeds_sections"]

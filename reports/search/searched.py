@@ -9,7 +9,7 @@ import numpy as np
 
 from reports.search.dimensions import fitted_at_once, unused_params, used_params
 from study.results import StudyResults, TrialRecord
-from study.results.origins import BASELINE
+from study.results.trial_record import BASELINE
 
 __all__ = ["filled_params", "left_out_baselines", "usable_trials"]
 

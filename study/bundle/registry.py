@@ -17,7 +17,7 @@ from search_spaces.spec import canonical_digest
 from study.bundle.bundle import Bundle, read_bundle
 from study.fusion.methods.rule import FusionRule
 from study.results import StudyResults
-from study.tracking.run_client import Session
+from study.tracking.run_client import RunClient
 from study.tracking.store import TrackingStore, open_client
 from study.tracking.store_checks import tracking_store
 
@@ -66,11 +66,11 @@ def _register(
     if known is not None:
         client.set_registered_model_alias(results.name, ALIAS, known)
         return int(known), False
-    session = Session(
+    runs = RunClient(
         client, store, str(noted["experiment_id"]), str(noted["run_id"]), str(results.state["id"])
     )
     tags = {"mlflow.runName": f"bundle {bundle.protocol}", "spectune.protocol": bundle.protocol}
-    run_id = session.new_child("export", tags)
+    run_id = runs.new_child("export", tags)
     try:
         with tempfile.TemporaryDirectory(prefix="spectune-") as name:
             model = Path(name) / "model"
@@ -80,13 +80,13 @@ def _register(
                 for p in model.rglob("*")
                 if p.is_file()
             }
-            if not session.log_artifacts(run_id, files):
+            if not runs.log_artifacts(run_id, files):
                 raise OSError("the store refused the model's files")
         number = _create_version(client, results.name, run_id, digest, bundle)
     except BaseException:
-        session.terminate(run_id, "FAILED", int(time.time() * 1000))
+        runs.terminate(run_id, "FAILED", int(time.time() * 1000))
         raise
-    session.terminate(run_id, "FINISHED", int(time.time() * 1000))
+    runs.terminate(run_id, "FINISHED", int(time.time() * 1000))
     return number, True
 
 

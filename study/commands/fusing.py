@@ -32,7 +32,7 @@ def ensemble(
     """
     from reports.report import write_report
     from study.fusion.sentences import compared_lines, fusion_table, pairs_table
-    from study.tracking.study_run import select_again
+    from study.search.select_fusion import select_again
 
     folder = results_folder(study)
     config, _ = config_and_base(study, overrides or [])

@@ -68,8 +68,7 @@ def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed
     from search_spaces.space_yaml import load_space
     from study.files import check_output
     from study.planning.input_images import input_images
-    from study.planning.preview import draw_png, specs_to_draw
-    from study.planning.preview_clip import preview_clip
+    from study.planning.preview import draw_png, preview_clip, specs_to_draw
 
     check_output(output, inputs=[source])
     space = load_space(name, folder=Path.cwd(), where="spectune spaces")

@@ -23,8 +23,8 @@ from study.metrics import compare, count_by_speaker
 from study.metrics.intervals import Interval, interval_of_clips, interval_of_counts
 from study.metrics.permutation_tests import Comparison, compare_all_pairs, holm
 from study.results import StudyResults
-from study.results.origins import GRID
 from study.results.probabilities import labels_of, load_devel, speakers_of
+from study.results.trial_record import GRID
 
 __all__ = ["AblationRow", "Correction", "Judged", "ablation_rows", "judged_of"]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from search_spaces.grid import grid_specs
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
-from study.results.origins import BASELINE, GRID
+from study.results.trial_record import BASELINE, GRID
 
 __all__ = ["Prescribed", "derive_seed", "prescribe"]
 

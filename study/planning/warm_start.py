@@ -24,8 +24,8 @@ from study.planning.pretrained import Weights
 from study.planning.resume_checks import HEARD, other_weights, same_material
 from study.results import StudyResults, read_results
 from study.results.clips_json import read_clips
-from study.results.origins import BASELINE, TAKEN
 from study.results.trial_folder import TrialFolder
+from study.results.trial_record import BASELINE, TAKEN
 
 __all__ = ["Taken", "check_taken", "plan_taken", "take_over"]
 

@@ -10,11 +10,11 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import mapping, read_object
 
-__all__ = ["Clip", "ClipsFile", "Partition", "read_clips"]
+__all__ = ["ClipRow", "ClipsFile", "PartitionRows", "read_clips"]
 
 
 @dataclass(frozen=True)
-class Clip:
+class ClipRow:
     """One row of `clips.json`."""
 
     file_name: str
@@ -24,11 +24,11 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Partition:
+class PartitionRows:
     """The clips of `train`, `devel` or `test` in the order of every probability array."""
 
     digest: str
-    clips: tuple[Clip, ...]
+    clips: tuple[ClipRow, ...]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ClipsFile:
     corpus: Mapping[str, Any] = field(default_factory=dict)
     protocol: str = "holdout"
     folds: tuple[int, ...] = ()  # of each devel clip in a cross-validation
-    partitions: Mapping[str, Partition] = field(default_factory=dict)
+    partitions: Mapping[str, PartitionRows] = field(default_factory=dict)
 
     def check_used(self) -> None:
         """Check that there is what trials are made of.
@@ -116,7 +116,7 @@ def read_clips(path: Path) -> ClipsFile:
     )
 
 
-def _partition(path: Path, name: str, part: Any, classes: frozenset[str]) -> Partition:
+def _partition(path: Path, name: str, part: Any, classes: frozenset[str]) -> PartitionRows:
     where, plain = f"{path}: {name}", mapping(part)
     digest, rows = plain.get("digest"), plain.get("clips")
     if not isinstance(digest, str) or not isinstance(rows, list):
@@ -127,7 +127,7 @@ def _partition(path: Path, name: str, part: Any, classes: frozenset[str]) -> Par
             raise InputError(f"{where}: {rule}, got {row!r:.80}")
         if row[2] is not None and row[2] not in classes:
             raise InputError(f"{where}: the label of a clip must be a class, got {row[2]!r:.80}")
-    return Partition(digest, tuple(Clip(*row) for row in rows))
+    return PartitionRows(digest, tuple(ClipRow(*row) for row in rows))
 
 
 def _are_texts(row: list[Any]) -> bool:

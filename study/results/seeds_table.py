@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from study.results.origins import GRID, REPEAT
+from study.results.trial_record import GRID, REPEAT
 from study.text import percent
 
 __all__ = ["SeedsRow", "next_repeat", "seeds_lines", "seeds_table"]

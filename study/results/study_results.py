@@ -16,12 +16,12 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import read_object
 from study.files.json_files import check_format
-from study.results.clips_json import Clip, Partition, read_clips
+from study.results.clips_json import ClipRow, PartitionRows, read_clips
 from study.results.ensemble_json import Ensemble, read_ensemble
 from study.results.import_json import ImportedRecord, read_imports
 from study.results.trial_record import STATES, TrialRecord, read_trials
 
-__all__ = ["Clip", "Partition", "StudyResults", "read_results"]
+__all__ = ["ClipRow", "PartitionRows", "StudyResults", "read_results"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class StudyResults:
     state: Mapping[str, Any]  # state.json
     classes: tuple[str, ...]
     corpus: Mapping[str, Any]
-    partitions: Mapping[str, Partition]
+    partitions: Mapping[str, PartitionRows]
     trials: tuple[TrialRecord, ...]  # by number
     ensemble: Ensemble | None
     protocol: str = "holdout"

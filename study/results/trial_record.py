@@ -17,7 +17,12 @@ from study.files.json_files import check_format, numbers
 from study.results.trial_result import ENDS, wrong_value
 
 __all__ = [
+    "BASELINE",
+    "GRID",
+    "REPEAT",
+    "SAMPLER",
     "STATES",
+    "TAKEN",
     "TrialRecord",
     "numbered_folders",
     "read_events",
@@ -27,6 +32,12 @@ __all__ = [
 ]
 
 STATES = (*ENDS, "running")
+# Where a trial comes from, as `spec.json` says it: `sampler`, or one of these and what follows.
+SAMPLER = "sampler"
+BASELINE = "baseline:"  # the baseline's name
+GRID = "grid:"  # the repetition, from 1
+TAKEN = "from:"  # the study and its trial: `from:mask/17`
+REPEAT = "seed:"  # the trial that is repeated with another seed
 MAX_EVENTS_BYTES = 100_000_000
 
 
@@ -144,7 +155,7 @@ def _read_trial(folder: Path, trial: int) -> TrialRecord | None:
     uar, best_epoch = number(result.get("uar")), result.get("best_epoch")
     if not result:
         uar, best_epoch = _best(curve)
-    params, origin = mapping(spec.get("params")), str(spec.get("origin", "sampler"))
+    params, origin = mapping(spec.get("params")), str(spec.get("origin", SAMPLER))
     attempts = [e.get("attempt", 1) for e in events]
     return TrialRecord(
         number=trial,
@@ -179,7 +190,7 @@ def _name_of(params: Mapping[str, Any], origin: str) -> str:
     """A name for a trial from before `spec.json` had one."""
     front = "-".join(str(params[key]) for key in ("scale", "channels") if params.get(key))
     name = " ".join(part for part in (front, str(params.get("backbone") or "")) if part)
-    return name or origin.removeprefix("baseline:") or "trial"
+    return name or origin.removeprefix(BASELINE) or "trial"
 
 
 def _epochs(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

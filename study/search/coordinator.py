@@ -21,9 +21,9 @@ from study.files import write_json
 from study.planning.plan import Plan
 from study.results import read_results
 from study.results.leaderboard import write_leaderboard
-from study.results.origins import GRID, REPEAT
 from study.results.seeds_table import next_repeat
 from study.results.trial_folder import TrialFolder
+from study.results.trial_record import GRID, REPEAT
 from study.search.attempts import bring_files, delete_weights, newest_checkpoint, settle, was_split
 from study.search.display import Progress
 from study.search.failing_alike import FailingAlike

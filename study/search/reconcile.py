@@ -23,11 +23,11 @@ from study.planning.plan import plan_study
 from study.results import StudyLock, read_results
 from study.results.trial_folder import TrialFolder, trial_folders
 from study.search.recover import recover
+from study.search.select_fusion import select_fusion
 from study.search.session import open_sampling
-from study.tracking.describing import describe_study
 from study.tracking.store import resolve_tracking, sqlite_path
 from study.tracking.store_checks import check_stores, tracking_store
-from study.tracking.study_run import open_tracker, select_fusion
+from study.tracking.study_run import describe_study, open_tracker
 
 __all__ = ["damaged_files", "reconcile_study"]
 

@@ -9,8 +9,8 @@ from typing import Any
 from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
 from study.files import number as plain_number
-from study.results.origins import SAMPLER
 from study.results.trial_folder import TrialFolder, trial_folders
+from study.results.trial_record import SAMPLER
 from study.search.sampler import Sampling, rungs
 
 __all__ = ["Recovered", "fault_of_spec", "recover"]

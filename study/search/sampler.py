@@ -22,7 +22,7 @@ from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.config import Pruning
 from study.planning.enqueued_trials import Prescribed, derive_seed
-from study.results.origins import SAMPLER
+from study.results.trial_record import SAMPLER
 from study.text import without_passwords
 
 __all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]

@@ -24,10 +24,10 @@ from study.search.coordinator import Coordinator, Outcome
 from study.search.display import Progress, make_progress
 from study.search.retrain import open_engine
 from study.search.sampler import Sampling
+from study.search.select_fusion import select_fusion
 from study.text import duration
-from study.tracking.describing import describe_study
 from study.tracking.store_checks import check_stores, tracking_store
-from study.tracking.study_run import note_run, open_tracker, select_fusion
+from study.tracking.study_run import describe_study, note_run, open_tracker
 from study.tracking.tracker import Tracker
 
 __all__ = ["open_sampling", "run_study"]

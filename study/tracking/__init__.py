@@ -2,20 +2,16 @@
 
 Nothing is imported here; the files:
 
-    describing           What a study's run in MLflow says of it: fusion, leaderboard and a link t
-    queue                A thread that writes one thing after the other, and waits where the store
-    reconcile            Making the store equal to the trial folders: after a kill, or after the d
-    run_client           The open store: which run belongs to which trial, and how each kind of th
-    runs                 What the runs of a trial and of a fusion hold, in an open store
-    store                Which MLflow store a study writes to, and how a fresh one is made without
-    store_checks         Whether a study's stores can be used at all, judged before anything of th
-    study_run            A study's runs in MLflow: its parent run at every session, and its fusion
-    tracker              Tracking a study in MLflow, without ever waiting for it
-    tracking_children    Child runs that are neither trials nor fusions: refits, scores
-    tracking_errors      Which failures of a tracking store pass by themselves
-    tracking_points      Metrics as points, and which of them the running trials have logged alrea
-    trial_run            What of a trial goes to MLflow: names, metrics, tags and artifacts
-    ui                   `spectune ui`: MLflow's interface on the store of a study, for this machi
-    values               What MLflow accepts: parameters, metrics, tags, descriptions and artifact
-    writer_thread        The thread that owns the tracking store: opens it, and hands it to one wr
+    tracker        `Tracker`: the calls of everyone else; each returns at once
+    writer_thread  the thread that owns the store
+    queue          what waits to be written, and what is tried again; knows no MLflow
+    run_client     `RunClient`: an `MlflowClient` bound to one parent run
+    runs           what the run of a trial, a fusion, a refit or a scoring holds
+    values         names and values that MLflow takes
+    store          where runs go, and how a fresh store is made
+    reconcile      the store made equal to the trial folders
+    trial_run      what of a trial becomes a run
+    study_run      the study's own run
+    store_checks   whether the stores can be used, before anything is written
+    ui             `spectune ui`: MLflow's interface
 """

@@ -8,10 +8,17 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from study.tracking.run_client import Session
+from study.tracking.run_client import RunClient
 from study.tracking.runs import STATUS, end_trial, logged_tag
-from study.tracking.tracking_points import Point, now_ms, points_at
-from study.tracking.values import LazyArtifacts, clean_tags, flatten_params, split_metrics
+from study.tracking.values import (
+    LazyArtifacts,
+    Point,
+    clean_tags,
+    flatten_params,
+    now_ms,
+    points_at,
+    split_metrics,
+)
 
 __all__ = ["Reconciliation", "TrackedTrial", "run_name"]
 
@@ -64,20 +71,20 @@ class Reconciliation:
     def __init__(self) -> None:
         self._found: dict[int, Any] | None = None  # trial number -> its run, as it was before
 
-    def survey(self, session: Session) -> None:
+    def survey(self, client: RunClient) -> None:
         """Read all child runs; of several for one trial the oldest stays."""
         found: dict[int, Any] = {}
-        for run in session.children():
+        for run in client.children():
             number = int(run.data.tags["spectune.trial"])
             if number in found:
                 _log.warning("trial %d has two runs in the tracking store, one is deleted", number)
-                session.client.delete_run(run.info.run_id)
+                client.mlflow.delete_run(run.info.run_id)
             else:
                 found[number] = run
-        session.runs = {number: run.info.run_id for number, run in found.items()}
+        client.runs = {number: run.info.run_id for number, run in found.items()}
         self._found = found
 
-    def settle(self, session: Session, again: bool, *, trial: TrackedTrial) -> None:
+    def settle(self, client: RunClient, again: bool, *, trial: TrackedTrial) -> None:
         """Make one trial's run hold what its folder says."""
         if self._found is None:
             raise RuntimeError("the tracking store could not be read")
@@ -86,16 +93,16 @@ class Reconciliation:
             return
         started_ms = _milliseconds(trial.started)
         tags = clean_tags({**trial.tags, "mlflow.runName": run_name(trial.number, trial.name)})
-        run_id = session.trial_run(trial.number, again, tags, started_ms)
+        run_id = client.trial_run(trial.number, again, tags, started_ms)
         if run is None or again:
-            run = session.client.get_run(run_id)
-        session.log_params(run_id, flatten_params(trial.params), run.data.params)
+            run = client.mlflow.get_run(run_id)
+        client.log_params(run_id, flatten_params(trial.params), run.data.params)
         points, notes = _points(trial)
         end_trial(
-            session,
+            client,
             run_id,
             trial.end_state,
-            _missing(session, run, points),
+            _missing(client, run, points),
             {**tags, **clean_tags(notes)},
             trial.artifacts,
             epochs=trial.last_epoch,
@@ -103,15 +110,15 @@ class Reconciliation:
             time_ms=_milliseconds(trial.ended),
         )
 
-    def close_others(self, session: Session, known: Collection[int]) -> None:
+    def close_others(self, client: RunClient, known: Collection[int]) -> None:
         """End runs that a killed process left RUNNING and whose trial has no folder."""
         for number, run in (self._found or {}).items():
             if number not in known and run.info.status not in STATUS.values():
-                session.log(run.info.run_id, tags={"spectune.state": "interrupted"})
-                session.terminate(run.info.run_id, "KILLED", _milliseconds(None))
-        for run in session.children("fusion"):
+                client.log(run.info.run_id, tags={"spectune.state": "interrupted"})
+                client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
+        for run in client.children("fusion"):
             if run.info.status not in STATUS.values():
-                session.terminate(run.info.run_id, "KILLED", _milliseconds(None))
+                client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
 
 
 def _is_settled(run: Any, trial: TrackedTrial) -> bool:
@@ -140,11 +147,11 @@ def _points(trial: TrackedTrial) -> tuple[list[Point], dict[str, str]]:
     return points, notes | odd
 
 
-def _missing(session: Session, run: Any, points: list[Point]) -> list[Point]:
+def _missing(client: RunClient, run: Any, points: list[Point]) -> list[Point]:
     """Those points whose value the run does not have at their step."""
     present: dict[tuple[str, int], list[float]] = {}
     for key in {point.key for point in points} & set(run.data.metrics):
-        for metric in session.client.get_metric_history(run.info.run_id, key):
+        for metric in client.mlflow.get_metric_history(run.info.run_id, key):
             present.setdefault((key, metric.step), []).append(metric.value)
     return [
         point

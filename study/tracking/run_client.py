@@ -17,12 +17,17 @@ from typing import Any
 
 from search_spaces.grammar.errors import InputError
 from study.text import without_passwords
-from study.tracking.store import TrackingStore, find_or_create_experiment, open_client
-from study.tracking.tracking_errors import is_transient
-from study.tracking.tracking_points import Point
-from study.tracking.values import LazyArtifacts, clean_tags, cut, flatten_params, stage_artifacts
+from study.tracking.store import TrackingStore, find_or_create_experiment, is_transient, open_client
+from study.tracking.values import (
+    LazyArtifacts,
+    Point,
+    clean_tags,
+    cut,
+    flatten_params,
+    stage_artifacts,
+)
 
-__all__ = ["Plan", "Session"]
+__all__ = ["ParentRun", "RunClient"]
 
 PAGE = 1000  # rows of search_runs, which returns no more without asking for the next page
 _PARAMS_PER_CALL = 100  # MLflow's limits on one log_batch
@@ -32,30 +37,42 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a study's parent run is made of."""
+class ParentRun:
+    """What a study's parent run is made of.
+
+    Args:
+        experiment: The experiment's name; by default of the caller the study's.
+        study_id: What identifies the study; its run is found by it when `run_id` is unknown.
+        run_name: What the run is called.
+        run_id: The run as noted by an earlier session.
+        params: Nested parameters of the study. One that changed since is kept as a tag.
+        tags: For instance `mlflow.source.git.commit`.
+        dataset: `{digest, name, source, profile}` of the corpus; only the digest is needed.
+        adding: Whether a run that has ended only gets something added: it keeps its status and its
+            end, so that its duration stays that of the study.
+    """
 
     experiment: str
     study_id: str
     run_name: str
-    run_id: str | None
-    params: Mapping[str, object]
-    tags: Mapping[str, object]
-    dataset: Mapping[str, Any] | None
-    adding: bool = False  # to a run that has ended, and keeps its status and its end
+    run_id: str | None = None
+    params: Mapping[str, object] = field(default_factory=dict)
+    tags: Mapping[str, object] = field(default_factory=dict)
+    dataset: Mapping[str, Any] | None = None
+    adding: bool = False
 
 
 @dataclass
-class Session:
+class RunClient:
     """An open store with the parent run of one study.
 
     Attributes:
-        client: An `MlflowClient`; only explicit run ids, no global state.
+        mlflow: An `MlflowClient`; only explicit run ids, no global state.
         runs: Trial number -> run id, of the child runs known so far; loaded when first needed.
         adding: Whether the parent run is only added to: its status and its end stay.
     """
 
-    client: Any
+    mlflow: Any
     store: TrackingStore
     experiment_id: str
     run_id: str
@@ -64,34 +81,34 @@ class Session:
     adding: bool = False
 
     @classmethod
-    def open(cls, store: TrackingStore, plan: Plan) -> Session:
+    def open(cls, store: TrackingStore, parent: ParentRun) -> RunClient:
         """Initialise the store, then create or continue the study's parent run."""
-        client = open_client(store)
-        experiment_id = find_or_create_experiment(client, store, plan.experiment)
-        parent = _find_parent(client, experiment_id, plan)
-        if parent is None:
-            tags = {"spectune.kind": "study", "spectune.study_id": plan.study_id}
-            parent = client.create_run(
-                experiment_id, tags=clean_tags({**tags, **plan.tags}), run_name=plan.run_name
+        mlflow = open_client(store)
+        experiment_id = find_or_create_experiment(mlflow, store, parent.experiment)
+        run = _find_parent(mlflow, experiment_id, parent)
+        if run is None:
+            tags = {"spectune.kind": "study", "spectune.study_id": parent.study_id}
+            run = mlflow.create_run(
+                experiment_id, tags=clean_tags({**tags, **parent.tags}), run_name=parent.run_name
             )
         # A run noted by the study stays where it is, also when its experiment was renamed.
-        session = cls(client, store, parent.info.experiment_id, parent.info.run_id, plan.study_id)
-        session.adding = plan.adding and parent.info.status != "RUNNING"
-        if not session.adding:
-            client.update_run(session.run_id, status="RUNNING", name=plan.run_name)
-        session.log(session.run_id, tags=clean_tags(plan.tags))
-        session.log_params(session.run_id, flatten_params(plan.params), parent.data.params)
-        session._log_dataset(parent, plan.dataset)
-        session.runs.update(
-            (int(run.data.tags["spectune.trial"]), run.info.run_id)
-            for run in reversed(list(session.children()))
+        client = cls(mlflow, store, run.info.experiment_id, run.info.run_id, parent.study_id)
+        client.adding = parent.adding and run.info.status != "RUNNING"
+        if not client.adding:
+            mlflow.update_run(client.run_id, status="RUNNING", name=parent.run_name)
+        client.log(client.run_id, tags=clean_tags(parent.tags))
+        client.log_params(client.run_id, flatten_params(parent.params), run.data.params)
+        client._log_dataset(run, parent.dataset)
+        client.runs.update(
+            (int(child.data.tags["spectune.trial"]), child.info.run_id)
+            for child in reversed(list(client.children()))
         )
-        return session
+        return client
 
     def children(self, kind: str = "trial") -> Iterator[Any]:
         """The child runs of a kind, the oldest first, page by page."""
         yield from search(
-            self.client,
+            self.mlflow,
             self.experiment_id,
             f"tags.`mlflow.parentRunId` = '{self.run_id}' and tags.`spectune.kind` = '{kind}'",
         )
@@ -120,7 +137,7 @@ class Session:
             "spectune.kind": kind,
             "spectune.study_id": self.study_id,
         }
-        run = self.client.create_run(
+        run = self.mlflow.create_run(
             self.experiment_id,
             start_time=time_ms,
             tags=clean_tags({**tags, **own}),
@@ -140,7 +157,7 @@ class Session:
             # At most 1,000 entities in one call, of which at most 100 tags.
             now, all_tags = all_tags[:_PARAMS_PER_CALL], all_tags[_PARAMS_PER_CALL:]
             room = _POINTS_PER_CALL - len(now)
-            self.client.log_batch(run_id, metrics=metrics[:room], tags=now)
+            self.mlflow.log_batch(run_id, metrics=metrics[:room], tags=now)
             metrics = metrics[room:]
 
     def log_params(self, run_id: str, params: Mapping[str, str], known: Mapping[str, str]) -> None:
@@ -149,7 +166,7 @@ class Session:
 
         new = [Param(key, value) for key, value in params.items() if key not in known]
         for start in range(0, len(new), _PARAMS_PER_CALL):
-            self.client.log_batch(run_id, params=new[start : start + _PARAMS_PER_CALL])
+            self.mlflow.log_batch(run_id, params=new[start : start + _PARAMS_PER_CALL])
         changed = {
             f"spectune.changed.{key}": value
             for key, value in params.items()
@@ -183,23 +200,23 @@ class Session:
 
     def terminate(self, run_id: str, status: str, time_ms: int) -> None:
         """End a run: FINISHED, FAILED or KILLED."""
-        self.client.set_terminated(run_id, status=status, end_time=time_ms)
+        self.mlflow.set_terminated(run_id, status=status, end_time=time_ms)
 
     def probe(self, time_ms: int) -> None:
         """A small write; raises while the store takes none."""
-        self.client.set_tag(self.run_id, "spectune.heartbeat", str(time_ms))
+        self.mlflow.set_tag(self.run_id, "spectune.heartbeat", str(time_ms))
 
     def _upload(self, run_id: str, folder: str) -> None:
-        uri = self.client.get_run(run_id).info.artifact_uri
+        uri = self.mlflow.get_run(run_id).info.artifact_uri
         if uri.startswith("mlflow-artifacts:") and self.store.artifact_root is not None:
             # The experiment was made by a server, which looks for it in its own artifact folder.
             inside = uri.removeprefix("mlflow-artifacts:").lstrip("/")
             target = Path(self.store.artifact_root) / inside
             shutil.copytree(folder, target, dirs_exist_ok=True)
         else:
-            self.client.log_artifacts(run_id, folder)
+            self.mlflow.log_artifacts(run_id, folder)
 
-    def _log_dataset(self, parent: Any, dataset: Mapping[str, Any] | None) -> None:
+    def _log_dataset(self, run: Any, dataset: Mapping[str, Any] | None) -> None:
         """The corpus as a dataset input; the full digest is a tag, MLflow keeps 36 characters."""
         if dataset is None:
             return
@@ -207,7 +224,7 @@ class Session:
 
         digest = str(dataset["digest"])
         self.log(self.run_id, tags={"spectune.corpus_digest": digest})
-        known = [entry.dataset.digest for entry in getattr(parent.inputs, "dataset_inputs", [])]
+        known = [entry.dataset.digest for entry in getattr(run.inputs, "dataset_inputs", [])]
         if digest[:_DIGEST_LENGTH] in known:
             return
         profile = dataset.get("profile")
@@ -219,7 +236,7 @@ class Session:
             profile=None if profile is None else json.dumps(profile, default=str),
         )
         context = InputTag("mlflow.data.context", "study")
-        self.client.log_inputs(self.run_id, datasets=[DatasetInput(entity, [context])])
+        self.mlflow.log_inputs(self.run_id, datasets=[DatasetInput(entity, [context])])
 
 
 def search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any]:
@@ -239,19 +256,19 @@ def search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any]
             return
 
 
-def _find_parent(client: Any, experiment_id: str, plan: Plan) -> Any | None:
+def _find_parent(client: Any, experiment_id: str, parent: ParentRun) -> Any | None:
     """The study's run: the one noted, else one with its id (a kill may come before the note)."""
     from mlflow.exceptions import MlflowException
 
-    if plan.run_id is not None:
+    if parent.run_id is not None:
         try:
-            run = client.get_run(plan.run_id)
+            run = client.get_run(parent.run_id)
         except MlflowException as error:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
         else:
             if run.info.lifecycle_stage == "active":
                 return run
-    study_id = plan.study_id.replace("'", "")
+    study_id = parent.study_id.replace("'", "")
     where = f"tags.`spectune.study_id` = '{study_id}' and tags.`spectune.kind` = 'study'"
     return next(search(client, experiment_id, where), None)

@@ -1,4 +1,4 @@
-"""What the runs of a trial and of a fusion hold, in an open store.
+"""What the runs of a study hold, in an open store: of a trial, a fusion, a refit, a scoring.
 
 A pruned trial is FINISHED with the tag `spectune.state` = `pruned`: it ended as planned, its
 metrics are valid, and fusions may choose it, so it belongs among the runs that people compare.
@@ -10,28 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from study.tracking.run_client import Session
-from study.tracking.tracking_points import Point, points_at
+from study.tracking.run_client import RunClient
 from study.tracking.values import (
     Artifacts,
     LazyArtifacts,
+    Point,
     clean_tags,
     cut,
     escape_markdown,
     flatten_params,
+    points_at,
     split_metrics,
 )
 
 __all__ = [
     "STATUS",
-    "Fusion",
+    "ChildRun",
+    "FusionRun",
     "end_trial",
     "logged_tag",
     "start_trial",
+    "write_child",
     "write_description",
     "write_fusion",
 ]
@@ -48,7 +51,7 @@ _MEMBER_TAG = "spectune.fusion_member"
 
 
 @dataclass(frozen=True)
-class Fusion:
+class FusionRun:
     """One selected fusion set.
 
     Rows of `trajectory` are `{n, trial, name, uar}`, those of `members` `{trial, name, weight}`; a
@@ -82,7 +85,7 @@ def logged_tag(state: str, epochs: int) -> dict[str, str]:
 
 
 def start_trial(
-    session: Session,
+    client: RunClient,
     number: int,
     params: Mapping[str, str],
     tags: Mapping[str, str],
@@ -91,18 +94,18 @@ def start_trial(
     time_ms: int,
 ) -> None:
     """Make a trial's run, or set the one it has to RUNNING."""
-    existed = again or number in session.runs
-    run_id = session.trial_run(number, again, tags, time_ms)
+    existed = again or number in client.runs
+    run_id = client.trial_run(number, again, tags, time_ms)
     known: Mapping[str, str] = {}
     if existed:
-        known = session.client.get_run(run_id).data.params
-        session.client.update_run(run_id, status="RUNNING", name=tags["mlflow.runName"])
-        session.log(run_id, tags=tags)
-    session.log_params(run_id, params, known)
+        known = client.mlflow.get_run(run_id).data.params
+        client.mlflow.update_run(run_id, status="RUNNING", name=tags["mlflow.runName"])
+        client.log(run_id, tags=tags)
+    client.log_params(run_id, params, known)
 
 
 def end_trial(
-    session: Session,
+    client: RunClient,
     run_id: str,
     state: str,
     points: Sequence[Point],
@@ -116,7 +119,7 @@ def end_trial(
     """Write a trial's last values, then its status: whoever is killed before leaves it RUNNING.
 
     Args:
-        session: The open store.
+        client: The open store.
         run_id: The trial's run.
         state: `complete`, `pruned`, `failed` or `interrupted`.
         points: Final metrics.
@@ -126,26 +129,26 @@ def end_trial(
         whole: Whether nothing of the trial had to be dropped so far.
         time_ms: When it ended.
     """
-    whole = session.log_artifacts(run_id, artifacts) and whole
+    whole = client.log_artifacts(run_id, artifacts) and whole
     all_tags = {**tags, "spectune.state": state, **(logged_tag(state, epochs) if whole else {})}
-    session.log(run_id, points, all_tags)
-    session.terminate(run_id, STATUS[state], time_ms)
+    client.log(run_id, points, all_tags)
+    client.terminate(run_id, STATUS[state], time_ms)
 
 
-def write_description(session: Session, text: str, report: Path | None) -> None:
+def write_description(client: RunClient, text: str, report: Path | None) -> None:
     """Describe the study on its parent run, with a link to its report as an artifact."""
     link = ""
-    if report is not None and session.log_artifacts(session.run_id, {report.name: report}):
-        where = f"{_run_link(session, session.run_id)}/artifacts/{report.name}"
+    if report is not None and client.log_artifacts(client.run_id, {report.name: report}):
+        where = f"{_run_link(client, client.run_id)}/artifacts/{report.name}"
         link = f"[Report]({where})\n\n"
-    session.log(session.run_id, tags={NOTE: cut(f"{link}{text}", NOTE_LENGTH)})
+    client.log(client.run_id, tags={NOTE: cut(f"{link}{text}", NOTE_LENGTH)})
 
 
-def _run_link(session: Session, run_id: str) -> str:
-    return f"#/experiments/{session.experiment_id}/runs/{run_id}"
+def _run_link(client: RunClient, run_id: str) -> str:
+    return f"#/experiments/{client.experiment_id}/runs/{run_id}"
 
 
-def write_fusion(session: Session, fusion: Fusion, time_ms: int) -> None:
+def write_fusion(client: RunClient, fusion: FusionRun, time_ms: int) -> None:
     """Write a fusion as a child run; the same one again changes nothing.
 
     Parameters are write-once, so another selection is a new run, and the old one is renamed
@@ -153,23 +156,25 @@ def write_fusion(session: Session, fusion: Fusion, time_ms: int) -> None:
     """
     same_name = [
         run
-        for run in session.children("fusion")
+        for run in client.children("fusion")
         if run.data.tags.get("spectune.fusion") == fusion.name
     ]
     run = next((r for r in same_name if _digest(r) == fusion.digest), None)
     if run is None or run.info.status != "FINISHED":
-        _write_new_fusion(session, fusion, None if run is None else run.info.run_id, time_ms)
+        _write_new_fusion(client, fusion, None if run is None else run.info.run_id, time_ms)
     for other in same_name:
         superseded = _digest(other) != fusion.digest
         wanted = f"{fusion.name} (superseded)" if superseded else fusion.name
         if other.info.run_name != wanted:
             tags = {"spectune.superseded": str(superseded).lower()}
-            session.log(other.info.run_id, tags=tags)
-            session.client.update_run(other.info.run_id, name=wanted)
-    _tag_members(session)
+            client.log(other.info.run_id, tags=tags)
+            client.mlflow.update_run(other.info.run_id, name=wanted)
+    _tag_members(client)
 
 
-def _write_new_fusion(session: Session, fusion: Fusion, run_id: str | None, time_ms: int) -> None:
+def _write_new_fusion(
+    client: RunClient, fusion: FusionRun, run_id: str | None, time_ms: int
+) -> None:
     tags = {
         "mlflow.runName": fusion.name,
         "spectune.fusion": fusion.name,
@@ -178,18 +183,18 @@ def _write_new_fusion(session: Session, fusion: Fusion, run_id: str | None, time
     }
     if run_id is None:
         started_ms = time_ms if fusion.started is None else int(1000 * fusion.started)
-        run_id = session.new_child("fusion", tags, started_ms)
-    params = session.client.get_run(run_id).data.params
-    session.log_params(run_id, flatten_params(fusion.params), params)
+        run_id = client.new_child("fusion", tags, started_ms)
+    params = client.mlflow.get_run(run_id).data.params
+    client.log_params(run_id, flatten_params(fusion.params), params)
     finite, notes = split_metrics(fusion.metrics)
     points = points_at(0, finite, time_ms)
     points += _trajectory_points(fusion.trajectory, time_ms)
     artifacts = {"trajectory.json": list(fusion.trajectory), **fusion.artifacts}
-    note = {NOTE: _member_links(session, fusion)}
-    whole = session.log_artifacts(run_id, artifacts)
+    note = {NOTE: _member_links(client, fusion)}
+    whole = client.log_artifacts(run_id, artifacts)
     state = {"spectune.state": "complete" if whole else "incomplete"}
-    session.log(run_id, points, clean_tags({**notes, **note, **state}))
-    session.terminate(run_id, "FINISHED", time_ms)
+    client.log(run_id, points, clean_tags({**notes, **note, **state}))
+    client.terminate(run_id, "FINISHED", time_ms)
 
 
 def _digest(run: Any) -> str | None:
@@ -210,31 +215,90 @@ def _trajectory_points(trajectory: Sequence[Mapping[str, Any]], time_ms: int) ->
     return points
 
 
-def _member_links(session: Session, fusion: Fusion) -> str:
+def _member_links(client: RunClient, fusion: FusionRun) -> str:
     """The members as a Markdown list, trials with links to their runs."""
     lines = [f"Fusion of {len(fusion.members)} members", ""]
     for row in fusion.members:
         trial = row.get("trial")
         number = "imported" if trial is None else f"{trial:03d}"
         text = escape_markdown(f"{number} {row.get('name', '')}".strip())
-        run_id = None if trial is None else session.runs.get(trial)
-        link = f"[{text}]({_run_link(session, run_id)})" if run_id else text
+        run_id = None if trial is None else client.runs.get(trial)
+        link = f"[{text}]({_run_link(client, run_id)})" if run_id else text
         weight = f", weight {row['weight']:.3g}" if "weight" in row else ""
         lines.append(f"- {link}{weight}")
     return cut("\n".join(lines), NOTE_LENGTH)
 
 
-def _tag_members(session: Session) -> None:
+def _tag_members(client: RunClient) -> None:
     """Let each trial's tag name the fusions it is in now, and no former ones."""
     fusions_of: dict[int, list[str]] = {}
-    for run in session.children("fusion"):
+    for run in client.children("fusion"):
         if run.data.tags.get("spectune.superseded") != "true":
             for number in filter(None, run.data.tags.get("spectune.members", "").split(",")):
                 fusions_of.setdefault(int(number), []).append(run.data.tags["spectune.fusion"])
-    for run in session.children():
+    for run in client.children():
         names = fusions_of.get(int(run.data.tags["spectune.trial"]), [])
         wanted = cut(", ".join(sorted(set(names))), NOTE_LENGTH)
         if wanted and run.data.tags.get(_MEMBER_TAG) != wanted:
-            session.log(run.info.run_id, tags={_MEMBER_TAG: wanted})
+            client.log(run.info.run_id, tags={_MEMBER_TAG: wanted})
         elif not wanted and _MEMBER_TAG in run.data.tags:
-            session.client.delete_tag(run.info.run_id, _MEMBER_TAG)
+            client.mlflow.delete_tag(run.info.run_id, _MEMBER_TAG)
+
+
+@dataclass(frozen=True)
+class ChildRun:
+    """A run that is written as a whole once what it tells has ended.
+
+    Args:
+        kind: The tag `spectune.kind`: `refit`, `score`.
+        key: Which of its kind it is; the run of this key is found again.
+        name: What it is called.
+        params: Nested parameters.
+        metrics: Final metrics.
+        epochs: Metrics by epoch.
+        tags: What runs can be filtered by.
+        artifacts: Files and data.
+        started: Unix seconds.
+        ended: Unix seconds.
+    """
+
+    kind: str
+    key: str
+    name: str
+    params: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
+    epochs: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    tags: Mapping[str, object] = field(default_factory=dict)
+    artifacts: Artifacts = field(default_factory=dict)
+    started: float | None = None
+    ended: float | None = None
+
+    @property
+    def digest(self) -> str:
+        """What makes two runs the same; artifacts follow from it."""
+        parts = [self.name, self.params, self.metrics, self.epochs, self.tags]
+        text = json.dumps(parts, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_child(client: RunClient, run: ChildRun, time_ms: int) -> None:
+    """Write a run, into the one that its key has; one that is there already is left alone."""
+    known = next(
+        (r for r in client.children(run.kind) if r.data.tags.get("spectune.key") == run.key), None
+    )
+    if known is not None and known.data.tags.get("spectune.digest") == run.digest:
+        return
+    started_ms = time_ms if run.started is None else int(1000 * run.started)
+    ended_ms = time_ms if run.ended is None else int(1000 * run.ended)
+    own = {"mlflow.runName": run.name, "spectune.key": run.key}
+    run_id = known.info.run_id if known else client.new_child(run.kind, own, started_ms)
+    client.log_params(run_id, flatten_params(run.params), known.data.params if known else {})
+    points: list[Point] = []
+    for epoch, metrics in sorted(run.epochs.items()):
+        points += points_at(epoch, split_metrics(metrics)[0], ended_ms)
+    finite, notes = split_metrics(run.metrics)
+    points += points_at(max(run.epochs, default=0), finite, ended_ms)
+    whole = client.log_artifacts(run_id, run.artifacts)
+    done = {"spectune.digest": run.digest if whole else "incomplete"}  # last: a kill repeats it
+    client.log(run_id, points, clean_tags({**own, **run.tags, **notes, **done}))
+    client.terminate(run_id, "FINISHED", ended_ms)

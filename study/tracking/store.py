@@ -24,6 +24,7 @@ __all__ = [
     "TrackingStore",
     "find_or_create_experiment",
     "initialise",
+    "is_transient",
     "open_client",
     "prepare_environment",
     "resolve_tracking",
@@ -43,6 +44,8 @@ _ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",  # seconds; the default is 120, four minutes with retries
     "MLFLOW_ARTIFACT_UPLOAD_DOWNLOAD_TIMEOUT": "60",
 }
+_PASSING_STATUS = (408, 409, 429)  # time-out, conflict, too many requests; and all from 500
+_PASSING_NAMES = ("OperationalError", "InterfaceError")  # of SQLAlchemy and the database drivers
 _log = logging.getLogger(__name__)
 
 
@@ -262,3 +265,26 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether an error may pass: refused connections, time-outs, 5xx, 429, locked databases.
+
+    Errors that say that the request is wrong (4xx), a file that is not there, a database of
+    another version, and errors in our own code will not.
+    """
+    if "out-of-date database schema" in str(error):  # MLflow calls it an internal error
+        return False
+    status = getattr(error, "get_http_status_code", None)  # mlflow.exceptions.MlflowException
+    if status is not None:
+        if getattr(error, "error_code", "") == "INVALID_STATE":  # 500, but about the request
+            return False
+        return bool(status() >= 500 or status() in _PASSING_STATUS)
+    response = getattr(error, "response", None)  # requests.HTTPError, of artifact uploads
+    if response is not None:
+        return bool(response.status_code >= 500 or response.status_code in _PASSING_STATUS)
+    if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
+        return False
+    if type(error).__name__ in _PASSING_NAMES:
+        return True
+    return isinstance(error, OSError | MemoryError)

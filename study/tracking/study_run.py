@@ -1,85 +1,78 @@
-"""A study's runs in MLflow: its parent run at every session, and its fusions."""
+"""The study's own run in MLflow: opened at every session, described when it has something new.
+
+Trials, fusions, refits and scorings are its child runs. The run is noted in `state.json` as soon as
+the store has answered, so that the next session and every other command go on in the same one.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from search_spaces.grammar.errors import InputError
-from study.config import StudyConfig
 from study.files import write_json
-from study.fusion.costs import candidate_limits
-from study.fusion.files import record_of, write_fusion
-from study.fusion.fuse import Fusion, fuse
-from study.fusion.sentences import all_sentences
-from study.fusion.study_candidates import read_library
-from study.honest import HonestValue
 from study.planning.plan import Plan
-from study.results import StudyLock, StudyResults, read_results
+from study.results import StudyResults
 from study.results.trial_folder import trial_folders
-from study.tracking.describing import describe_study
+from study.text import percent
+from study.tracking.run_client import ParentRun
+from study.tracking.store import TrackingStore, resolve_tracking
 from study.tracking.store_checks import tracking_store
-from study.tracking.tracker import NullTracker, Tracker, resolve_tracking
+from study.tracking.tracker import NullTracker, Tracker
 from study.tracking.trial_run import tracked_trial
+from study.tracking.values import escape_markdown
 
-__all__ = [
-    "continue_tracker",
-    "note_run",
-    "open_tracker",
-    "select_again",
-    "select_fusion",
-]
+__all__ = ["continue_tracker", "describe_study", "note_run", "open_tracker"]
+
+MOST_ROWS = 20  # of the leaderboard in a description
 
 
 def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
-    """Open the study's MLflow run, the same store at each session, and reconcile it.
+    """Open the run of a study that is being worked on, and reconcile it with the trial folders.
+
+    The store is the one of the study's first session.
 
     Args:
-        plan: The study.
-        adding: Whether its run only gets something added, and keeps its status and end.
+        plan: The study; the caller holds its lock. Its `state.json` is written.
+        adding: Whether the run only gets something added, and keeps its status and its end.
+
+    Raises:
+        InputError: If the store can never be used; one that is away just now is not waited for.
     """
     if not plan.config.tracking:
         return NullTracker()
-    logging.getLogger("study").addHandler(logging.StreamHandler())
+    _show_warnings()
     store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
-    noted = plan.state.get("mlflow") or {}
-    tracker = Tracker.open(
-        store,
-        experiment=plan.config.experiment or plan.config.name,
-        study_id=plan.state["id"],
-        run_name=f"study {plan.config.name}",
-        run_id=noted.get("run_id"),
-        params={"study": plan.config.model_dump(mode="json", by_alias=True, exclude={"space"})},
-        tags={
-            "mlflow.source.git.commit": plan.state["revision"],
-            "spectune.version": version("spectune"),
-            "spectune.space_digest": plan.space.digest,
-            "spectune.simulated": str(plan.cached.corpus.simulated).lower(),
-        },
-        dataset={
-            "digest": plan.cached.digest[:32],
-            "name": plan.cached.corpus.name,
-            "source": str(plan.cached.corpus.root),
-            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
-        },
-        adding=adding,
-    )
-    plan.state["mlflow"] = {
-        "tracking_uri": store.label,
-        "experiment": plan.config.experiment or plan.config.name,
-        "artifact_root": store.artifact_root,
-        "experiment_id": noted.get("experiment_id"),
-        "run_id": noted.get("run_id"),
-    }
+    parent = _parent_run(plan, adding=adding)
+    tracker = Tracker.open(store, parent)
+    plan.state["mlflow"] = _noted(store, parent.experiment, plan.state.get("mlflow") or {})
     note_run(plan, tracker)
     folders = trial_folders(plan.trials)
     if folders:
         tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
     return tracker
+
+
+def continue_tracker(state: Mapping[str, Any]) -> Tracker:
+    """Open the run of a study from its `state.json` alone, to add something to it.
+
+    Raises:
+        InputError: As :func:`open_tracker`.
+    """
+    store = tracking_store(state)
+    if store is None:
+        return NullTracker()
+    noted = state["mlflow"]
+    parent = ParentRun(
+        experiment=noted.get("experiment") or state["name"],
+        study_id=state["id"],
+        run_name=f"study {state['name']}",
+        run_id=noted.get("run_id"),
+        adding=True,
+    )
+    return Tracker.open(store, parent)
 
 
 def note_run(plan: Plan, tracker: Tracker) -> None:
@@ -92,123 +85,63 @@ def note_run(plan: Plan, tracker: Tracker) -> None:
     write_json(plan.folder / "state.json", plan.state)
 
 
-def select_fusion(
-    config: StudyConfig,
-    results: StudyResults,
-    tracker: Tracker,
-    *,
-    compare: bool = False,
-    echo: Callable[[str], None] = print,
-) -> tuple[Fusion, dict[str, Any]] | None:
-    """Select the fusion, write it and log it; None where there is nothing to select from.
+def describe_study(tracker: Tracker, results: StudyResults, sentences: Sequence[str]) -> None:
+    """Make fusion and leaderboard the run's description, and the report an artifact linked in it.
 
     Args:
-        config: The study.
-        results: Its folder, whose lock the caller holds.
-        tracker: MLflow.
-        compare: Compare all methods, also where the study names one.
-        echo: Prints a line now and then, where it takes long.
-
-    Returns:
-        The fusion and the content of `ensemble.json`.
-
-    Raises:
-        InputError: If no candidate keeps the limits.
+        tracker: The study's run.
+        results: The study; its report is taken as it lies there.
+        sentences: What is said of its fusion; none where there was nothing to select from.
     """
-    started = time.time()
-    chosen = config.ensemble
-    limited = chosen.max_mb is not None or chosen.max_ms is not None
-    library = read_library(results, only_trials=limited)
-    if library is None:
-        return None
-    limits = candidate_limits(
-        results, library.candidates, max_mb=chosen.max_mb, max_ms=chosen.max_ms
+    lines = [f"**{escape_markdown(results.name)}**: {len(results.ranked)} ranked trials", ""]
+    lines += [line for text in sentences for line in (escape_markdown(text), "")]
+    lines += ["| trial | system | devel UAR |", "|---|---|---|"]
+    lines += [
+        f"| {trial.number:03d} | {escape_markdown(trial.name)} | {percent(trial.uar)} |"
+        for trial in results.ranked[:MOST_ROWS]
+    ]
+    report = results.folder / "report.html"
+    tracker.describe("\n".join(lines), report=report if report.is_file() else None)
+
+
+def _parent_run(plan: Plan, *, adding: bool) -> ParentRun:
+    """Return what MLflow is to hold of the study itself: configuration, source and corpus."""
+    config, corpus = plan.config, plan.cached.corpus
+    return ParentRun(
+        experiment=config.experiment or config.name,
+        study_id=plan.state["id"],
+        run_name=f"study {config.name}",
+        run_id=(plan.state.get("mlflow") or {}).get("run_id"),
+        params={"study": config.model_dump(mode="json", by_alias=True, exclude={"space"})},
+        tags={
+            "mlflow.source.git.commit": plan.state["revision"],
+            "spectune.version": version("spectune"),
+            "spectune.space_digest": plan.space.digest,
+            "spectune.simulated": str(corpus.simulated).lower(),
+        },
+        dataset={
+            "digest": plan.cached.digest[:32],
+            "name": corpus.name,
+            "source": str(corpus.root),
+            "profile": {name: len(part) for name, part in plan.task.partitions.items()},
+        },
+        adding=adding,
     )
-    fusion = fuse(library, chosen, limits=limits, compare=compare, echo=echo)
-    record = record_of(fusion, results, measure=chosen.max_ms is not None)
-    folder = write_fusion(fusion, results, record)
-    tracker.log_fusion(
-        "fusion",
-        {"n_candidates": record["n_candidates"], **chosen.model_dump(exclude={"method"}),
-         "method": record["method"]},
-        _metrics(record, fusion.honest),
-        record["trajectory"],
-        {path.name: path for path in sorted(folder.iterdir())},
-        [*record["members"], *record["imported"]],
-        started,
-    )  # fmt: skip
-    return fusion, record
 
 
-def _metrics(record: Mapping[str, Any], honest: HonestValue) -> dict[str, float]:
-    """What a fusion is worth, and what simpler choices are; no bounds with too few speakers."""
-    references = record["references"]
-    found = {
-        "devel/uar": record["uar"],
-        "devel/uar_honest": honest.nested.uar,
-        "devel/uar_honest_low": honest.nested.low,
-        "devel/uar_honest_high": honest.nested.high,
-        "devel/gain_honest": honest.gain,
-        "devel/uar_honest_best_single": honest.single.uar,
-        "devel/uar_best_single": references["best_single"]["uar"],
-        "devel/uar_uniform": references["uniform"]["uar"],
-        "devel/uar_top_k": references["top_k"]["uar"],
+def _noted(store: TrackingStore, experiment: str, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `state.json` says of the run, without a password."""
+    return {
+        "tracking_uri": store.label,
+        "experiment": experiment,
+        "artifact_root": store.artifact_root,
+        "experiment_id": before.get("experiment_id"),
+        "run_id": before.get("run_id"),
     }
-    return {name: value for name, value in found.items() if value is not None}
 
 
-def select_again(
-    folder: Path,
-    config: StudyConfig,
-    *,
-    compare: bool = False,
-    report: Callable[[Path], Path] | None = None,
-) -> tuple[Fusion, dict[str, Any]]:
-    """Select the fusion of a study that is not running, without training.
-
-    The report and the study's run in MLflow tell the new fusion.
-
-    Args:
-        folder: The study's results.
-        config: What to select; may differ from what the study was run with.
-        compare: Compare all methods, also where the study names one.
-        report: Writes the report of a results folder (`reports.write_report`).
-
-    Returns:
-        The fusion and the content of `ensemble.json`.
-
-    Raises:
-        InputError: If the study runs, no trial has ended with a result, or no candidate keeps the
-            limits.
-    """
-    with StudyLock(folder, purpose="ensemble"):
-        results = read_results(folder)
-        tracker = continue_tracker(results.state)
-        try:
-            found = select_fusion(config, results, tracker, compare=compare)
-            if found is not None:
-                if report is not None:
-                    report(folder)
-                describe_study(tracker, results, all_sentences(found[0]))
-        finally:
-            tracker.close("finished")
-    if found is None:
-        raise InputError(f"{folder}: no trial has ended with a result to select from")
-    return found
-
-
-def continue_tracker(state: Mapping[str, Any]) -> Tracker:
-    """Open the parent run of an earlier session to add to it, from the study's `state.json`."""
-    store = tracking_store(state)
-    if store is None:
-        return NullTracker()
-    return Tracker.open(
-        store,
-        experiment=state["mlflow"].get("experiment") or state["name"],
-        study_id=state["id"],
-        run_name=f"study {state['name']}",
-        run_id=state["mlflow"].get("run_id"),
-        params={},
-        tags={},
-        adding=True,
-    )
+def _show_warnings() -> None:
+    """Let what the tracker cannot raise be read on the terminal, each message once."""
+    ours = logging.getLogger("study")
+    if not ours.handlers:
+        ours.addHandler(logging.StreamHandler())

@@ -7,29 +7,31 @@ process is put right from the trial folders by `Tracker.reconcile`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from study.tracking.reconcile import Reconciliation, TrackedTrial, run_name
-from study.tracking.run_client import Plan, Session
+from study.tracking.run_client import ParentRun, RunClient
 from study.tracking.runs import (
-    Fusion,
+    ChildRun,
+    FusionRun,
     end_trial,
     start_trial,
+    write_child,
     write_description,
     write_fusion,
 )
 from study.tracking.store import TrackingStore, resolve_tracking, store_at
-from study.tracking.tracking_children import ChildRun, write_child
-from study.tracking.tracking_points import Logged, now_ms, points_at
 from study.tracking.values import (
-    Artifacts,
     LazyArtifacts,
+    Logged,
     clean_tags,
     escape_markdown,
     flatten_params,
+    now_ms,
+    points_at,
     size_of,
     split_metrics,
 )
@@ -61,55 +63,33 @@ class Tracker:
         self._logged = Logged()
 
     @classmethod
-    def open(
-        cls,
-        store: TrackingStore,
-        *,
-        experiment: str,
-        study_id: str,
-        run_name: str,
-        run_id: str | None = None,
-        params: Mapping[str, object],
-        tags: Mapping[str, object],
-        dataset: Mapping[str, Any] | None = None,
-        adding: bool = False,
-        wait_s: float = 30.0,
-    ) -> Tracker:
+    def open(cls, store: TrackingStore, parent: ParentRun, *, wait_s: float = 30.0) -> Tracker:
         """Create or continue the study's parent run.
 
         Args:
             store: Where to write.
-            experiment: The experiment's name; the study's name by default of the caller.
-            study_id: What identifies the study; its run is found by it when `run_id` is unknown.
-            run_name: What the parent run is called.
-            run_id: The parent run as noted by an earlier session.
-            params: Nested parameters of the study. One that changed since is kept as a tag.
-            tags: For instance `mlflow.source.git.commit`.
-            dataset: `{digest, name, source, profile}` of the corpus; only the digest is needed.
-            adding: Whether a run that has ended only gets something added: it keeps its status and
-                its end, so that its duration stays that of the study.
-            wait_s: How long to wait until the run exists. A store that is away is not waited for:
+            parent: The run.
+            wait_s: How long to wait until it exists. A store that is away is not waited for:
                 `run_id` is then None until it is back.
 
         Raises:
             InputError: The store can never be used: wrong address, no permission, another version.
         """
-        plan = Plan(experiment, study_id, run_name, run_id, params, tags, dataset, adding)
-        thread = StoreThread(store, plan)
+        thread = StoreThread(store, parent)
         thread.start(wait_s)
         return cls(thread)
 
     @property
     def run_id(self) -> str | None:
         """The parent run; None as long as the store was never reached."""
-        session = self._thread.session
-        return None if session is None else session.run_id
+        client = self._thread.client
+        return None if client is None else client.run_id
 
     @property
     def experiment_id(self) -> str | None:
         """The experiment of the runs; None as long as the store was never reached."""
-        session = self._thread.session
-        return None if session is None else session.experiment_id
+        client = self._thread.client
+        return None if client is None else client.experiment_id
 
     def start_trial(
         self, number: int, name: str, params: Mapping[str, object], tags: Mapping[str, str]
@@ -120,8 +100,8 @@ class Tracker:
         all_tags, flat = clean_tags({**tags, **own}), flatten_params(params)
         time_ms = now_ms()
 
-        def apply(session: Session, again: bool) -> None:
-            start_trial(session, number, flat, all_tags, again=again, time_ms=time_ms)
+        def apply(client: RunClient, again: bool) -> None:
+            start_trial(client, number, flat, all_tags, again=again, time_ms=time_ms)
 
         self._thread.put(number, f"trial {number}, start", apply, size_of(flat) + size_of(all_tags))
 
@@ -143,8 +123,8 @@ class Tracker:
         """Set tags of a trial: what may change between attempts, such as slot or host."""
         cleaned, time_ms = clean_tags(tags), now_ms()
 
-        def apply(session: Session, again: bool) -> None:
-            session.log(session.trial_run(number, again, {}, time_ms), tags=cleaned)
+        def apply(client: RunClient, again: bool) -> None:
+            client.log(client.trial_run(number, again, {}, time_ms), tags=cleaned)
 
         self._thread.put(number, f"trial {number}, tags", apply, size_of(cleaned))
 
@@ -166,10 +146,10 @@ class Tracker:
         points = points_at(epochs, finite)
         all_tags, time_ms = clean_tags({**notes, **tags}), now_ms()
 
-        def apply(session: Session, again: bool) -> None:
+        def apply(client: RunClient, again: bool) -> None:
             end_trial(
-                session,
-                session.trial_run(number, again, {}, time_ms),
+                client,
+                client.trial_run(number, again, {}, time_ms),
                 state,
                 points,
                 all_tags,
@@ -183,27 +163,17 @@ class Tracker:
             number, f"trial {number}, end", apply, size_of(all_tags) + size_of(artifacts)
         )
 
-    def log_fusion(
-        self,
-        name: str,
-        params: Mapping[str, object],
-        metrics: Mapping[str, float],
-        trajectory: Sequence[Mapping[str, Any]],
-        artifacts: Artifacts,
-        members: Sequence[Mapping[str, Any]],
-        started: float | None = None,
-    ) -> None:
+    def log_fusion(self, run: FusionRun) -> None:
         """Log a fusion as a run that links its members; the same one again changes nothing.
 
-        It lasts from `started` (Unix seconds) until now. An imported member has no `trial`.
+        It lasts from its `started` until now.
         """
-        fusion = Fusion(name, params, metrics, trajectory, artifacts, members, started)
         time_ms = now_ms()
         self._thread.put(
-            f"fusion {name}",
-            f"fusion {name}",
-            lambda session, _again: write_fusion(session, fusion, time_ms),
-            size_of(artifacts) + 200 * len(trajectory),
+            f"fusion {run.name}",
+            f"fusion {run.name}",
+            lambda client, _again: write_fusion(client, run, time_ms),
+            size_of(run.artifacts) + 200 * len(run.trajectory),
         )
 
     def log_child(self, run: ChildRun) -> None:
@@ -212,7 +182,7 @@ class Tracker:
         self._thread.put(
             f"{run.kind} {run.key}",
             run.name,
-            lambda session, _again: write_child(session, run, time_ms),
+            lambda client, _again: write_child(client, run, time_ms),
             size_of(run.artifacts) + 100 * len(run.epochs),
         )
 
@@ -229,15 +199,15 @@ class Tracker:
         self._thread.put(
             STUDY,
             "the description",
-            lambda session, _again: write_description(session, plain, report),
+            lambda client, _again: write_description(client, plain, report),
             len(text),
         )
 
     def log_report(self, report: Path) -> None:
         """Make a page an artifact of the parent run, in place of the one of that name."""
 
-        def apply(session: Session, _again: bool) -> None:
-            session.log_artifacts(session.run_id, {report.name: report})
+        def apply(client: RunClient, _again: bool) -> None:
+            client.log_artifacts(client.run_id, {report.name: report})
 
         self._thread.put(STUDY, "the report", apply)
 
@@ -278,16 +248,16 @@ class Tracker:
         """
         time_ms = now_ms()
 
-        def interrupt(session: Session, _again: bool, *, number: int) -> None:
-            if number in session.runs:
-                session.log(session.runs[number], tags={"spectune.state": "interrupted"})
-                session.terminate(session.runs[number], "KILLED", time_ms)
+        def interrupt(client: RunClient, _again: bool, *, number: int) -> None:
+            if number in client.runs:
+                client.log(client.runs[number], tags={"spectune.state": "interrupted"})
+                client.terminate(client.runs[number], "KILLED", time_ms)
 
-        def end(session: Session, _again: bool) -> None:
-            if session.adding:
+        def end(client: RunClient, _again: bool) -> None:
+            if client.adding:
                 return
-            session.log(session.run_id, tags={"spectune.state": state})
-            session.terminate(session.run_id, _ENDS[state], time_ms)
+            client.log(client.run_id, tags={"spectune.state": state})
+            client.terminate(client.run_id, _ENDS[state], time_ms)
 
         for number in sorted(self._live):
             self._thread.put(number, f"trial {number}, end", partial(interrupt, number=number))

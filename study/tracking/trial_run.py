@@ -23,9 +23,9 @@ from study.metrics import confusion_matrix
 from study.metrics.uar import recall_per_class
 from study.planning.plan import Plan
 from study.planning.preview import preview_png
-from study.results.origins import BASELINE
 from study.results.probabilities import load_epoch
 from study.results.trial_folder import TrialFolder
+from study.results.trial_record import BASELINE
 from study.tracking.tracker import TrackedTrial
 
 __all__ = [

@@ -10,11 +10,9 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.text import without_passwords
 from study.tracking.queue import Write, Writer
-from study.tracking.run_client import Plan, Session
-from study.tracking.store import TrackingStore
-from study.tracking.tracking_errors import is_transient
-from study.tracking.tracking_points import Point, now_ms
-from study.tracking.values import cut
+from study.tracking.run_client import ParentRun, RunClient
+from study.tracking.store import TrackingStore, is_transient
+from study.tracking.values import Point, cut, now_ms
 
 __all__ = ["STUDY", "NullThread", "StoreThread"]
 
@@ -28,16 +26,16 @@ class StoreThread:
 
     Args:
         store: Where to write.
-        plan: The study's parent run, which is made or continued before anything else.
+        parent: The study's parent run, which is made or continued before anything else.
 
     Attributes:
-        session: The open store; None as long as it was never reached.
+        client: The open store; None as long as it was never reached.
         incomplete: Keys of which something was dropped.
     """
 
-    def __init__(self, store: TrackingStore, plan: Plan) -> None:
-        self._store, self._plan = store, plan
-        self.session: Session | None = None
+    def __init__(self, store: TrackingStore, parent: ParentRun) -> None:
+        self._store, self._parent = store, parent
+        self.client: RunClient | None = None
         self.incomplete: set[object] = set()
         self._refused: BaseException | None = None
         self._opening = Write(STUDY, "the study's run", self._open)
@@ -65,7 +63,7 @@ class StoreThread:
             )
 
     def put(
-        self, key: object, label: str, apply: Callable[[Session, bool], None], cost: int = 0
+        self, key: object, label: str, apply: Callable[[RunClient, bool], None], cost: int = 0
     ) -> None:
         """Queue a write.
 
@@ -83,13 +81,13 @@ class StoreThread:
         """Queue metrics of the parent run or a trial; they join what waits for the same run."""
 
         def apply(payload: list[Any], again: bool) -> None:
-            session = self._opened()
+            client = self._opened()
             run_id = (
-                session.trial_run(key, again, {}, payload[0].time_ms)
+                client.trial_run(key, again, {}, payload[0].time_ms)
                 if isinstance(key, int)
-                else session.run_id
+                else client.run_id
             )
-            session.log(run_id, payload)
+            client.log(run_id, payload)
 
         cost = 500 + 150 * len(points)
         self._writer.put(Write(key, label, apply, payload=list(points), cost=cost))
@@ -107,17 +105,17 @@ class StoreThread:
         return sentence
 
     def _open(self, _payload: list[Any], _again: bool) -> None:
-        self.session = Session.open(self._store, self._plan)
+        self.client = RunClient.open(self._store, self._parent)
 
-    def _opened(self) -> Session:
-        if self.session is None:
+    def _opened(self) -> RunClient:
+        if self.client is None:
             raise RuntimeError("the tracking store was refused")
-        return self.session
+        return self.client
 
     def _probe(self) -> None:
-        if self.session is None:
+        if self.client is None:
             raise ConnectionError("the store was never reached")
-        self.session.probe(now_ms())
+        self.client.probe(now_ms())
 
     def _dropped(self, write: Write, error: BaseException) -> None:
         self.incomplete.add(write.key)
@@ -129,10 +127,10 @@ class NullThread(StoreThread):
     """Keeps nothing."""
 
     def __init__(self) -> None:
-        super().__init__(TrackingStore("none", None), Plan("", "", "", None, {}, {}, None))
+        super().__init__(TrackingStore("none", None), ParentRun("", "", ""))
 
     def put(
-        self, key: object, label: str, apply: Callable[[Session, bool], None], cost: int = 0
+        self, key: object, label: str, apply: Callable[[RunClient, bool], None], cost: int = 0
     ) -> None:
         """Keep nothing."""
 

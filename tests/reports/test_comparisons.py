@@ -12,7 +12,7 @@ from reports.summary import summary
 from reports.systems.anchors import MASK_CLIPS, anchor_sections, is_mask_corpus
 from reports.systems.worth import worth, worth_figure
 from study.results import read_results
-from study.results.study_results import Clip, Partition
+from study.results.study_results import ClipRow, PartitionRows
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def _mask(results, *, changed=0, simulated=False, protocol="holdout"):
         labels = [None] * counts if blind else ["clear"] * counts[0] + ["mask"] * counts[1]
         if name == "devel":
             labels[:changed] = ["mask"] * changed
-        clips = tuple(Clip(f"{name}_{i}.wav", "", label, None) for i, label in enumerate(labels))
-        partitions[name] = Partition(name, clips)
+        clips = tuple(ClipRow(f"{name}_{i}.wav", "", label, None) for i, label in enumerate(labels))
+        partitions[name] = PartitionRows(name, clips)
     return dataclasses.replace(
         results, partitions=partitions, corpus={"simulated": simulated}, protocol=protocol
     )

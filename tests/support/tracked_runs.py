@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+from study.tracking.run_client import ParentRun
+from study.tracking.store import TrackingStore
 from study.tracking.tracker import TrackedTrial, Tracker
 
-OPEN = {
-    "experiment": "digits",
-    "study_id": "id-1",
-    "run_name": "digits",
-    "params": {"budget": {"trials": 30}, "seed": 0},
-    "tags": {"mlflow.source.git.commit": "abc123"},
-    "dataset": {"digest": "d" * 64, "name": "digits", "source": "corpora/digits"},
-    "wait_s": 60.0,
-}
+PARENT = ParentRun(
+    experiment="digits",
+    study_id="id-1",
+    run_name="digits",
+    params={"budget": {"trials": 30}, "seed": 0},
+    tags={"mlflow.source.git.commit": "abc123"},
+    dataset={"digest": "d" * 64, "name": "digits", "source": "corpora/digits"},
+)
 
 TRIALS = (
     TrackedTrial(
@@ -40,13 +44,18 @@ TRIALS = (
 )
 
 
+def opened(store: TrackingStore, **changes: Any) -> Tracker:
+    """The tracker of the run, perhaps with other fields, once it is there."""
+    return Tracker.open(store, replace(PARENT, **changes), wait_s=60.0)
+
+
 def runs_of(client, tracker, kind="trial"):
     found = client.search_runs([tracker.experiment_id], f"tags.`spectune.kind` = '{kind}'")
     return {run.info.run_name: run for run in found}
 
 
 def reconciled(store, trials=TRIALS, **changes):
-    tracker = Tracker.open(store, **{**OPEN, **changes})
+    tracker = opened(store, **changes)
     tracker.reconcile(trials)
     assert tracker.close("finished") is None
     return tracker

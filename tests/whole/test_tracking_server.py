@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from study.tracking.run_client import ParentRun
 from study.tracking.store import open_client
 from study.tracking.tracker import TrackedTrial, Tracker, resolve_tracking, store_at
 from study.tracking.ui import free_port
@@ -17,15 +18,13 @@ from support.mlflow_server import start_server, stop_server
 
 pytestmark = pytest.mark.slow
 
-OPEN = {
-    "experiment": "digits & <co>",
-    "study_id": "id-1",
-    "run_name": "digits",
-    "params": {"seed": 0},
-    "tags": {},
-    "dataset": {"digest": "d" * 64},
-    "wait_s": 60.0,
-}
+PARENT = ParentRun(
+    experiment="digits & <co>",
+    study_id="id-1",
+    run_name="digits",
+    params={"seed": 0},
+    dataset={"digest": "d" * 64},
+)
 
 
 def get(port, route, **query):
@@ -48,7 +47,7 @@ def post(port, path, **body):
 def test_mlflow_ui_in_the_folder_shows_runs_and_serves_artifacts(tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
-    tracker = Tracker.open(resolve_tracking(folder, {}), **OPEN)
+    tracker = Tracker.open(resolve_tracking(folder, {}), PARENT, wait_s=60.0)
     tracker.start_trial(0, "net", {"lr": 0.1}, {})
     tracker.log_epoch(0, 1, {"devel/uar": 0.5})
     tracker.finish_trial(0, "complete", {}, {}, {"sub/confusion.csv": "a,b\n"})
@@ -72,7 +71,7 @@ def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog, cap
     port = free_port()
     server = start_server(tmp_path, port)
     try:
-        tracker = Tracker.open(store_at(f"http://127.0.0.1:{port}", tmp_path), **OPEN)
+        tracker = Tracker.open(store_at(f"http://127.0.0.1:{port}", tmp_path), PARENT, wait_s=60.0)
         assert tracker.run_id is not None
         tracker.start_trial(0, "net", {"lr": 0.1}, {})
         tracker.log_epoch(0, 1, {"devel/uar": 0.1})
@@ -102,7 +101,7 @@ def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog, cap
         assert "tracking store away" in caplog.text
         assert "tracking store back" in caplog.text
 
-        again = Tracker.open(store_at(f"http://127.0.0.1:{port}", tmp_path), **OPEN)
+        again = Tracker.open(store_at(f"http://127.0.0.1:{port}", tmp_path), PARENT, wait_s=60.0)
         again.reconcile([TrackedTrial(1, "net", "failed")])
         assert again.close("finished") is None
         assert client.get_run(runs["001 net"].info.run_id).info.status == "FAILED"
@@ -113,7 +112,7 @@ def test_writes_catch_up_in_order_when_the_server_was_away(tmp_path, caplog, cap
 def test_a_study_that_starts_while_the_server_is_away_has_its_runs_later(tmp_path):
     port = free_port()
     store = store_at(f"http://127.0.0.1:{port}", tmp_path)
-    tracker = Tracker.open(store, **OPEN)
+    tracker = Tracker.open(store, PARENT, wait_s=60.0)
     assert tracker.run_id is None
     tracker.start_trial(0, "net", {"lr": 0.1}, {})
     server = start_server(tmp_path, port)

@@ -28,7 +28,7 @@ from study.metrics.permutation_tests import Comparison
 from study.results import read_results
 from study.results.leaderboard import leaderboard
 from study.results.status import leaderboard_lines, status_lines, status_of
-from study.tracking.study_run import select_again
+from study.search.select_fusion import select_again
 from support.finished_study import PLAIN, config_of, copy_study
 
 

@@ -21,8 +21,14 @@ from search_spaces.scales import SCALES, Mel
 from search_spaces.spec import TrialSpec
 from study.cli import app
 from study.planning.input_images import input_images
-from study.planning.preview import PANEL, draw_png, preview_png, specs_to_draw
-from study.planning.preview_clip import preview_clip, window_of
+from study.planning.preview import (
+    PANEL,
+    draw_png,
+    preview_clip,
+    preview_png,
+    specs_to_draw,
+    window_of,
+)
 
 RATE = 16_000
 HERE = Path(__file__).parent

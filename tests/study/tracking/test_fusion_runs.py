@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from study.tracking.tracker import Tracker
-from support.tracked_runs import OPEN, runs_of
+from study.tracking.runs import FusionRun
+from support.tracked_runs import opened, runs_of
 
 
 def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     for number in (0, 1, 2):
         tracker.start_trial(number, "net", {}, {})
         tracker.finish_trial(number, "complete", {}, {}, {})
@@ -19,16 +19,10 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
         {"name": "open|smile", "weight": 0.25},
     ]  # fmt: skip
     for _ in range(2):  # the same again changes nothing
-        tracker.log_fusion("greedy", {"bags": 20}, {"devel/uar": 0.7}, path, {}, members)
+        tracker.log_fusion(FusionRun("greedy", {"bags": 20}, {"devel/uar": 0.7}, path, {}, members))
     better = [{"n": 1, "trial": 1, "name": "net", "uar": 0.8}]
-    tracker.log_fusion(
-        "greedy",
-        {"bags": 20},
-        {"devel/uar": 0.8},
-        better,
-        {},
-        [{"trial": 1, "name": "net", "weight": 1.0}],
-    )
+    chosen = [{"trial": 1, "name": "net", "weight": 1.0}]
+    tracker.log_fusion(FusionRun("greedy", {"bags": 20}, {"devel/uar": 0.8}, better, {}, chosen))
     tracker.close("finished")
 
     trials = runs_of(client, tracker)
@@ -52,9 +46,9 @@ def test_a_fusion_is_a_run_that_names_and_links_its_members(store, client):
 
 
 def test_a_fusion_that_is_selected_again_has_its_name_again(store, client):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     for bags in (20, 40, 20):
-        tracker.log_fusion("greedy", {"bags": bags}, {}, [], {}, [])
+        tracker.log_fusion(FusionRun("greedy", {"bags": bags}, {}, [], {}, []))
     tracker.close("finished")
     bags = {
         name: run.data.params["bags"] for name, run in runs_of(client, tracker, "fusion").items()
@@ -63,8 +57,8 @@ def test_a_fusion_that_is_selected_again_has_its_name_again(store, client):
 
 
 def test_a_fusion_lasts_as_long_as_its_selection_took(store, client):
-    tracker = Tracker.open(store, **OPEN)
-    tracker.log_fusion("greedy", {}, {}, [], {}, [], time.time() - 30.0)
+    tracker = opened(store)
+    tracker.log_fusion(FusionRun("greedy", {}, {}, [], {}, [], time.time() - 30.0))
     tracker.close("finished")
     run = runs_of(client, tracker, "fusion")["greedy"]
     assert 30_000 <= run.info.end_time - run.info.start_time < 90_000

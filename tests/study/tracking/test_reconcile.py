@@ -13,12 +13,12 @@ from functools import partial
 import pytest
 
 from search_spaces.grammar.errors import InputError
-from study.tracking import run_client as tracking_session
+from study.tracking import run_client
 from study.tracking import writer_thread as tracking_thread
 from study.tracking.queue import Writer
 from study.tracking.store import open_client
-from study.tracking.tracker import TrackedTrial, Tracker
-from support.tracked_runs import OPEN, TRIALS, reconciled, runs_of
+from study.tracking.tracker import TrackedTrial
+from support.tracked_runs import TRIALS, opened, reconciled, runs_of
 
 
 def content(client, tracker):
@@ -54,7 +54,7 @@ def test_a_lost_database_is_rebuilt_from_the_folders(store, client):
 
 
 def test_the_rebuilt_runs_equal_those_logged_live(store, client, tmp_path):
-    live = Tracker.open(store, **OPEN)
+    live = opened(store)
     for trial in TRIALS[:3]:
         live.start_trial(trial.number, trial.name, trial.params, trial.tags)
         for epoch, metrics in trial.epochs.items():
@@ -76,7 +76,7 @@ def test_reconciling_twice_changes_nothing(store, client):
 
 def test_reconciling_a_whole_store_writes_no_trial_again(store, monkeypatch):
     reconciled(store)
-    monkeypatch.setattr(tracking_session.Session, "log_artifacts", lambda *_: pytest.fail("wrote"))
+    monkeypatch.setattr(run_client.RunClient, "log_artifacts", lambda *_: pytest.fail("wrote"))
     reconciled(store)
 
 
@@ -106,7 +106,7 @@ def test_missing_points_are_added_and_present_ones_not_doubled(store, client):
 
 
 def test_more_runs_than_a_page_are_all_found(store, client, monkeypatch):
-    monkeypatch.setattr(tracking_session, "PAGE", 3)
+    monkeypatch.setattr(run_client, "PAGE", 3)
     trials = [TrackedTrial(number, "net", "complete") for number in range(10)]
     for _ in range(2):
         tracker = reconciled(store, trials)
@@ -148,7 +148,7 @@ def test_artifacts_that_cannot_be_made_leave_the_rest_of_the_run(store, client, 
 
 
 def test_a_trial_started_before_the_reconciliation_is_left_alone(store, client):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.start_trial(3, "lin", {}, {})
     tracker.reconcile(TRIALS[::-1])  # trial 3 comes first, and so was seen when there are four runs
     deadline = time.monotonic() + 20
@@ -160,7 +160,7 @@ def test_a_trial_started_before_the_reconciliation_is_left_alone(store, client):
 
 
 def test_an_epoch_repeated_after_a_resume_is_one_point(store, client):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.reconcile(TRIALS)
     tracker.start_trial(3, "lin", {}, {})
     tracker.log_epoch(3, 1, {"devel/uar": 0.4})
@@ -177,7 +177,7 @@ def test_after_kill_9_a_reconciliation_leaves_no_run_running(store):
     child = os.fork()  # a new interpreter would take seconds to import MLflow
     if child == 0:
         with contextlib.suppress(BaseException):
-            tracker = Tracker.open(store, **OPEN)
+            tracker = opened(store)
             for number in range(40):
                 tracker.start_trial(number, "net", {"lr": 0.1}, {})
                 tracker.log_epoch(number, 1, {"devel/uar": 0.5})

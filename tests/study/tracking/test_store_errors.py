@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from study.tracking.tracking_errors import is_transient
+from study.tracking.store import is_transient
 
 
 def mlflow_error(code):

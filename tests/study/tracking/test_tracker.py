@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from study.tracking.tracker import ChildRun, NullTracker, Tracker, escape_markdown
-from support.tracked_runs import OPEN, TRIALS, runs_of
+from study.tracking.runs import FusionRun
+from study.tracking.tracker import ChildRun, NullTracker, escape_markdown
+from support.tracked_runs import TRIALS, opened, runs_of
 
 
 def test_a_study_is_a_parent_run_with_parameters_dataset_and_revision(store, client):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.describe(f"best: {escape_markdown('<b>x</b>')} <script>")
     tracker.log_progress(3, {"devel/uar_best": 0.7})
     assert tracker.close("finished") is None
@@ -31,7 +32,7 @@ def test_a_study_is_a_parent_run_with_parameters_dataset_and_revision(store, cli
 
 def test_the_description_links_the_report_which_is_an_artifact(store, client, tmp_path):
     (tmp_path / "report.html").write_text("<p>what was found</p>")
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.describe("best", report=tmp_path / "report.html")
     tracker.close("finished")
     note = client.get_run(tracker.run_id).data.tags["mlflow.note.content"]
@@ -43,7 +44,7 @@ def test_the_description_links_the_report_which_is_an_artifact(store, client, tm
 def test_a_trial_is_a_child_run_with_curves_state_and_artifacts(store, client, tmp_path):
     probabilities = tmp_path / "devel.npy"
     probabilities.write_bytes(b"npy")
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.start_trial(17, "linear-3win resnet18", {"scale": "linear"}, {"spectune.slot": "0"})
     for epoch in range(1, 6):
         tracker.log_epoch(17, epoch, {"devel/uar": epoch / 10, "train/loss": 1 / epoch})
@@ -75,7 +76,7 @@ def test_a_trial_is_a_child_run_with_curves_state_and_artifacts(store, client, t
     ("state", "status"), [("complete", "FINISHED"), ("pruned", "FINISHED"), ("failed", "FAILED")]
 )
 def test_the_state_of_a_trial_is_a_tag_and_a_status(store, client, state, status):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.start_trial(1, "net", {}, {})
     tracker.finish_trial(1, state, {}, {}, {})
     tracker.close("finished")
@@ -84,15 +85,15 @@ def test_the_state_of_a_trial_is_a_tag_and_a_status(store, client, state, status
 
 
 def test_a_study_that_is_interrupted_closes_its_running_trials_and_goes_on(store, client):
-    first = Tracker.open(store, **OPEN)
+    first = opened(store)
     first.start_trial(0, "net", {"lr": 0.1}, {})
     first.log_epoch(0, 1, {"devel/uar": 0.4})
     first.close("killed")
     assert runs_of(client, first)["000 net"].info.status == "KILLED"
     assert client.get_run(first.run_id).info.status == "KILLED"
 
-    changed = {**OPEN, "params": {"budget": {"trials": 60}, "seed": 0}}
-    second = Tracker.open(store, **changed, run_id=first.run_id)
+    changed = {"budget": {"trials": 60}, "seed": 0}
+    second = opened(store, params=changed, run_id=first.run_id)
     second.start_trial(0, "net", {"lr": 0.1}, {"spectune.attempt": "2"})
     second.log_epoch(0, 2, {"devel/uar": 0.5})
     second.finish_trial(0, "complete", {}, {}, {})
@@ -108,10 +109,10 @@ def test_a_study_that_is_interrupted_closes_its_running_trials_and_goes_on(store
 
 
 def test_a_study_killed_before_it_noted_its_run_finds_it_by_its_id(store, client):
-    first = Tracker.open(store, **OPEN)
+    first = opened(store)
     first.close("killed")
-    second = Tracker.open(store, **OPEN)
-    other = Tracker.open(store, **{**OPEN, "study_id": "id-2"})
+    second = opened(store)
+    other = opened(store, study_id="id-2")
     for tracker in (second, other):
         tracker.close("finished")
     assert second.run_id == first.run_id != other.run_id
@@ -119,7 +120,7 @@ def test_a_study_killed_before_it_noted_its_run_finds_it_by_its_id(store, client
 
 
 def test_one_bad_value_costs_itself_and_nothing_else(store, client, caplog):
-    tracker = Tracker.open(store, **OPEN)
+    tracker = opened(store)
     tracker.start_trial(0, "net", {"lr": 0.1}, {})
     tracker.start_trial(1, "net", {f"p{i}": "y" * 7000 for i in range(150)}, {})
     client.delete_run(_wait_for_run(client, tracker, "000 net"))  # somebody deletes it meanwhile
@@ -149,10 +150,10 @@ def _wait_for_run(client, tracker, name):
 
 @pytest.mark.parametrize("end", ["finished", "killed", "failed"])
 def test_what_is_added_to_a_study_that_has_ended_leaves_its_end_alone(store, client, tmp_path, end):
-    Tracker.open(store, **OPEN).close(end)
+    opened(store).close(end)
     (before,) = client.search_runs(["1"])
     (tmp_path / "report.html").write_text("drawn again")
-    tracker = Tracker.open(store, **OPEN, adding=True)
+    tracker = opened(store, adding=True)
     tracker.log_child(ChildRun("explain", "0", "explanation", started=1_000.0, ended=1_060.0))
     tracker.log_report(tmp_path / "report.html")
     assert tracker.close("finished") is None
@@ -165,7 +166,7 @@ def test_what_is_added_to_a_study_that_has_ended_leaves_its_end_alone(store, cli
 
 
 def test_what_is_added_to_a_study_whose_run_was_lost_makes_it_and_ends_it(store, client):
-    tracker = Tracker.open(store, **OPEN, adding=True)
+    tracker = opened(store, adding=True)
     assert tracker.close("finished") is None
     assert client.get_run(tracker.run_id).info.status == "FINISHED"
 
@@ -177,7 +178,7 @@ def test_without_tracking_the_same_calls_do_nothing():
     tracker.retag(0, {"spectune.slot": "1"})
     tracker.log_progress(1, {"devel/uar_best": 0.5})
     tracker.finish_trial(0, "complete", {}, {}, {})
-    tracker.log_fusion("greedy", {}, {}, [], {}, [])
+    tracker.log_fusion(FusionRun("greedy", {}, {}, [], {}, []))
     tracker.log_child(ChildRun("explain", "0", "explanation"))
     tracker.log_report(Path("report.html"))
     tracker.describe("x")
