@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from study.files.csv_files import spreadsheet_safe
+
+if TYPE_CHECKING:  # the room is read by commands that answer at once
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = ["predictions_csv"]
 
