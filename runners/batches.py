@@ -54,12 +54,19 @@ class TrainingClips:
             return None
         return class_weights(self.labels, self.n_classes)
 
-    def order(self, generator: Generator) -> Tensor:
-        """Return the clips of an epoch: all in a new order, or drawn so that classes balance."""
+    def order(self, generator: Generator, n: int | None = None) -> Tensor:
+        """Return the next `n` clips, by default as many as there are.
+
+        All in a new order before one comes again, or drawn so that classes balance.
+        """
+        n = len(self) if n is None else n
         if self.balanced:
-            n = len(self)
             return torch.multinomial(self._shares, n, replacement=True, generator=generator)
-        return torch.randperm(len(self), generator=generator, device=self.waveforms.device)
+        passes = [
+            torch.randperm(len(self), generator=generator, device=self.waveforms.device)
+            for _ in range(max(1, -(-n // len(self))))
+        ]
+        return torch.cat(passes)[:n]
 
     def batch(
         self, chosen: Tensor, front_end: FrontEnd, *, generator: Generator

@@ -65,7 +65,7 @@ class CrossValidation:
         self.fits = tuple(fits)
         self.places = [np.flatnonzero(np.array(task.folds) == k) for k in range(task.n_folds)]
         self.labels = np.array(task.labels["devel"], dtype=np.int64)
-        self.curves = Curves()
+        self.curves = Curves(keep=self.fits[0].curves.keep)
 
     def epochs(self) -> Iterator[dict[str, Any]]:
         """Train all folds an epoch on; yield what they gave together."""
@@ -75,7 +75,7 @@ class CrossValidation:
                 yield events[0]
                 continue
             self._pool(events[0]["epoch"] - 1, float(np.mean([e["train_loss"] for e in events])))
-            if self.curves.is_best():
+            if self.curves.keeps_latest():
                 self.keep()
             memory = [event["peak_memory_gb"] for event in events]
             yield events[0] | {

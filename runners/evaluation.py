@@ -35,11 +35,14 @@ class Curves:
     train_loss: list[float] = field(default_factory=list)
     devel_uar: list[float] = field(default_factory=list)
     devel: list[NDArray[np.float16]] = field(default_factory=list)  # (clips, classes) each
-    best_epoch: int = 0  # from 1; 0 before the first
+    best_epoch: int = 0  # from 1, the epoch whose weights are kept; 0 before the first
+    keep: str = "best"  # or last
 
-    def is_best(self) -> bool:
-        """Whether the last epoch beats the best one before."""
+    def keeps_latest(self) -> bool:
+        """Whether the weights of the latest epoch replace those that are kept."""
         best = self.best_epoch
+        if self.keep == "last":
+            return True
         return not best or self.devel_uar[-1] > self.devel_uar[best - 1]
 
 

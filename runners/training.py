@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from runners.averaging import WeightAverage
-from runners.batch_norm import FirstStatistics
+from runners.batch_norm import FirstStatistics, refresh_batch_norm
 from runners.batches import TrainingClips
 from runners.checkpoint import load_optimizer, random_state, set_random_state
 from runners.device import Compute
@@ -31,6 +32,7 @@ __all__ = ["Training"]
 
 FORMAT = 2  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
+REFRESH_BATCHES = 10  # of training, from which BatchNorm statistics are taken for an evaluation
 
 
 class Training:
@@ -80,7 +82,7 @@ class Training:
         if channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weights = self.clips.loss_weights()
-        self.steps = max(1, len(self.clips) // spec.recipe.batch)
+        self.steps = spec.recipe.steps_per_epoch(len(self.clips))
         steps, epochs = spec.recipe.epochs * self.steps, spec.recipe.epochs
         self.tuning = Tuning(self.model, spec)
         self.statistics = FirstStatistics(self.model)
@@ -94,7 +96,7 @@ class Training:
             else WeightAverage(self.model, spec.averaging, steps=steps, epochs=epochs)
         )
         self.epoch = 0
-        self.curves = Curves()
+        self.curves = Curves(keep=spec.recipe.keep)
         self.best: dict[str, Tensor] = {}
 
     def _fit_front_end(self, task: Task) -> None:
@@ -125,9 +127,12 @@ class Training:
             yield {"event": "trained", "epoch": self.epoch + 1}
             self.epoch += 1
             self.curves.train_loss.append(loss)
-            if self.average is not None:
-                with autocast(self.compute):
-                    self.average.after_epoch(self.epoch, self._refresh_batches())
+            with autocast(self.compute):
+                if self.average is not None:
+                    self.average.after_epoch(self.epoch, self._images(self.average.average))
+                elif self.spec.recipe.steps is not None:
+                    images = islice(self._images(self.model), REFRESH_BATCHES)
+                    refresh_batch_norm(self.model.backbone, images)
             if "devel" in self.views:
                 self._evaluate()
             elif self.chooses:
@@ -147,7 +152,8 @@ class Training:
         """Return the mean loss of one pass over as many clips as there are to train on."""
         self.tuning.begin_epoch(self.epoch + 1)
         batch = self.spec.recipe.batch
-        order = self.clips.order(self.generator)
+        counted = self.spec.recipe.steps is not None
+        order = self.clips.order(self.generator, self.steps * batch if counted else None)
         before = max(0, self.epoch - self.tuning.frozen_epochs) * self.steps
         total = torch.zeros((), device=self.compute.device)
         for step in range(self.steps):
@@ -184,13 +190,17 @@ class Training:
         self.optimizer.step()
         return total
 
-    def _refresh_batches(self) -> Iterator[Tensor]:
-        """Yield images as in training for the statistics of averaged weights; none if frozen."""
-        if self.average is None or self.tuning.frozen(self.epoch):
+    def _images(self, network: Classifier) -> Iterator[Tensor]:
+        """Yield images as in training for the BatchNorm statistics of a network; none if frozen.
+
+        While the rate is high, running statistics lag behind the weights: at a third of a training
+        they cost ten points of UAR (docs/log.md), and pruning compares trials there.
+        """
+        if self.tuning.frozen(self.epoch):
             return
         batch = self.spec.recipe.batch
         generator = torch.Generator(self.compute.device).manual_seed(self.spec.seed + self.epoch)
-        front_end = self.average.average.front_end
+        front_end = network.front_end
         order = self.clips.order(generator)[:FIT_CLIPS]
         for step in range(max(1, len(order) // batch)):
             self.alive()
@@ -213,7 +223,7 @@ class Training:
         stored = probabilities.cpu().numpy().astype(np.float16)
         self.curves.devel.append(stored)
         self.curves.devel_uar.append(uar(stored, self.devel_labels))
-        if self.chooses and self.curves.is_best():
+        if self.chooses and self.curves.keeps_latest():
             self.keep()
 
     def _predict(self, network: Classifier, partition: str) -> Tensor:
@@ -276,5 +286,6 @@ class Training:
             list(state["devel_uar"]),
             [epoch.numpy() for epoch in state["devel"]],
             state["best_epoch"],
+            self.spec.recipe.keep,
         )
         return True

@@ -18,9 +18,14 @@ def _shuffled(chosen: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How long and on what a network is trained."""
+    """How long and on what a network is trained.
 
-    epochs: int = 12
+    A length in `steps` means the same for 300 clips and for 30,000; a length in epochs differs by
+    a hundred. With `steps`, an epoch is the stretch between two evaluations: `steps / epochs`
+    optimiser steps on clips in an order that is drawn anew whenever all have been seen.
+    """
+
+    epochs: int = 12  # evaluations on devel; without `steps`, also passes over the training clips
     batch: int = 64
     label_smoothing: float = 0.0
     warmup: float = 0.25  # share of the steps in which the schedule rises
@@ -28,10 +33,14 @@ class Recipe:
     class_balance: bool = field(default=True, metadata={"when": _shuffled})
     schedule: str = later("one_cycle")  # one_cycle, cosine
     sampling: str = later("shuffle")  # shuffle: each clip once; balanced: classes equally often
+    steps: int | None = later(None)  # optimiser steps of the training; null: as many as the passes
+    keep: str = later("best")  # best, last: the epoch on devel whose weights the trial gives
 
     def __post_init__(self) -> None:
         at_least(1, epochs=self.epochs)
         at_least(2, batch=self.batch)
+        if self.steps is not None:
+            at_least(self.epochs, steps=self.steps)
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(
                 f"label_smoothing must be in [0, 1), got label_smoothing={self.label_smoothing!r}"
@@ -40,3 +49,16 @@ class Recipe:
             raise ValueError(f"warmup must be in (0, 1), got warmup={self.warmup!r}")
         one_of(tuple(SCHEDULES), schedule=self.schedule)
         one_of(("shuffle", "balanced"), sampling=self.sampling)
+        one_of(("best", "last"), keep=self.keep)
+
+    def steps_per_epoch(self, n_clips: int) -> int:
+        """Return the optimiser steps between two evaluations, given the number of training clips.
+
+        >>> Recipe(epochs=10, batch=32, steps=600).steps_per_epoch(300)
+        60
+        >>> Recipe(epochs=10, batch=32).steps_per_epoch(300)
+        9
+        """
+        if self.steps is None:
+            return max(1, n_clips // self.batch)
+        return max(1, round(self.steps / self.epochs))

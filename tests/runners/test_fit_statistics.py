@@ -88,7 +88,7 @@ def test_averaged_weights_take_their_statistics_from_clips_drawn_as_in_training(
     trained.clips._shares = 1 / torch.bincount(trained.clips.labels)[trained.clips.labels].float()
     trained.clips.batch = noting
     for trained.epoch in range(1, 21):
-        list(trained._refresh_batches())
+        list(trained._images(trained.average.average))
     share = sum(labels) / len(labels)
     expected = 0.5 if sampling == "balanced" else 1 / 8
     assert share == pytest.approx(expected, abs=0.06)  # SD 0.016

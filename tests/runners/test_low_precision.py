@@ -16,9 +16,9 @@ def test_averaged_weights_get_statistics_of_images_as_in_training(quick, tmp_pat
     made = recipe(averaging={"kind": "swa", "start": 0.0})
     made = dataclasses.replace(made, augment=build_augment({"eq": {"p": 1}, "time_warp": {"p": 1}}))
     training = Training(job(tmp_path, made), *quick, CPU)
-    expected = torch.cat(list(training._refresh_batches()))
+    expected = torch.cat(list(training._images(training.average.average)))
     with torch.autocast("cpu", dtype=torch.bfloat16):  # as for the network they go to
-        found = torch.cat(list(training._refresh_batches()))
+        found = torch.cat(list(training._images(training.average.average)))
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
 
