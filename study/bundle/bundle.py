@@ -10,7 +10,6 @@ before memory is taken for it.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -23,6 +22,7 @@ from runners.job import PADS
 from search_spaces.front_end.framing import MAX_N_FFT, longest_window
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
+from study.files import file_sha256
 from study.fusion.methods.rule import FusionRule
 
 __all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]
@@ -255,9 +255,7 @@ def _check_file(member: BundleMember, bundle: Bundle) -> None:
         raise InputError(f"{path}: must not link out of the bundle")
     if (size := path.stat().st_size) > MAX_WEIGHTS:
         raise InputError(f"{path}: must be at most {MAX_WEIGHTS:,} bytes, got {size:,}")
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != member.sha256:
+    if (found := file_sha256(path)) != member.sha256:
         raise InputError(
             f"{path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...), got"
             f" {found[:12]}...; the file was changed or damaged"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from search_spaces.spec import TrialSpec
 from study.bundle.bundle import FORMAT
 from study.bundle.readme import readme
 from study.challenge.refit_record import PROTOCOL, PROTOCOLS, read_refit, training_file
-from study.files import check_output_folder, new_folder, read_json, write_json
+from study.files import check_output_folder, file_sha256, new_folder, read_json, write_json
 from study.fusion.stored import fusion_members, networks_alone
 from study.planning.plan import Plan
 from study.results import StudyResults
@@ -169,7 +168,7 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
     """Copy a member's weights and return its entry."""
     if not source.path.exists():
         raise InputError(f"{source.path}: is not there; `spectune refit` trains it again")
-    if source.sha256 is not None and _sha256(source.path) != source.sha256:
+    if source.sha256 is not None and file_sha256(source.path) != source.sha256:
         raise InputError(f"{source.path}: was changed or damaged (its SHA-256 is another one)")
     target = folder / source.file
     if source.fold is None:
@@ -178,7 +177,7 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
         copy_fold(source.path, target, fold=source.fold)
     return {
         "file": source.file,
-        "sha256": _sha256(target),
+        "sha256": file_sha256(target),
         "bytes": target.stat().st_size,
         "weight": source.weight,
         "candidate": source.candidate,
@@ -188,11 +187,6 @@ def _copy(source: _Source, folder: Path) -> dict[str, Any]:
         "last_epoch": source.last_epoch,
         "spec": source.spec.to_dict(),
     }
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _describe(

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.names import AUDIO
+from study.corpus.layouts.names import AUDIO, FILE_COLUMNS
 from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_times
 from study.files import read_rows
 from study.text import printable
 
 __all__ = ["Item", "collect"]
-
-COLUMNS = ("file_name", "filename", "file", "path", "name")
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def _folder(folder: Path, *, whole: bool) -> list[Item]:
 def _manifest(path: Path) -> list[Item]:
     table = read_rows(path)
     try:
-        column, at = table.column(COLUMNS), table.column(["label"])
+        column, at = table.column(FILE_COLUMNS), table.column(["label"])
         times = table.column(["start"]), table.column(["end"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error

@@ -7,7 +7,6 @@ There is no ONNX: its exporters do not take the complex spectra of the front end
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from runners.model import Classifier
 from search_spaces.grammar.errors import InputError
 from study.bundle.bundle import read_bundle
 from study.bundle.networks import load_networks
-from study.files import write_json
+from study.files import file_sha256, write_json
 
 __all__ = ["MOST_DIFFERENCE", "export_programs"]
 
@@ -48,7 +47,7 @@ def export_programs(folder: Path, *, echo: Callable[[str], None] = print) -> lis
         difference = _export(network, path, bundle.n_samples)
         entries[member.path.name]["torch_export"] = {
             "file": path.name,
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "sha256": file_sha256(path),
             "max_difference": difference,
         }
         echo(f"{path.name}: {member.name}, differs by at most {difference:.2g}")

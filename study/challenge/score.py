@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from search_spaces.grammar.errors import InputError
 from study.challenge.refit_record import PROTOCOLS, NoRefitError, read_refit
 from study.challenge.submission import blind_probabilities, read_ledger
-from study.files import read_rows, write_json
+from study.corpus.layouts.names import FILE_COLUMNS
+from study.files import file_sha256, read_rows, write_json
 from study.metrics import confusion_matrix, interval
 from study.metrics.uar import recall_per_class
 from study.results import StudyResults
@@ -24,7 +24,6 @@ from study.tracking.tracker import ChildRun
 __all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
 
 SCORES = "scores.json"
-NAMES = ("file_name", "filename", "file", "path", "name")
 
 
 def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
@@ -55,10 +54,7 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         raise InputError(f"{results.folder}: nothing has predicted test yet")
     record = {
         "format": 1,
-        "labels": {
-            "file": labels_file.name,
-            "sha256": hashlib.sha256(labels_file.read_bytes()).hexdigest(),
-        },
+        "labels": {"file": labels_file.name, "sha256": file_sha256(labels_file)},
         "scored": time.time(),
         "n": len(labels),
         "classes": list(results.classes),
@@ -83,7 +79,7 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
     """
     table = read_rows(path)
     try:
-        column, at = table.column(NAMES), table.column(["label"])
+        column, at = table.column(FILE_COLUMNS), table.column(["label"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     if column is None or at is None:

@@ -6,9 +6,7 @@ results/<study>/submission/ledger.json                    each try: what it was,
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import os
 import re
 import time
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
 from study.challenge.refit_record import PROTOCOL, PROTOCOLS, read_refit
-from study.files import is_count, read_json, replace_text, write_json
+from study.files import csv_text, is_count, read_json, replace_text, write_json
 from study.fusion.stored import fuse_on_test
 from study.results import Ensemble, StudyResults
 from study.results.probabilities import load_test
@@ -145,11 +143,7 @@ def submission_csv(names: Sequence[str], predictions: Sequence[str]) -> str:
     """
     if len(set(names)) != len(names):
         raise ValueError("every test clip must occur once")
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file_name", "prediction"])
-    writer.writerows(zip(names, predictions, strict=True))
-    return out.getvalue()
+    return csv_text([("file_name", "prediction"), *zip(names, predictions, strict=True)])
 
 
 def read_ledger(folder: Path) -> dict[str, Any]:

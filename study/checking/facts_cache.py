@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from search_spaces.grammar.errors import InputError
 from study.checking.facts import FACTS, FACTS_VERSION, Segment, without_facts
 from study.checking.pool import WORKER, look_into
+from study.files import digest_lines, new_file
 
 __all__ = ["Known", "Place", "learn", "stamps_of", "store_of"]
 
@@ -42,8 +42,7 @@ class Known:
 
 def store_of(root: Path, cache_root: Path) -> Path:
     """The file, without its suffix, that belongs to a corpus folder."""
-    name = hashlib.sha256(os.fspath(root).encode()).hexdigest()[:32]
-    return cache_root.resolve() / "checks" / name
+    return cache_root.resolve() / "checks" / digest_lines([os.fspath(root)])[:32]
 
 
 def stamps_of(places: Sequence[Place | None]) -> NDArray[np.int64]:
@@ -145,15 +144,13 @@ def _write(
     names = _BETWEEN.join(key for key, whole in zip(keys, done, strict=True) if whole)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
-            partial = path.with_suffix(".partial.npz")
+        with FileLock(f"{path}.lock"), new_file(path) as file:
             np.savez(
-                partial,
+                file,
                 version=FACTS_VERSION,
                 keys=np.frombuffer(names.encode(), np.uint8),
                 stamps=stamps[done],
                 facts=facts[done],
             )
-            partial.replace(path)
     except OSError as error:
         raise InputError(f"{path.parent}: the cache folder must be writable: {error}") from error

@@ -1,16 +1,17 @@
-"""Files that are written as a whole: there is the old content or the new one, never half of it."""
+"""Files and folders written whole: there is the old content or the new one, never half of it."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-__all__ = ["naming", "replace_text", "write_json"]
+__all__ = ["naming", "new_file", "new_folder", "replace_text", "write_json"]
 
 
 @contextlib.contextmanager
@@ -24,31 +25,60 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def new_file(path: Path, *, sync: bool = False) -> Iterator[IO[bytes]]:
+    """Give a file beside `path` to be written; it takes the place of `path` when all went well.
+
+    Args:
+        path: In a folder that exists.
+        sync: Outlast a power cut, too. For a file that one process at a time writes: what a killed
+            one left half-written is written over.
+    """
+    part = path.with_name(f".{path.name}.part") if sync else _beside(path)
+    try:
+        with naming(path), part.open("wb") as file:
+            yield file
+            if sync:
+                file.flush()
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a folder beside `target` to be filled; it becomes `target` when all went well.
+
+    Args:
+        target: Must not exist, or be empty, by the end.
+    """
+    partial = _beside(target)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.rename(target)  # takes the place of an empty folder
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
 def replace_text(path: Path | str, text: str) -> Path:
-    """Write a file as a whole: a reader sees the old text or the new one, never half of it."""
+    """Write a text file whole; its folder is made where missing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with naming(path), os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with new_file(path) as file:
+        file.write(text.encode())
     return path
 
 
 def write_json(path: Path, plain: Mapping[str, Any]) -> None:
-    """Write JSON atomically: there is the old file or the new one, also after a power cut."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with naming(path), part.open("w") as file:
-            json.dump(plain, file, indent=1, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:  # nothing half-written
-        part.unlink(missing_ok=True)
-        raise
+    """Write a JSON file whole, also after a power cut."""
+    with new_file(path, sync=True) as file:
+        file.write(json.dumps(plain, indent=1, ensure_ascii=False).encode())
+
+
+def _beside(path: Path) -> Path:
+    """Return a hidden name in the same folder that nothing has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -1,22 +1,51 @@
-"""A CSV file that a person gives: text as it is written, every oddity a sentence."""
+"""CSV files: read as the text that is written, every oddity a message; written for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["Table", "read_rows", "spreadsheet_plain", "spreadsheet_safe"]
+if TYPE_CHECKING:  # the room is read by commands that answer at once
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "CsvError",
+    "CsvTable",
+    "csv_delimiter",
+    "csv_rows",
+    "csv_text",
+    "predictions_csv",
+    "read_rows",
+    "spreadsheet_plain",
+    "spreadsheet_safe",
+]
 
 MAX_BYTES = 500_000_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Table(NamedTuple):
+class CsvError(Exception):
+    """A file is no CSV.
+
+    Args:
+        line: From 1; None where it is the file as a whole.
+        rule: What it must be.
+        value: What it is instead.
+    """
+
+    def __init__(self, line: int | None, rule: str, value: object) -> None:
+        self.line, self.rule, self.value = line, rule, value
+        super().__init__(f"{rule}, got {value}")
+
+
+class CsvTable(NamedTuple):
     """The cells of a CSV file.
 
     Args:
@@ -43,50 +72,71 @@ class Table(NamedTuple):
         return self.header.index(name)
 
 
-def read_rows(path: Path) -> Table:
-    """Read a CSV file with a header; commas, semicolons or tabs, whichever the header has most of.
+def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row of a CSV file, the header first: the line on which it ends, and its cells.
 
-    A byte order mark, CRLF and empty lines are allowed, and so are quoted line ends.
+    Cells are separated by commas, semicolons or tabs, whichever the first line has most of. A byte
+    order mark, CRLF and quoted line ends are allowed; an empty line has no cells.
 
     Raises:
-        InputError: It cannot be read, is not UTF-8, not CSV, or a row has not the header's number
-            of cells; with file and line.
+        CsvError: It cannot be read, is not UTF-8 or not CSV.
     """
     try:
-        if not path.is_file():  # a pipe or a device may never end
-            reason = "there is no such file" if not path.exists() else "it is no file"
-            raise InputError(f"{path}: cannot be read: {reason}")
-        if (size := path.stat().st_size) > MAX_BYTES:
-            raise InputError(f"{path}: must be at most {MAX_BYTES:,} bytes, got {size:,}")
-        data = path.read_bytes()
-        text = data.decode("utf-8-sig")
+        text = read_bounded(path, MAX_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        byte = error.object[error.start]
-        raise InputError(f"{path}:{line}: must be UTF-8 text, got byte 0x{byte:02x}") from error
-    except (OSError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        raise CsvError(line, "must be UTF-8 text", byte) from error
+    except InputError as error:
+        rule, _, value = str(error).removeprefix(f"{path}: ").rpartition(", got ")
+        raise CsvError(None, rule, value) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        value = getattr(error, "strerror", None) or str(error)
+        raise CsvError(None, "must be a file that can be read", value) from error
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=csv_delimiter(text), strict=True)
+    try:
+        yield from ((rows.line_num, cells) for cells in rows)
+    except csv.Error as error:
+        raise CsvError(rows.line_num, "must be CSV", error) from error
+
+
+def csv_delimiter(text: str) -> str:
+    """Return the separator that the first line has most of; a comma where it has none."""
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def read_rows(path: Path) -> CsvTable:
+    """Read a CSV file with a header; see `csv_rows`.
+
+    Raises:
+        InputError: It is no CSV file, or a row has not the header's number of cells.
+    """
     header: list[str] = []
     rows, lines = [], []
     try:
-        for cells in reader:
-            if not cells:
-                continue
+        for line, cells in csv_rows(path):
             if not header:
                 header = [cell.strip() for cell in cells]
-            elif len(cells) != len(header):
-                rule = f"must have {len(header)} cells as the header"
-                raise InputError(f"{path}:{reader.line_num}: {rule}, got {len(cells)}")
-            else:
+            elif cells and len(cells) != len(header):
+                raise CsvError(line, f"must have {len(header)} cells as the header", len(cells))
+            elif cells:
                 rows.append(cells)
-                lines.append(reader.line_num)
-    except csv.Error as error:
-        raise InputError(f"{path}:{reader.line_num}: must be CSV: {error}") from error
-    return Table(header, rows, lines)
+                lines.append(line)
+    except CsvError as error:
+        where = path if error.line is None else f"{path}:{error.line}"
+        raise InputError(f"{where}: {error}") from error
+    return CsvTable(header, rows, lines)
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    r"""Return rows as CSV, cells as they are.
+
+    >>> csv_text([("a", "b"), (1, "x,y")])
+    'a,b\n1,"x,y"\n'
+    """
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 def spreadsheet_safe(text: str) -> str:
@@ -105,3 +155,26 @@ def spreadsheet_plain(cell: str) -> str:
     ('-1', '-1', "'mask'")
     """
     return cell[1:] if cell.startswith("'") and cell[1:].startswith((*FORMULA, "'")) else cell
+
+
+def predictions_csv(
+    names: Sequence[str],
+    labels: Sequence[str],
+    classes: Sequence[str],
+    probabilities: NDArray[np.float64],
+) -> str:
+    """Return `file_name,label,prediction,prob_<class>...`; `label` is empty where it is blind.
+
+    Args:
+        names: File names, (clips,).
+        labels: Class names or empty, (clips,).
+        classes: Class names, in the order of the last axis.
+        probabilities: (clips, classes).
+    """
+    header = ["file_name", "label", "prediction", *(f"prob_{name}" for name in classes)]
+    rows = [list(map(spreadsheet_safe, header))]
+    guesses = probabilities.argmax(1)
+    for name, label, guess, row in zip(names, labels, guesses, probabilities, strict=True):
+        cells = [name, label, classes[guess]]
+        rows.append([*map(spreadsheet_safe, cells), *(f"{p:.6f}" for p in row)])
+    return csv_text(rows)

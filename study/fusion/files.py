@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from study.files import predictions_csv, replace_text, write_json
+from study.files import csv_text, predictions_csv, replace_text, write_json
 from study.fusion.costs import megabytes_of, milliseconds_of
 from study.fusion.fuse import Fusion, References
 from study.fusion.methods.references import Selection
@@ -134,11 +132,9 @@ def write_fusion(fusion: Fusion, results: StudyResults, record: dict[str, Any]) 
     """Write `ensemble/`: the record of `record_of`, its path, devel and test predictions."""
     folder = results.folder / "ensemble"
     folder.mkdir(exist_ok=True)
-    rows = io.StringIO()
-    writer = csv.DictWriter(rows, ["n", "trial", "name", "uar"], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(record["trajectory"])
-    replace_text(folder / "trajectory.csv", rows.getvalue())
+    columns = ("n", "trial", "name", "uar")
+    rows = [[step[column] for column in columns] for step in record["trajectory"]]
+    replace_text(folder / "trajectory.csv", csv_text([columns, *rows]))
     _write_predictions(results, "devel", fusion.scores(fusion.library.devel), folder)
     if fusion.library.test:
         _write_predictions(results, "test", _test(fusion), folder)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
 import time
 from pathlib import Path
 
 import numpy as np
 
 from search_spaces.grammar.errors import InputError
-from study.files import write_json
+from study.files import file_sha256, new_folder, write_json
 from study.fusion.prediction_csv import import_predictions
 from study.metrics import uar_of_probabilities
 from study.results import StudyResults
@@ -67,28 +65,19 @@ def import_system(
         "hard": system.hard,
         "n_ignored": system.n_ignored,
         "uar": float(uar_of_probabilities(devel, labels_of(results))),
-        "source": {
-            "file": predictions.name,
-            "sha256": hashlib.sha256(predictions.read_bytes()).hexdigest(),
-        },
+        "source": {"file": predictions.name, "sha256": file_sha256(predictions)},
         "imported": time.time(),
         "partitions": {
             part: {"digest": results.partitions[part].digest, "n": len(values)}
             for part, values in system.probabilities.items()
         },
     }
-    partial = folder.with_name(f".{called}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    try:
+    with new_folder(folder) as partial:
         np.save(partial / "devel.npy", devel[None], allow_pickle=False)
         if "test" in system.probabilities:
             test = system.probabilities["test"].astype(np.float32)
             np.save(partial / "test.npy", test, allow_pickle=False)
         write_json(partial / "import.json", record)
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     return next(one for one in read_imports(results.folder / "imports") if one.name == called)
 
 

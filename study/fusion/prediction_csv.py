@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.names import known_partition
+from study.corpus.layouts.names import FILE_COLUMNS, known_partition
 from study.files import read_rows
-from study.files.csv_files import Table, spreadsheet_plain
+from study.files.csv_files import CsvTable, spreadsheet_plain
 from study.results.probabilities import ROW_SUM_TOLERANCE
 
 __all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
 
-FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
 CLASS_COLUMNS = ("prob_{}", "probability_{}", "{}")
 OUT_OF_FOLD = "out-of-fold"  # each clip predicted by models that did not hear its speaker
@@ -141,7 +140,7 @@ def _trained_on(
     return partitions
 
 
-def _read(path: Path) -> Table:
+def _read(path: Path) -> CsvTable:
     header, rows, lines = read_rows(path)
     if not rows:
         raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
@@ -149,10 +148,12 @@ def _read(path: Path) -> Table:
     if twice is not None:
         raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
     header = [spreadsheet_plain(name) for name in header]
-    return Table(header, [[spreadsheet_plain(cell) for cell in row] for row in rows], lines)
+    return CsvTable(header, [[spreadsheet_plain(cell) for cell in row] for row in rows], lines)
 
 
-def _values(path: Path, table: Table, classes: tuple[str, ...]) -> tuple[NDArray[np.float32], bool]:
+def _values(
+    path: Path, table: CsvTable, classes: tuple[str, ...]
+) -> tuple[NDArray[np.float32], bool]:
     """Probabilities of all rows, (rows, classes), and whether they are bare decisions."""
     header, rows, lines = table
     for pattern in CLASS_COLUMNS:
@@ -185,7 +186,7 @@ def _values(path: Path, table: Table, classes: tuple[str, ...]) -> tuple[NDArray
     return values, True
 
 
-def _probabilities(path: Path, table: Table, names: list[str]) -> NDArray[np.float32]:
+def _probabilities(path: Path, table: CsvTable, names: list[str]) -> NDArray[np.float32]:
     columns = [table.header.index(name) for name in names]
     values = np.empty((len(table.rows), len(names)))
     for index, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
@@ -211,7 +212,7 @@ def _probability(path: Path, line: int, column: str, text: str) -> float:
     return value
 
 
-def _positions(path: Path, table: Table, column: int) -> dict[str, int]:
+def _positions(path: Path, table: CsvTable, column: int) -> dict[str, int]:
     """Position of every file name among the rows."""
     positions: dict[str, int] = {}
     for index, row in enumerate(table.rows):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
-from study.files.csv_files import spreadsheet_safe
+from study.files.csv_files import csv_text, spreadsheet_safe
 from study.honest.ablation import AblationRow
 from study.honest.estimate import ONE_SPEAKER
 from study.text import probability
@@ -59,15 +57,13 @@ def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
 def ablation_csv(rows: Sequence[AblationRow]) -> str:
     """Return the table as CSV, UAR in [0, 1]."""
     keys = list(rows[0].settings)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     last = ("uar", "ci_low", "ci_high", "difference", "p_corrected", "correction")
-    writer.writerow([*keys, "seeds", "trials", *last])
+    table: list[list[object]] = [[*keys, "seeds", "trials", *last]]
     for row in rows:
         own = [spreadsheet_safe(str(row.settings[key])) for key in keys]
         trials = " ".join(map(str, row.trials))
         difference = 0.0 if row.comparison is None else row.comparison.difference
         bounds = [row.interval.uar, row.interval.low, row.interval.high]
         p_value = (row.p_corrected, row.correction)
-        writer.writerow([*own, len(row.uars), trials, *bounds, difference, *p_value])
-    return text.getvalue()
+        table.append([*own, len(row.uars), trials, *bounds, difference, *p_value])
+    return csv_text(table)

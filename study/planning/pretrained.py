@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from safetensors import SafetensorError
 
 from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
+from study.files import file_sha256
 
 __all__ = ["Weights", "resolve_weights", "weights_key"]
 
@@ -65,7 +65,7 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
         if path.suffix != ".safetensors":
             raise InputError(f"{where} must be a .safetensors file, got {path.name}")
         _check_file(where, backbone, path)
-        return Weights(str(path), _sha256(path), "unknown", f"file {path.name}")
+        return Weights(str(path), file_sha256(path), "unknown", f"file {path.name}")
     from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
     name, _, own_tag = backbone.name.partition(".")
@@ -122,12 +122,7 @@ def _download(where: str, cfg: Any) -> Weights:
                 f" fetch model.safetensors of {repo} elsewhere and give its path, or set false"
             ) from error
     licence = str(cfg.license or "unknown")
-    return Weights(str(path), _sha256(Path(path)), licence, f"Hugging Face {repo}")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return Weights(str(path), file_sha256(path), licence, f"Hugging Face {repo}")
 
 
 def read_weights(plain: Mapping[str, Mapping[str, str]]) -> dict[str, Weights]:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.audio.file_digests import digest_lines
 from study.corpus.audio.waveform_cache import CachedCorpus
-from study.files import mapping, read_json
+from study.files import digest_lines, mapping, read_json
 from study.planning.pretrained import Weights
 from study.results.clips_json import read_clips
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-from study.files import replace_text
+from study.files import csv_text, replace_text
 from study.files.csv_files import spreadsheet_safe
 from study.results.study_results import StudyResults
 from study.results.trial_states import is_running, told_state
@@ -57,11 +55,8 @@ def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
     rows = leaderboard(results)
     fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
     columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([_cell(column) for column in columns])
-    writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
-    return replace_text(path, text.getvalue())
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    return replace_text(path, csv_text([map(_cell, columns), *cells]))
 
 
 def _cell(value: Any) -> Any:

@@ -9,7 +9,6 @@ the same bytes.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import sqlite3
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from pathlib import Path
 from runners.trial import WEIGHTS
 from search_spaces.grammar.errors import InputError
 from study.config import StudyConfig
+from study.files import file_sha256
 from study.fusion.sentences import all_sentences
 from study.planning.plan import plan_study
 from study.results import StudyLock, read_results
@@ -157,7 +157,4 @@ def _restored(folder: TrialFolder) -> bool:
 
 def _has_digest(path: Path, digest: str) -> bool:
     """Whether it is a file, and the one that the trial wrote."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == digest
+    return path.is_file() and file_sha256(path) == digest

@@ -6,7 +6,6 @@ trained again up to their best epoch; on a CPU with as many threads that gives t
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from runners.npy_files import load_array
 from runners.trial import WEIGHTS
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
-from study.files import read_json, write_json
+from study.files import file_sha256, new_file, read_json, write_json
 from study.planning.plan import Plan
 from study.results import StudyResults, TrialRecord
 from study.results.trial_folder import TrialFolder
@@ -134,12 +133,12 @@ def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
         tests = [load_array(p) for p in (trial.file("test.npy"), attempt / "test.npy")]
         difference = max(difference, _difference(*tests))
     weights = attempt / WEIGHTS
-    same = _sha256(weights) == trial.files.get(WEIGHTS)
+    same = file_sha256(weights) == trial.files.get(WEIGHTS)
     found = Restored(trial.number, same, difference)
     about = {"format": 1, "same_bytes": same, "max_difference": difference}
     write_json(trial.folder / NOTE, about | {"device": result["device"]})
-    shutil.copyfile(weights, trial.file(f".{WEIGHTS}.part"))
-    trial.file(f".{WEIGHTS}.part").replace(trial.file(WEIGHTS))
+    with weights.open("rb") as source, new_file(trial.file(WEIGHTS)) as file:
+        shutil.copyfileobj(source, file)
     shutil.rmtree(folder.path)
     return found
 
@@ -150,8 +149,3 @@ def _epoch(path: Path, index: int) -> Any:
 
 def _difference(first: Any, second: Any) -> float:
     return float(np.abs(first.astype(np.float64) - second.astype(np.float64)).max(initial=0.0))
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

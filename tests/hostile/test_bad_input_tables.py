@@ -177,12 +177,12 @@ def test_files_beside_the_labels_are_refused_in_sentences(tmp_path: Path, name: 
 def test_a_pipe_or_a_device_in_place_of_a_file_is_not_waited_for(tmp_path: Path):
     root = lay_out(tmp_path / "c", csv_of())
     os.mkfifo(root / "lab/speakers.csv")
-    assert "must be a file" in problems_of(lambda: read_corpus(root))
+    assert "must be a regular file" in problems_of(lambda: read_corpus(root))
     (root / "lab/speakers.csv").unlink()
     (root / "lab/speakers.csv").symlink_to("/dev/zero")
-    assert "must be a file" in problems_of(lambda: read_corpus(root))
+    assert "must be a regular file" in problems_of(lambda: read_corpus(root))
     os.mkfifo(tmp_path / "x.csv")
-    assert "no file" in problems_of(lambda: read_labels(tmp_path / "x.csv", [], ()))
+    assert "must be a regular file" in problems_of(lambda: read_labels(tmp_path / "x.csv", [], ()))
     os.mkfifo(tmp_path / "x.wav")
     assert "no file" in problems_of(lambda: collect([str(tmp_path / "x.wav")], stdin=io.StringIO()))
 

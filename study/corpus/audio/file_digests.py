@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -16,8 +15,9 @@ from filelock import FileLock
 from runners.cores import n_cores
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts import Problems
+from study.files import digest_lines, file_sha256, replace_text
 
-__all__ = ["AUDIO_RULE", "FileDigest", "audio_digest", "digest_files", "digest_lines"]
+__all__ = ["AUDIO_RULE", "FileDigest", "audio_digest", "digest_files"]
 
 AUDIO_RULE = "must be an audio file with finite samples"
 _SAVE_SECONDS = 20.0  # a killed run loses no more than that
@@ -36,11 +36,6 @@ class FileDigest:
     size: int
     mtime_ns: int
     sha256: str
-
-
-def digest_lines(lines: Sequence[str]) -> str:
-    """SHA-256 of texts, one a line."""
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def audio_digest(sha256: str, start: float | None, end: float | None) -> str:
@@ -110,8 +105,7 @@ def _cannot_read(problems: Problems, root: Path, name: str, error: OSError) -> N
 
 def _hash_file(name: str) -> str | OSError:
     try:
-        with open(name, "rb") as file:  # noqa: PTH123 (as above)
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(name)
     except OSError as error:
         return error
 
@@ -120,9 +114,7 @@ def _write(index: Path, found: Mapping[str, FileDigest]) -> None:
     rows = {name: [one.size, one.mtime_ns, one.sha256] for name, one in found.items()}
     index.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{index}.lock"):
-        partial = index.with_suffix(".partial")
-        partial.write_text(json.dumps(rows), "utf-8")
-        partial.replace(index)
+        replace_text(index, json.dumps(rows))
 
 
 def _read(index: Path) -> dict[str, FileDigest]:

@@ -30,11 +30,11 @@ from study.corpus.audio.file_digests import (
     FileDigest,
     audio_digest,
     digest_files,
-    digest_lines,
 )
 from study.corpus.corpus import Clip, Corpus
 from study.corpus.layouts import Problems
 from study.corpus.summary import summarise
+from study.files import digest_lines
 
 __all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
 

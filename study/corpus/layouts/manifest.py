@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from study.corpus.layouts.names import FILE_COLUMNS
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_times
 from study.corpus.layouts.tables import header_of, known, others, read_table
@@ -21,8 +22,10 @@ def find_manifests(source: Source) -> list[str]:
         return [source.manifest]
     found = []
     for path in sorted(source.root.glob("*.csv")):
-        header = header_of(path)
-        if "file_name" in header and {"label", source.label_column} & set(header):
+        columns = set(header_of(path))
+        if path.name != "manifest.csv":
+            columns.discard("name")  # many tables that list no files have such a column
+        if columns & set(FILE_COLUMNS) and columns & {"label", source.label_column}:
             found.append(path.name)
     return ["manifest.csv"] if "manifest.csv" in found else found
 

@@ -1,10 +1,10 @@
-"""The names that corpora have in common: partitions, and the endings of audio files."""
+"""The names that corpora have in common: partitions, columns, and the endings of audio files."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["AUDIO", "PARTITIONS", "Partition", "known_partition"]
+__all__ = ["AUDIO", "COLUMNS", "FILE_COLUMNS", "PARTITIONS", "Partition", "known_partition"]
 
 Partition = Literal["train", "devel", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")
@@ -18,6 +18,13 @@ _ALIASES: dict[str, Partition] = {
     "valid": "devel",
     "validation": "devel",
     "test": "test",
+}
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")  # in files of any tool
+# A column's name here, and what else it is called in the wild; the first that is there is taken.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "file_name": FILE_COLUMNS,
+    "partition": ("partition", "split", "subset"),
+    "speaker": ("speaker", "speaker_id"),
 }
 AUDIO = frozenset(
     (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",

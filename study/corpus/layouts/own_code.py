@@ -21,7 +21,7 @@ from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.manifest import make_row
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, Layout, Row, Source
-from study.corpus.layouts.tables import COLUMNS
+from study.corpus.layouts.tables import canonical
 
 __all__ = ["own_layout"]
 
@@ -47,7 +47,7 @@ def own_layout(text: str, *, base: Path) -> Layout:
             listed = list(load(source.root))
         except (Exception, SystemExit) as error:
             raise InputError(f"layout: {text} raised {type(error).__name__}: {error}") from error
-        return _rows(listed, text, source.label_column or "label", problems)
+        return _rows(listed, text, source.label_column, problems)
 
     return Layout(name=text, shape="", matches=lambda source: False, read=read)
 
@@ -68,20 +68,15 @@ def _load(path: Path, name: str, text: str) -> Callable[[Path], Any]:
     return load  # type: ignore[no-any-return]
 
 
-def _rows(listed: list[Any], text: str, label: str, problems: Problems) -> list[Row]:
+def _rows(listed: list[Any], text: str, label: str | None, problems: Problems) -> list[Row]:
     rows = []
     for number, one in enumerate(listed, start=1):
         if not isinstance(one, Mapping):
             rule = "the function must return a mapping per clip"
             problems.add(text, number, rule, f"{one!r:.80}")
             continue
-        names = {alias: column for column, aliases in COLUMNS.items() for alias in aliases}
-        names[label] = "label"
-        cells = {
-            names.get(str(key), str(key)): str(value)
-            for key, value in one.items()
-            if not _missing(value)
-        }
+        given = {str(key): str(value) for key, value in one.items() if not _missing(value)}
+        cells = dict(zip(canonical(list(given), label), given.values(), strict=True))
         if "file_name" not in cells:
             problems.add(text, number, "a clip must have a file_name", f"{dict(one)!r:.80}")
             continue

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from search_spaces.grammar.bounded_file import check_bounded
 from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.names import COLUMNS
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND
+from study.files.csv_files import MAX_BYTES, CsvError, csv_delimiter, csv_rows
 
-__all__ = ["COLUMNS", "Speakers", "header_of", "known", "others", "read_speakers", "read_table"]
-
-MAX_BYTES = 500_000_000  # of a label file
+__all__ = ["Speakers", "canonical", "header_of", "known", "others", "read_speakers", "read_table"]
 
 Speakers = dict[str, tuple[str | None, dict[str, str]]]
-
-# A column's name here, and what else it is called in the wild; the first that is there is taken.
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "file_name": ("file_name", "filename", "file", "path"),
-    "partition": ("partition", "split", "subset"),
-    "speaker": ("speaker", "speaker_id"),
-}
 
 
 def read_table(
@@ -36,8 +28,8 @@ def read_table(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     """Rows of a CSV file as text, with their line numbers; wrong lines go to ``problems``.
 
-    Values stay the strings they are: ``NA``, ``no`` and ``01`` are labels like any other. A byte
-    order mark, CRLF, empty lines, and semicolons or tabs instead of commas are allowed.
+    Values stay the strings they are: ``NA``, ``no`` and ``01`` are labels like any other; see
+    :func:`study.files.csv_files.csv_rows` for what is read.
 
     Args:
         root: The corpus folder.
@@ -49,51 +41,36 @@ def read_table(
     Yields:
         Line and values by column; columns with several names under the one of ``COLUMNS``.
     """
-    path = root / name
-    if not path.is_file() or path.stat().st_size > MAX_BYTES:  # a pipe or a device has no end
-        problems.add(name, None, f"must be a file of at most {MAX_BYTES:,} bytes", "another")
-        return
+    rows = csv_rows(root / name)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.add(name, line, "must be UTF-8 text", f"byte 0x{error.object[error.start]:02x}")
-        return
-    except OSError as error:
-        problems.add(name, None, "must be a readable file", error.strerror or error)
-        return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=_delimiter(text))
-    try:
-        given = [column.strip() for column in next(reader, [])]
-        header = _canonical(given, label_column)
+        given = [column.strip() for column in next(rows, (1, []))[1]]
+        header = canonical(given, label_column)
         for column in columns:
             if header.count(column) != 1:
                 found = ", ".join(map(repr, given)) or "an empty file"
                 problems.add(name, 1, f"the header must have {_said(column, label_column)}", found)
         if any(header.count(column) != 1 for column in columns):
             return
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(header):
+        for line, cells in rows:
+            if len(cells) == len(header):
+                yield line, dict(zip(header, cells, strict=True))
+            elif cells:
                 rule = f"a line must have the header's {len(header)} values"
-                problems.add(name, reader.line_num, rule, f"{len(cells)} in {','.join(cells)!r}")
-                continue
-            yield reader.line_num, dict(zip(header, cells, strict=True))
-    except csv.Error as error:
-        problems.add(name, reader.line_num, "must be CSV", error)
+                problems.add(name, line, rule, f"{len(cells)} in {','.join(cells)!r}")
+    except CsvError as error:
+        problems.add(name, error.line, error.rule, error.value)
 
 
 def header_of(path: Path) -> list[str]:
-    """Columns of a CSV file by their names in ``COLUMNS``; none where it is not one."""
+    """Columns of a CSV file as they are written; none where it is not one."""
     try:
         check_bounded(path, MAX_BYTES)
         with path.open("rb") as file:
             text = file.readline(65536).decode("utf-8-sig")
-        cells = next(csv.reader([text], strict=True, delimiter=_delimiter(text)), [])
+        cells = next(csv.reader([text], strict=True, delimiter=csv_delimiter(text)), [])
     except (OSError, InputError, UnicodeDecodeError, csv.Error):
         return []
-    return _canonical([cell.strip() for cell in cells], None)
+    return [cell.strip() for cell in cells]
 
 
 def read_speakers(root: Path, name: str, problems: Problems) -> Speakers:
@@ -121,13 +98,8 @@ def others(cells: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in cells.items() if key not in meant and value.strip()}
 
 
-def _delimiter(text: str) -> str:
-    """The separator that the header line has most of; a comma where it has none."""
-    header = text.partition("\n")[0]
-    return max(",;\t", key=header.count)
-
-
-def _canonical(header: list[str], label_column: str | None) -> list[str]:
+def canonical(header: list[str], label_column: str | None) -> list[str]:
+    """Return columns by their names in ``COLUMNS``; the label is called `label`."""
     names = {}
     for column, aliases in COLUMNS.items():
         there = next((alias for alias in aliases if alias in header), None)

@@ -84,3 +84,19 @@ def test_metadata_changes_the_digest_of_a_corpus_and_not_its_audio(
     again = cache_corpus(read_corpus(tmp_path / "c"), RATE, tmp_path / "cache", command=("false",))
     assert again.digests == first.digests
     assert again.digest != first.digest
+
+
+def test_a_column_called_name_lists_the_files_where_the_manifest_is_named(tmp_path: Path) -> None:
+    lines = [f"{i}.wav,{label},{part}" for i, (label, part) in enumerate(PAIRS)]
+    root = listed(tmp_path, header="name,label,split", lines=lines, name="clips.csv")
+    assert len(read_corpus(root / "clips.csv").clips) == 4
+    with pytest.raises(InputError, match="known layouts"):  # or it might list anything
+        read_corpus(root)
+    (root / "clips.csv").rename(root / "manifest.csv")
+    assert len(read_corpus(root).clips) == 4
+
+
+def test_a_column_called_name_beside_the_files_is_metadata(tmp_path: Path) -> None:
+    lines = [f"{i}.wav,Anna,{label},{part}" for i, (label, part) in enumerate(PAIRS)]
+    corpus = read_corpus(listed(tmp_path, header="file,name,label,split", lines=lines))
+    assert corpus.clips[0].metadata == {"name": "Anna"}
