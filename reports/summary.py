@@ -9,7 +9,7 @@ from typing import Any
 from reports.page.section import Head
 from reports.page.text import duration, percent, points
 from study.files import number
-from study.honest.search_bias import search_note
+from study.honest.estimate import search_note
 from study.planning.cross_validation import protocol_sentence
 from study.results import StudyResults
 from study.results.study_results import PartitionRows

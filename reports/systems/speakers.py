@@ -166,7 +166,7 @@ def _scores(system: System, speaker_of: Mapping[str, str]) -> dict[str, Score]:
     hits = [label == guess for label, guess in zip(labels, guesses, strict=True)]
     counts = count_by_speaker(labels, hits, who)
     n_classes = (counts.totals > 0).sum(1)
-    recalls = counts.hits / np.maximum(counts.totals, 1)
+    recalls = counts.correct / np.maximum(counts.totals, 1)
     rows = zip(recalls.sum(1) / n_classes, counts.totals.sum(1), n_classes, strict=True)
     return {
         name: Score(float(uar), int(n_clips), int(n))

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, REFERENCES
-from study.honest import Fitted, HonestValue, Method, estimate_library, fold_splits, held_out_hits
-from study.honest.candidates import Library, library_of
-from study.honest.honest_interval import nested_interval
-from study.metrics import count_by_speaker, uar_of_probabilities
+from study.honest import (
+    CandidateEpochs,
+    Fitted,
+    HonestValue,
+    Method,
+    estimate_library,
+    fold_splits,
+    held_out_hits,
+)
+from study.honest.estimate import fit_on_all, nested_interval
+from study.metrics import count_by_speaker
 from study.metrics.intervals import IntervalMethod
-from study.metrics.speaker_counts import paired_difference, uar_of_counts
+from study.metrics.speaker_counts import paired_difference
 from study.progress import Told, counted, silent
 
 __all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods", "estimate"]
@@ -48,7 +55,7 @@ class MethodRow:
 
 
 def compare_methods(
-    library: Library,
+    candidates: CandidateEpochs,
     methods: Mapping[str, Method] = METHODS,
     *,
     n_folds: int = 10,
@@ -59,10 +66,11 @@ def compare_methods(
     """Nested UAR of every method in the same folds, the default first.
 
     Args:
-        library: Candidates with their epochs.
+        candidates: With their epochs.
         methods: By name; the default must be among them.
         n_folds: Most folds.
-        fit: Whether to fit each on all clips too, for its apparent UAR and its members.
+        fit: Whether to fit each on all clips too, for its apparent UAR and its members, and to
+            give its interval.
         seed: Of the folds.
         told: Is given how many folds are done, of how many.
 
@@ -71,21 +79,22 @@ def compare_methods(
     """
     if DEFAULT not in methods:
         raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
-    folds = fold_splits(library.labels, library.folded, n_folds=n_folds, seed=seed)
-    judged = counted(folds, told, total=len(folds))
+    folds = fold_splits(candidates.labels, candidates.fold_groups, n_folds=n_folds, seed=seed)
+    all_hits = held_out_hits(candidates, methods, counted(folds, told, total=len(folds)))
     counts = {
-        name: count_by_speaker(library.labels, hits, library.units)
-        for name, hits in held_out_hits(library, methods, judged).items()
+        name: count_by_speaker(candidates.labels, hits, candidates.groups)
+        for name, hits in all_hits.items()
     }
     rows = []
     for name in sorted(counts, key=lambda name: name != DEFAULT):
-        gain, error = paired_difference(counts[name], counts[DEFAULT])
-        hits, totals = counts[name]
-        uar = float(uar_of_counts(hits.sum(axis=0), totals.sum(axis=0)))
-        fitted = _fit(library, methods[name]) if fit else (float("nan"), ())
-        value = nested_interval(counts[name], seed=seed) if library.grouped else None
-        bounds = (None, None) if value is None else (value.low, value.high)
-        rows.append(MethodRow(name, uar, gain, error, *fitted, *bounds))
+        row = MethodRow(name, counts[name].uar, *paired_difference(counts[name], counts[DEFAULT]))
+        if fit:
+            fitted, apparent = fit_on_all(candidates, methods[name])
+            row = replace(row, apparent=apparent, members=fitted.members)
+            if candidates.has_speakers:
+                value = nested_interval(candidates, all_hits[name], seed=seed)
+                row = replace(row, low=value.low, high=value.high)
+        rows.append(row)
     return tuple(rows)
 
 
@@ -141,14 +150,13 @@ def chosen(
 
     Its honest estimate therefore includes the choice of the method.
     """
-    units = np.unique(speakers, return_inverse=True)[1]
     name = DEFAULT
-    if units.max() > 0:
-        library = library_of(
-            [values[None] for values in probabilities], labels, units, families=families
+    if np.ptp(speakers) > 0:
+        candidates = CandidateEpochs.from_probabilities(
+            [values[None] for values in probabilities], labels, speakers, families=families
         )
         compared = {name: methods[name] for name in COMPARED}
-        name = choose(compare_methods(library, compared, n_folds=INNER_FOLDS, fit=False))
+        name = choose(compare_methods(candidates, compared, n_folds=INNER_FOLDS, fit=False))
     return methods[name](probabilities, labels, speakers=speakers, families=families)
 
 
@@ -169,20 +177,22 @@ def estimate(
 
     Args:
         candidates: Probabilities per trial, (epochs, clips, classes) each, as in `devel.npy`.
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Speaker of every clip, (clips,); None when unknown.
         families: Backbone family per trial.
         spec_digests: Equal for repeated seeds of one spec, per trial.
         method: A key of `METHODS`, or `chosen`, which compares them first.
         n_folds: Most folds; at most one per speaker.
         n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
-        interval_method: As in `study.metrics.intervals.interval`.
+        interval_method: As in `study.metrics.interval`.
         seed: Of folds and resampling.
 
     Raises:
         ValueError: When shapes do not fit, a value is not finite, or the method is unknown.
     """
-    library = library_of(candidates, labels, speakers, families=families, spec_digests=spec_digests)
+    library = CandidateEpochs.from_probabilities(
+        candidates, labels, speakers, families=families, spec_digests=spec_digests
+    )
     methods = {**METHODS, "chosen": chosen}
     if method not in methods:
         raise ValueError(f"method must be one of {sorted(methods)}, got {method!r}")
@@ -190,20 +200,10 @@ def estimate(
         library,
         methods[method],
         name=method,
+        apparent=fit_on_all(library, methods[method])[1],
         references=REFERENCES,
         n_folds=n_folds,
         n_resamples=n_resamples,
         interval_method=interval_method,
         seed=seed,
     )
-
-
-def _fit(library: Library, method: Method) -> tuple[float, tuple[int, ...]]:
-    """Apparent UAR and members of a method on all clips."""
-    everything = np.arange(library.labels.size)
-    probabilities = library.at(library.best_epochs(everything), everything)
-    fitted = method(
-        probabilities, library.labels, speakers=library.units, families=library.families
-    )
-    uar = uar_of_probabilities(fitted.scores(probabilities), library.labels)
-    return float(uar), fitted.members

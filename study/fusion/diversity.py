@@ -36,7 +36,7 @@ def diversity(probabilities: ArrayLike, labels: ArrayLike) -> Diversity:
 
     Args:
         probabilities: Of the members alone, (members, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
 
     Raises:
         ValueError: When the shapes do not fit or a value is not finite.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -18,7 +18,7 @@ from study.fusion.methods.limits import Limits
 from study.fusion.methods.references import Selection, best_single, top_k_average, uniform_average
 from study.fusion.methods.rule import FusionRule, rule_of
 from study.fusion.methods.table import DEFAULT, REFERENCES, fusion_methods
-from study.fusion.study_candidates import Library
+from study.fusion.study_candidates import StudyCandidates
 from study.honest import Fitted, HonestValue, Method, estimate_library
 from study.metrics import uar_of_probabilities
 from study.metrics.permutation_tests import Comparison, compare_best_of
@@ -61,7 +61,7 @@ class Fusion:
     rule: FusionRule
     decision: Decision | None
     references: References
-    library: Library
+    library: StudyCandidates
     honest: HonestValue
     best_of: Comparison | None
     diversity: Diversity
@@ -75,7 +75,7 @@ class Fusion:
 
 
 def fuse(
-    library: Library,
+    library: StudyCandidates,
     config: EnsembleConfig | None = None,
     *,
     limits: Limits | None = None,
@@ -125,6 +125,7 @@ def fuse(
         pool,
         repeated,
         name=config.method,
+        apparent=uar,
         references=REFERENCES,
         seed=config.seed,
         told=telling("fusion: chosen again without the clips that judge,", echo),
@@ -135,7 +136,7 @@ def fuse(
         decision,
         references,
         library,
-        replace(honest, apparent=uar),
+        honest,
         _best_of(library, config.seed),
         diversity(library.devel[list(fitted.members)], pool.labels),
         rows,
@@ -144,11 +145,11 @@ def fuse(
     )
 
 
-def _fit(method: Method, library: Library, *, decision: bool) -> Fitted:
+def _fit(method: Method, library: StudyCandidates, *, decision: bool) -> Fitted:
     pool = library.pool
     families: Sequence[Hashable] = pool.families
     fit = with_decision(method) if decision else method
-    return fit(library.devel, pool.labels, speakers=pool.units, families=families)
+    return fit(library.devel, pool.labels, speakers=pool.groups, families=families)
 
 
 def _parts(fitted: Fitted) -> tuple[Fitted, Decision | None]:
@@ -158,24 +159,23 @@ def _parts(fitted: Fitted) -> tuple[Fitted, Decision | None]:
     return (base.base if isinstance(base, Tempered) else base), decision
 
 
-def _best_of(library: Library, seed: int) -> Comparison | None:
+def _best_of(library: StudyCandidates, seed: int) -> Comparison | None:
     """The best epoch of all trials against the first baseline, or against guessing."""
     pool = library.pool
-    if not pool.grouped:
+    if not pool.has_speakers:
         return None
     n_classes = library.devel.shape[-1]
     reference, name = np.full(pool.labels.size, 1 / n_classes), "guessing"
     if library.baseline is not None:
-        everything = np.arange(pool.labels.size)
-        epoch = int(pool.best_epochs(everything)[library.baseline])
-        reference = pool.hits[pool.starts[library.baseline] + epoch].astype(np.float64)
+        epoch = int(pool.best_epochs()[library.baseline])
+        reference = pool.correct[pool.starts[library.baseline] + epoch].astype(np.float64)
         name = "the first baseline"
-    ends = [*pool.starts, len(pool.hits)]
+    ends = [*pool.starts, len(pool.correct)]
     return compare_best_of(
         pool.labels,
-        pool.hits[: ends[library.n_trials]],
+        pool.correct[: ends[library.n_trials]],
         reference,
-        pool.units,
+        pool.groups,
         names=("The best epoch of the best trial", name),
         n_trials=library.n_trials,
         seed=seed,

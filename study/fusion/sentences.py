@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from study.fusion.diversity import Diversity
 from study.fusion.fuse import Fusion
 from study.fusion.methods.table import COMPARED, DEFAULT
-from study.honest.search_bias import search_note
+from study.honest.estimate import search_note
 from study.metrics.permutation_tests import Comparison
 from study.text import NOTHING, percent
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.fusion.prediction_csv import OUT_OF_FOLD
-from study.honest.candidates import Library as Pool
-from study.honest.candidates import library_of
+from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
 from study.results import StudyResults, TrialRecord
 from study.results.import_json import ImportedRecord
@@ -25,7 +24,7 @@ from study.results.probabilities import (
     speakers_of,
 )
 
-__all__ = ["Candidate", "Library", "read_library"]
+__all__ = ["Candidate", "StudyCandidates", "read_library"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Library:
+class StudyCandidates:
     """All that a fusion may be selected from.
 
     Args:
@@ -77,7 +76,7 @@ class Library:
     """
 
     candidates: tuple[Candidate, ...]
-    pool: Pool
+    pool: CandidateEpochs
     devel: NDArray[np.float64]
     identity: Identity
     test: Mapping[int | str, Path]
@@ -88,7 +87,7 @@ class Library:
     @property
     def n_speakers(self) -> int | None:
         """Number of devel speakers, None when unknown."""
-        return self.pool.n_units if self.pool.grouped else None
+        return self.pool.n_groups if self.pool.has_speakers else None
 
     def test_of(self, key: int | str) -> NDArray[np.float32]:
         """Test probabilities, (clips, classes), of a trial or an imported system.
@@ -100,7 +99,7 @@ class Library:
         return load_test(self.test[key], clips=clips, classes=len(self.identity.classes))
 
 
-def read_library(results: StudyResults, *, only_trials: bool = False) -> Library | None:
+def read_library(results: StudyResults, *, only_trials: bool = False) -> StudyCandidates | None:
     """Return the candidates of a study, or None where no trial has ended with a UAR.
 
     Args:
@@ -123,7 +122,7 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> Library
     ]
     epochs += [load_devel(one.folder / "devel.npy", epochs=1, **sizes) for one in imports]
     digests: list[object] = [trial.spec_digest or trial.number for trial in trials]
-    pool = library_of(
+    pool = CandidateEpochs.from_probabilities(
         epochs,
         labels,
         speakers_of(results),
@@ -131,21 +130,21 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> Library
         spec_digests=[*digests, *(("import", one.name) for one in imports)],
     )
     best = [(trial.best_epoch or 1) - 1 for trial in trials] + [0] * len(imports)
-    devel = pool.at(np.array(best, dtype=np.intp), np.arange(len(labels)))
+    devel = pool.predictions_at(np.array(best, dtype=np.intp))
     uars = uar_of_probabilities(devel, labels)
     n = len(trials)
     candidates = tuple(
         Candidate((), imports[group[0] - n].name, float(uar), imported=True)
         if group[0] >= n
         else Candidate(tuple(trials[i].number for i in group), trials[group[0]].name, float(uar))
-        for group, uar in zip(pool.groups, uars, strict=True)
+        for group, uar in zip(pool.seeds, uars, strict=True)
     )
     tests: dict[int | str, Path] = {}
     if "test" in identity.partitions:
         tests = {trial.number: trial.file("test.npy") for trial in trials}
         tests |= {one.name: one.folder / "test.npy" for one in imports}
     baselines = [i for i, trial in enumerate(trials) if trial.origin.startswith("baseline")]
-    return Library(
+    return StudyCandidates(
         candidates,
         pool,
         devel,

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
-from study.honest.candidates import library_of
+from study.honest.candidates import CandidateEpochs
 from study.honest.held_out import fold_splits, held_out_hits, only_candidate
-from study.metrics import compare, count_by_speaker
-from study.metrics.intervals import Interval, interval_of_clips, interval_of_counts
+from study.metrics import compare
+from study.metrics.intervals import Interval, interval_of_correct
 from study.metrics.permutation_tests import Comparison, compare_all_pairs, holm
 from study.results import StudyResults
 from study.results.probabilities import labels_of, load_devel, speakers_of
@@ -42,7 +42,7 @@ class Judged:
         digests: Equal for repeated seeds of one spec.
         epochs: Probabilities of each, (epochs, clips, classes).
         seconds: How long each took.
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Speaker of every clip, (clips,); None where one is unknown.
     """
 
@@ -83,7 +83,7 @@ class AblationRow:
     @property
     def name(self) -> str:
         """The settings in a line, like `scale=mel channels=mono`."""
-        return " ".join(f"{key}={value}" for key, value in self.settings.items()) or "all the same"
+        return _name(self.settings)
 
 
 def judged_of(results: StudyResults) -> Judged:
@@ -141,13 +141,13 @@ def ablation_rows(
     return [
         AblationRow(
             point.settings,
-            tuple(judged.numbers[place] for place in point.trainings),
+            tuple(judged.numbers[position] for position in point.trainings),
             point.uars,
             point.interval,
             comparison,
             p_value,
             correction,
-            float(np.mean([judged.seconds[place] for place in point.trainings])),
+            float(np.mean([judged.seconds[position] for position in point.trainings])),
         )
         for point, comparison, p_value in zip(points, compared, p_values, strict=True)
     ]
@@ -155,29 +155,24 @@ def ablation_rows(
 
 class _Point(NamedTuple):
     settings: Mapping[str, Any]
-    trainings: list[int]  # places of its seeds
+    trainings: list[int]  # positions of its seeds
     uars: tuple[float, ...]  # of each
-    hits: NDArray[np.float64]  # share of its seeds that recognise a clip, (clips,)
+    hits: NDArray[np.float64]  # fraction of its seeds that recognise a clip, (clips,)
     interval: Interval
 
 
 def _points(judged: Judged) -> Iterator[_Point]:
     """Yield the points in the order of their first trainings."""
     groups: dict[str, list[int]] = {}
-    for place, digest in enumerate(judged.digests):
-        groups.setdefault(digest, []).append(place)
+    for position, digest in enumerate(judged.digests):
+        groups.setdefault(digest, []).append(position)
     settings = _settings([judged.params[group[0]] for group in groups.values()])
     for group, own in zip(groups.values(), settings, strict=True):
-        each = np.stack([_hits(judged, place) for place in group])
+        each = np.stack([_hits(judged, position) for position in group])
         uars = tuple(_uar(judged.labels, hits) for hits in each)
-        shares = each.mean(axis=0)
-        yield _Point(own, group, uars, shares, _interval(judged, shares))
-
-
-def _interval(judged: Judged, hits: NDArray[np.float64]) -> Interval:
-    if judged.speakers is None:
-        return interval_of_clips(judged.labels, hits)
-    return interval_of_counts(count_by_speaker(judged.labels, hits, judged.speakers))
+        hits = each.mean(axis=0)
+        value = interval_of_correct(judged.labels, hits, judged.speakers)
+        yield _Point(own, group, uars, hits, value)
 
 
 def _compare(judged: Judged, point: _Point, base: _Point) -> Comparison:
@@ -199,18 +194,19 @@ def _all_pairs(judged: Judged, points: Sequence[_Point]) -> list[float | None]:
     return [None, *([None] * others if found is None else map(float, found[0, 1:]))]
 
 
-def _hits(judged: Judged, place: int) -> NDArray[np.float64]:
+def _hits(judged: Judged, position: int) -> NDArray[np.float64]:
     """Whether a training recognises each clip, its epoch chosen without the clip's speaker.
 
     Without the clip, where there is one speaker or none known.
     """
-    library = library_of([judged.epochs[place]], judged.labels, judged.speakers)
-    folds = fold_splits(library.labels, library.folded, n_folds=N_FOLDS)
-    return held_out_hits(library, {"only": only_candidate}, folds)["only"]
+    epochs = [judged.epochs[position]]
+    one = CandidateEpochs.from_probabilities(epochs, judged.labels, judged.speakers)
+    folds = fold_splits(one.labels, one.fold_groups, n_folds=N_FOLDS)
+    return held_out_hits(one, {"": only_candidate}, folds)[""]
 
 
 def _uar(labels: NDArray[np.int64], hits: NDArray[np.float64]) -> float:
-    return float(np.mean([hits[labels == code].mean() for code in np.unique(labels)]))
+    return float(np.mean([hits[labels == index].mean() for index in np.unique(labels)]))
 
 
 def _settings(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -222,26 +218,26 @@ def _settings(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     keys = sorted({key for one in params for key in one}, key=lambda key: ("." in key, key))
     kept: list[str] = []
-    told: set[tuple[str, ...]] = set()
+    n_distinct = 1
     for key in keys:
-        now = {tuple(str(one.get(k, "")) for k in [*kept, key]) for one in params}
-        if len(now) > max(1, len(told)):
+        distinct = {tuple(str(one.get(k, "")) for k in [*kept, key]) for one in params}
+        if len(distinct) > n_distinct:
             kept.append(key)
-            told = now
+            n_distinct = len(distinct)
     return [{key: one.get(key, "") for key in kept} for one in params]
 
 
-def _reference(settings: Sequence[Mapping[str, Any]], wanted: Mapping[str, str] | None) -> int:
-    if not wanted:
+def _reference(settings: Sequence[Mapping[str, Any]], named: Mapping[str, str] | None) -> int:
+    if not named:
         return 0
     found = [
         i
         for i, own in enumerate(settings)
-        if all(str(own.get(key)) == value for key, value in wanted.items())
+        if all(str(own.get(key)) == value for key, value in named.items())
     ]
     if len(found) != 1:
         raise InputError(
-            f"--reference {_name(wanted)} fits {len(found)} of the points, and must fit one, like:"
+            f"--reference {_name(named)} fits {len(found)} of the points, and must fit one, like:"
             f" {_name(settings[0])}"
         )
     return found[0]

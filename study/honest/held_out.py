@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.honest.candidates import Library
+from study.honest.candidates import CandidateEpochs
 from study.honest.method import Fitted, Method
 from study.metrics.speaker_bootstrap import strata_of_speakers
 
@@ -24,33 +24,36 @@ class Split(NamedTuple):
 
 
 def fold_splits(
-    labels: NDArray[np.intp], units: NDArray[np.intp], *, n_folds: int, seed: int = 0
+    labels: NDArray[np.intp], groups: NDArray[np.intp], *, n_folds: int, seed: int = 0
 ) -> list[Split]:
-    """Folds that keep the clips of a unit together, with the classes spread over the folds.
+    """Folds that keep the clips of a group together, with the classes spread over the folds.
 
-    Units with the same classes are shuffled and dealt out in turn.
+    Groups with the same classes are shuffled and dealt out in turn.
 
     Args:
-        labels: Codes, (clips,).
-        units: Codes from 0 of what is kept together (speakers), (clips,).
-        n_folds: Number of folds; at most one per unit.
+        labels: Class indices, (clips,).
+        groups: Integers from 0 of what is kept together (speakers), (clips,).
+        n_folds: Number of folds; at most one per group.
         seed: Of the shuffling.
 
     Raises:
-        ValueError: With fewer than two units or folds.
+        ValueError: With fewer than two groups or folds.
+
+    >>> labels, speakers = np.array([0, 1, 0, 1, 0, 1]), np.array([0, 0, 1, 1, 2, 2])
+    >>> [fold.outside.tolist() for fold in fold_splits(labels, speakers, n_folds=2)]
+    [[2, 3, 4, 5], [0, 1]]
     """
-    n_units = int(units.max()) + 1
-    n_folds = min(n_folds, n_units)
+    n_groups = int(groups.max()) + 1
+    n_folds = min(n_folds, n_groups)
     if n_folds < 2:
-        raise ValueError(f"folds need at least 2 groups, got {n_units} (n_folds={n_folds})")
+        raise ValueError(f"folds need at least 2 groups, got {n_groups} (n_folds={n_folds})")
     rng = np.random.default_rng(seed)
-    fold_of = np.empty(n_units, dtype=np.intp)
-    dealt = 0
-    for group in _units_by_classes(labels, units):
-        shuffled = rng.permutation(group)
-        fold_of[shuffled] = (dealt + np.arange(group.size)) % n_folds
-        dealt += group.size
-    fold_of_clip = fold_of[units]
+    has = _clips_of_classes(labels, groups) > 0
+    _, pattern = np.unique(has, axis=0, return_inverse=True)
+    dealt = [rng.permutation(np.flatnonzero(pattern == one)) for one in np.unique(pattern)]
+    fold_of = np.empty(n_groups, dtype=np.intp)
+    fold_of[np.concatenate(dealt)] = np.arange(n_groups) % n_folds
+    fold_of_clip = fold_of[groups]
     return [
         Split(np.flatnonzero(fold_of_clip != fold), np.flatnonzero(fold_of_clip == fold))
         for fold in range(n_folds)
@@ -58,52 +61,52 @@ def fold_splits(
 
 
 def bootstrap_splits(
-    labels: NDArray[np.intp], units: NDArray[np.intp], *, n_resamples: int, seed: int = 0
+    labels: NDArray[np.intp], groups: NDArray[np.intp], *, n_resamples: int, seed: int = 0
 ) -> Iterator[Split]:
-    """Bootstrap samples of units; those not drawn judge (out of bag).
+    """Bootstrap samples of groups; those not drawn judge (out of bag).
 
-    Units are drawn among those with the same classes, so that no class vanishes.
+    Groups are drawn among those with the same classes, so that no class vanishes. A sample that
+    leaves no group out is none.
     """
     rng = np.random.default_rng(seed)
-    n_units = int(units.max()) + 1
-    totals = np.zeros((n_units, int(labels.max()) + 1))
-    np.add.at(totals, (units, labels), 1)
-    strata = strata_of_speakers(totals)
-    clips_of = np.split(np.argsort(units, kind="stable"), np.cumsum(np.bincount(units))[:-1])
+    strata = strata_of_speakers(_clips_of_classes(labels, groups))
+    clips = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups))[:-1])
     for _ in range(n_resamples):
         drawn = np.concatenate([rng.choice(group, size=group.size) for group in strata])
-        left = np.setdiff1d(np.arange(n_units), drawn)
+        left = np.setdiff1d(np.arange(len(clips)), drawn)
         if left.size:
-            inside = np.concatenate([clips_of[unit] for unit in drawn])
-            yield Split(inside, np.concatenate([clips_of[unit] for unit in left]))
+            inside, outside = ([clips[group] for group in part] for part in (drawn, left))
+            yield Split(np.concatenate(inside), np.concatenate(outside))
 
 
 def held_out_hits(
-    library: Library, methods: Mapping[str, Method], splits: Iterable[Split]
+    candidates: CandidateEpochs, methods: Mapping[str, Method], splits: Iterable[Split]
 ) -> dict[str, NDArray[np.float64]]:
     """How often every clip is recognised by fusions that were fitted without it.
 
     In every split each trial's best epoch is chosen on the clips inside, then each method is
-    fitted on them, and scores those outside.
+    fitted on them, and scores those outside. With the splits B_i that judge clip i and the fusion
+    F_b of split b, the hits of clip i are h_i = 1/|B_i| * sum_{b in B_i} [argmax F_b(x_i) = y_i].
 
     Returns:
-        Share of recognitions per method, (clips,), in [0, 1]; NaN for a clip never judged.
+        h per method, (clips,), in [0, 1]; NaN for a clip never judged.
     """
-    n_clips = library.labels.size
+    n_clips = candidates.labels.size
     sums = {name: np.zeros(n_clips) for name in methods}
     judged = np.zeros(n_clips, dtype=np.intp)
     for inside, outside in splits:
-        epochs = library.best_epochs(inside)
-        fitted_on, judged_on = library.at(epochs, inside), library.at(epochs, outside)
+        epochs = candidates.best_epochs(inside)
+        fitted_on = candidates.predictions_at(epochs, inside)
+        judged_on = candidates.predictions_at(epochs, outside)
         for name, method in methods.items():
             fitted = method(
                 fitted_on,
-                library.labels[inside],
-                speakers=library.units[inside],
-                families=library.families,
+                candidates.labels[inside],
+                speakers=candidates.groups[inside],
+                families=candidates.families,
             )
-            guesses = fitted.scores(judged_on).argmax(axis=-1)
-            sums[name][outside] += guesses == library.labels[outside]
+            predictions = fitted.scores(judged_on).argmax(axis=-1)
+            sums[name][outside] += predictions == candidates.labels[outside]
         judged[outside] += 1
     with np.errstate(invalid="ignore"):
         return {name: total / judged for name, total in sums.items()}
@@ -116,7 +119,7 @@ def only_candidate(
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
 ) -> Fitted:
-    """The method for a library of one candidate: only its epoch is chosen.
+    """The method for one candidate: only its epoch is chosen.
 
     Raises:
         ValueError: There are more.
@@ -131,12 +134,11 @@ class _First:
     members: tuple[int, ...] = (0,)
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        only: NDArray[np.float64] = np.asarray(probabilities, dtype=np.float64)[0]
-        return only
+        return np.asarray(np.asarray(probabilities, dtype=np.float64)[0])
 
 
-def _units_by_classes(labels: NDArray[np.intp], units: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    has = np.zeros((int(units.max()) + 1, int(labels.max()) + 1), dtype=bool)
-    has[units, labels] = True
-    _, pattern = np.unique(has, axis=0, return_inverse=True)
-    return [np.flatnonzero(pattern == code) for code in np.unique(pattern)]
+def _clips_of_classes(labels: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Number of clips, (groups, classes)."""
+    totals = np.zeros((int(groups.max()) + 1, int(labels.max()) + 1))
+    np.add.at(totals, (groups, labels), 1)
+    return totals

@@ -29,8 +29,8 @@ class Method(Protocol):
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
-        speakers: What is held out together within the method, codes, (clips,).
+        labels: Class indices, (clips,).
+        speakers: What is held out together within the method, integers, (clips,).
         families: Backbone family of every candidate.
     """
 

@@ -11,7 +11,7 @@ superior predictive ability", Journal of Business and Economic Statistics 2005.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,12 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.metrics.intervals import CLIPS_NOTE
 from study.metrics.sign_flips import ROUNDING, all_flips, exchanged, leads_by_speaker, share_of
-from study.metrics.speaker_counts import (
-    count_by_speaker,
-    speaker_differences,
-    too_few_speakers,
-    uar_of_counts,
-)
+from study.metrics.speaker_counts import count_by_speaker, speaker_differences, too_few_speakers
 from study.text import p_is
 
 __all__ = ["Comparison", "compare", "compare_all_pairs", "compare_best_of", "holm"]
@@ -73,24 +68,20 @@ class Comparison:
             head += f" by {abs(100 * self.difference):.1f} points"
         if self.p_value is None:
             return f"{head}; no p-value: {self.note}."
-        who = "clips" if self.n_speakers is None else f"the {self.n_speakers} speakers"
+        groups = "clips" if self.n_speakers is None else f"the {self.n_speakers} speakers"
         if self.n_trials > 1:
-            who += f", corrected for {self.n_trials} trials"
+            groups += f", corrected for {self.n_trials} trials"
         verdict = "chance hardly explains it" if self.p_value <= 0.05 else "chance may explain it"
         note = f"; {self.note}" if self.note else ""
-        if (
-            self.exact
-            and self.n_speakers is not None
-            and self.p_value <= 2.0 ** (1 - self.n_speakers)
-        ):
+        if self.exact and self.n_speakers and self.p_value <= 2.0 ** (1 - self.n_speakers):
             note += f"; {self.n_speakers} speakers cannot give a smaller one"
-        return f"{head}; {verdict} ({p_is(self.p_value)}, exchanging {who}{note})."
+        return f"{head}; {verdict} ({p_is(self.p_value)}, exchanging {groups}{note})."
 
 
 def compare(
     labels: ArrayLike,
-    hits_a: ArrayLike,
-    hits_b: ArrayLike,
+    correct_a: ArrayLike,
+    correct_b: ArrayLike,
     speakers: ArrayLike | None = None,
     *,
     names: tuple[str, str] = ("a", "b"),
@@ -99,13 +90,17 @@ def compare(
 ) -> Comparison:
     """Paired two-sided permutation test of two systems on the same clips.
 
-    To be honest the hits must come from clips that did not choose the systems, as those of
-    `study.honest.held_out.held_out_hits` do.
+    With d_s what speaker s adds to the difference of UARs, d = sum_s d_s, and signs e_s of +1 and
+    -1 that exchange the systems for whole speakers, p is the fraction of all 2^S exchanges with
+    |sum_s e_s d_s| >= |d|; of B random exchanges, of which m are as large, (m + 1) / (B + 1).
+
+    To be honest what is correct must come from clips that did not choose the systems, as that of
+    `study.honest.held_out_hits` does.
 
     Args:
         labels: True classes, (clips,).
-        hits_a: Whether the first recognised a clip (or how often, in [0, 1]), (clips,).
-        hits_b: The same of the second.
+        correct_a: Whether the first recognised a clip (or how often, in [0, 1]), (clips,).
+        correct_b: The same of the second.
         speakers: Speaker of every clip; when None clips are exchanged, and the note says that
             the p-value is too small.
         names: What to call the two.
@@ -114,21 +109,25 @@ def compare(
 
     Raises:
         ValueError: When the lengths differ or there are no clips.
+
+    >>> labels, speakers = np.arange(48) % 2, np.arange(48) // 6
+    >>> found = compare(labels, np.arange(48) % 4 > 0, np.arange(48) % 4 > 1, speakers)
+    >>> found.difference, found.p_value  # all eight speakers prefer the first
+    (0.25, 0.0078125)
     """
-    who = np.arange(np.size(labels)) if speakers is None else np.asarray(speakers)
-    a, b = (count_by_speaker(labels, hits, who) for hits in (hits_a, hits_b))
+    groups = np.arange(np.size(labels)) if speakers is None else np.asarray(speakers)
+    a, b = (count_by_speaker(labels, correct, groups) for correct in (correct_a, correct_b))
     parts = speaker_differences(a, b)
-    uars = tuple(float(uar_of_counts(c.hits.sum(axis=0), c.totals.sum(axis=0))) for c in (a, b))
     difference = float(parts.sum())
     p_value, exact, note = None, False, CLIPS_NOTE if speakers is None else ""
     reason = "" if speakers is None else too_few_speakers(parts.size)
     if not reason:
         exact = all_flips(parts.size, n_permutations)
-        sums = np.concatenate(list(exchanged(parts[:, None], n_permutations, seed)))
-        p_value = share_of(np.abs(sums[:, 0]) >= abs(difference) - ROUNDING, exact)
+        sums = _exchange(parts[:, None], lambda sums: np.abs(sums[:, 0]), n_permutations, seed)
+        p_value = share_of(sums >= abs(difference) - ROUNDING, exact)
     return Comparison(
         names=names,
-        uars=(uars[0], uars[1]),
+        uars=(a.uar, b.uar),
         difference=difference,
         p_value=p_value,
         n_speakers=None if speakers is None else parts.size,
@@ -139,8 +138,8 @@ def compare(
 
 def compare_best_of(
     labels: ArrayLike,
-    hits: ArrayLike,
-    reference_hits: ArrayLike,
+    correct: ArrayLike,
+    reference_correct: ArrayLike,
     speakers: ArrayLike,
     *,
     names: tuple[str, str] = ("the best trial", "the reference"),
@@ -150,13 +149,15 @@ def compare_best_of(
 ) -> Comparison:
     """Is the best of many trials better than a reference that was fixed beforehand?
 
-    One-sided: how often exchanging speakers gives some trial a lead as large.
+    One-sided and corrected for the number of trials: with d_st what speaker s adds to the lead of
+    trial t, p is the fraction of exchanges with max_t sum_s e_s d_st >= max_t sum_s d_st. Trials
+    that lie 3 standard errors below the reference are left out of the first maximum.
 
     Args:
         labels: True classes, (clips,).
-        hits: Whether every trial recognised a clip, (trials, clips); every epoch may have a row,
-            so that the choice of the epoch is corrected for too.
-        reference_hits: The same of the reference, (clips,).
+        correct: Whether every trial recognised a clip, (trials, clips); every epoch may have a
+            row, so that the choice of the epoch is corrected for too.
+        reference_correct: The same of the reference, (clips,).
         speakers: Speaker of every clip, (clips,).
         names: What to call the two.
         n_trials: How many trials the rows belong to; as many as rows when None.
@@ -166,12 +167,12 @@ def compare_best_of(
     Raises:
         ValueError: When the lengths differ, or there are no trials or clips.
     """
-    rows = np.atleast_2d(np.asarray(hits))
+    rows = np.atleast_2d(np.asarray(correct))
     if len(rows) == 0 or rows.shape[1] == 0:
-        raise ValueError(f"hits must hold at least one trial and clip, got shape {rows.shape}")
-    reference = count_by_speaker(labels, reference_hits, speakers)
+        raise ValueError(f"correct must hold at least one trial and clip, got shape {rows.shape}")
+    reference = count_by_speaker(labels, reference_correct, speakers)
     parts = leads_by_speaker(
-        np.asarray(labels), rows, np.asarray(reference_hits), np.asarray(speakers)
+        np.asarray(labels), rows, np.asarray(reference_correct), np.asarray(speakers)
     )
     leads = parts.sum(axis=0)
     best = int(leads.argmax())
@@ -181,14 +182,11 @@ def compare_best_of(
         exact = all_flips(len(parts), n_permutations)
         errors = np.sqrt(len(parts) * parts.var(axis=0, ddof=1))
         rivals = leads >= np.minimum(-CLEARLY_WORSE * errors, leads[best])
-        blocks = exchanged(parts[:, rivals], n_permutations, seed)
-        highest = np.concatenate([block.max(axis=1) for block in blocks])
+        highest = _exchange(parts[:, rivals], lambda sums: sums.max(axis=1), n_permutations, seed)
         p_value = share_of(highest >= leads[best] - ROUNDING, exact)
-    pair = count_by_speaker(labels, rows[best], speakers), reference
-    uars = tuple(float(uar_of_counts(c.hits.sum(axis=0), c.totals.sum(axis=0))) for c in pair)
     return Comparison(
         names=names,
-        uars=(uars[0], uars[1]),
+        uars=(count_by_speaker(labels, rows[best], speakers).uar, reference.uar),
         difference=float(leads[best]),
         p_value=p_value,
         n_speakers=len(parts),
@@ -200,7 +198,7 @@ def compare_best_of(
 
 def compare_all_pairs(
     labels: ArrayLike,
-    hits: ArrayLike,
+    correct: ArrayLike,
     speakers: ArrayLike | None = None,
     *,
     n_permutations: int = 10_000,
@@ -210,12 +208,14 @@ def compare_all_pairs(
 
     Which of them is compared with which may then depend on the same clips: the best one with all
     others, for instance. A pair's difference, in units of the root of its speakers' summed
-    squares (which no exchange changes), is held against the largest of all pairs under the same
-    exchanges (Westfall and Young 1993), so that one bad system does not hide what others differ by.
+    squares (which no exchange changes), z_ij = |sum_s d_sij| / sqrt(sum_s d_sij^2), is held
+    against the largest of all pairs under the same exchanges: p_ij is the fraction of exchanges
+    with max_kl z*_kl >= z_ij. So one bad system does not hide what others differ by.
 
     Args:
         labels: True classes, (clips,).
-        hits: Whether (or how often, in [0, 1]) every system recognised a clip, (systems, clips).
+        correct: Whether (or how often, in [0, 1]) every system recognised a clip,
+            (systems, clips).
         speakers: Speaker of every clip; when None clips are exchanged and p-values are too small.
         n_permutations: Number of random exchanges; all are enumerated when they are fewer.
         seed: Of the random exchanges.
@@ -225,43 +225,58 @@ def compare_all_pairs(
 
     Raises:
         ValueError: When the lengths differ, or there are no systems or clips.
+
+    >>> labels, speakers = np.arange(48) % 2, np.arange(48) // 6
+    >>> correct = [np.arange(48) % 4 > 0, np.arange(48) % 4 > 1, np.arange(48) % 5 > 1]
+    >>> compare_all_pairs(labels, correct, speakers).round(3).tolist()
+    [[1.0, 0.008, 0.062], [0.008, 1.0, 0.664], [0.062, 0.664, 1.0]]
     """
-    rows, codes = np.atleast_2d(np.asarray(hits, dtype=np.float64)), np.asarray(labels)
+    rows, truth = np.atleast_2d(np.asarray(correct, dtype=np.float64)), np.asarray(labels)
     if rows.size == 0:
-        raise ValueError(f"hits must hold at least one system and clip, got shape {rows.shape}")
-    who = np.arange(codes.size) if speakers is None else np.asarray(speakers)
-    parts = leads_by_speaker(codes, rows, np.zeros(codes.size), who)
+        raise ValueError(f"correct must hold at least one system and clip, got shape {rows.shape}")
+    groups = np.arange(truth.size) if speakers is None else np.asarray(speakers)
+    parts = leads_by_speaker(truth, rows, np.zeros(truth.size), groups)
     if speakers is not None and too_few_speakers(len(parts)):
         return None
     lengths = np.stack([np.linalg.norm(parts - one[:, None], axis=0) for one in parts.T])
     lengths[lengths == 0] = np.inf
     uars = parts.sum(axis=0)
     found = np.abs(uars - uars[:, None]) / lengths
-    highest = np.concatenate(
-        [_largest(block, lengths) for block in exchanged(parts, n_permutations, seed)]
-    )
+    highest = _exchange(parts, lambda sums: _largest(sums, lengths), n_permutations, seed)
     exact = all_flips(len(parts), n_permutations)
     values = [share_of(highest >= value - ROUNDING, exact) for value in found.ravel()]
     return np.reshape(values, found.shape)
 
 
+def _exchange(
+    parts: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    n_permutations: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """A statistic of the sums (flips, pairs) under every exchange, (flips,)."""
+    blocks = exchanged(parts, n_permutations, seed)
+    return np.concatenate([statistic(block) for block in blocks])
+
+
 def _largest(sums: NDArray[np.float64], lengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """The largest of all pairs' differences in units of their length, (flips,)."""
     largest = np.zeros(len(sums))
-    for one, units in zip(sums.T, lengths, strict=True):
-        np.maximum(largest, (np.abs(sums - one[:, None]) / units).max(axis=1), out=largest)
+    for one, own in zip(sums.T, lengths, strict=True):
+        np.maximum(largest, (np.abs(sums - one[:, None]) / own).max(axis=1), out=largest)
     return largest
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     """P-values of several tests, corrected (Holm, Scandinavian Journal of Statistics 1979).
 
+    With p_(1) <= ... <= p_(m), the k-th is max_{j <= k} min(1, (m - j + 1) * p_(j)).
+
     >>> holm([0.01, 0.04, 0.03])
     (0.03, 0.06, 0.06)
     """
     order = np.argsort(p_values, kind="stable")
-    sorted_values = np.asarray(p_values, dtype=np.float64)[order]
-    steps = np.maximum.accumulate(sorted_values * np.arange(len(order), 0, -1)).clip(max=1.0)
+    ascending = np.asarray(p_values, dtype=np.float64)[order]
     corrected = np.empty(len(order))
-    corrected[order] = steps
-    return tuple(float(value) for value in corrected)
+    corrected[order] = np.maximum.accumulate(ascending * np.arange(len(order), 0, -1)).clip(max=1)
+    return tuple(corrected.tolist())

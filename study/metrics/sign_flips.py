@@ -24,56 +24,56 @@ def leads_by_speaker(
 
     Args:
         labels: True classes, (clips,).
-        rows: Shares of recognitions, (rows, clips).
+        rows: Whether (or how often, in [0, 1]) each row recognised a clip, (rows, clips).
         reference: Of the reference, (clips,).
         speakers: Speaker of every clip, (clips,).
 
     Returns:
-        Shares of UAR, (speakers, rows).
+        Fractions of UAR, (speakers, rows).
 
     Raises:
         ValueError: When the lengths differ or a value is not finite.
     """
     if rows.shape[1:] != reference.shape:
-        raise ValueError(f"hits must have one value per clip, got {rows.shape}")
-    classes, codes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
-    share = 1 / (classes.size * sizes[codes])
+        raise ValueError(f"correct must have one value per clip, got {rows.shape}")
+    classes, indices, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    weights = 1 / (classes.size * sizes[indices])
     order = np.argsort(speakers, kind="stable")
     starts = np.unique(speakers[order], return_index=True)[1]
     parts = np.empty((starts.size, len(rows)))
     step = max(1, BLOCK // labels.size)
     for start in range(0, len(rows), step):
-        block = (rows[start : start + step] - reference.astype(np.float64)) * share
+        block = (rows[start : start + step] - reference.astype(np.float64)) * weights
         parts[:, start : start + step] = np.add.reduceat(block[:, order], starts, axis=1).T
     if not np.isfinite(parts).all():
-        raise ValueError("hits must be finite, got NaN or infinity")
+        raise ValueError("correct must be finite, got NaN or infinity")
     return parts
 
 
-def all_flips(n_units: int, n_permutations: int) -> bool:
+def all_flips(n_groups: int, n_permutations: int) -> bool:
     """Whether all flips are enumerated, being not more than `n_permutations`."""
-    return bool(2**n_units <= n_permutations)
+    return bool(2**n_groups <= n_permutations)
 
 
 def exchanged(
     parts: NDArray[np.float64], n_permutations: int, seed: int
 ) -> Iterator[NDArray[np.float64]]:
-    """Yield blocks of sums of parts (units, pairs) under sign flips, (flips, pairs).
+    """Yield blocks of sums of parts (groups, pairs) under sign flips, (flips, pairs).
 
     All flips where they are not more than `n_permutations`, else as many random ones.
     """
-    n_units = len(parts)
-    exact = all_flips(n_units, n_permutations)
-    n_flips = 2**n_units if exact else n_permutations
+    n_groups = len(parts)
+    exact = all_flips(n_groups, n_permutations)
+    n_flips = 2**n_groups if exact else n_permutations
     rng = np.random.default_rng(seed)
     step = max(1, BLOCK // max(parts.shape))
     for start in range(0, n_flips, step):
         rows = min(step, n_flips - start)
         if exact:
-            bits = (start + np.arange(rows))[:, None] >> np.arange(n_units)
+            bits = (start + np.arange(rows))[:, None] >> np.arange(n_groups)
             signs = 1.0 - 2 * (bits & 1)
         else:
-            signs = 2.0 * rng.integers(0, 2, (rows, n_units), dtype=np.int8) - 1
+            signs = 2.0 * rng.integers(0, 2, (rows, n_groups), dtype=np.int8) - 1
         yield signs @ parts
 
 

@@ -11,7 +11,7 @@ from study.metrics.speaker_counts import MIN_SPEAKERS
 
 __all__ = ["draw_speakers", "strata_of_speakers"]
 
-LEAST_COMPLETE = 0.1  # share of samples with every class
+LEAST_COMPLETE = 0.1  # fraction of samples with every class
 
 
 def strata_of_speakers(totals: NDArray[np.float64]) -> list[NDArray[np.intp]]:
@@ -50,8 +50,8 @@ def draw_speakers(
     wanting = np.arange(n_resamples)
     while wanting.size:
         for group in strata:
-            share = np.full(group.size, 1 / group.size)
-            weights[np.ix_(wanting, group)] = rng.multinomial(group.size, share, wanting.size)
+            equal = np.full(group.size, 1 / group.size)
+            weights[np.ix_(wanting, group)] = rng.multinomial(group.size, equal, wanting.size)
         first = wanting.size == n_resamples
         wanting = wanting[(weights[wanting] @ totals == 0).any(axis=1)]
         if first and wanting.size > (1 - LEAST_COMPLETE) * n_resamples:

@@ -1,4 +1,4 @@
-"""Hits and clips per speaker and class: all that a UAR over resampled speakers needs."""
+"""Recognised clips per speaker and class: all that a UAR over resampled speakers needs."""
 
 from __future__ import annotations
 
@@ -25,54 +25,53 @@ class SpeakerCounts(NamedTuple):
     """Counts per speaker, over the classes that occur.
 
     Args:
-        hits: Correctly recognised clips, (speakers, classes).
+        correct: Correctly recognised clips, (speakers, classes).
         totals: Clips, (speakers, classes).
     """
 
-    hits: NDArray[np.float64]
+    correct: NDArray[np.float64]
     totals: NDArray[np.float64]
 
+    @property
+    def uar(self) -> float:
+        """UAR over all speakers, in [0, 1]."""
+        return float(uar_of_counts(self.correct.sum(axis=0), self.totals.sum(axis=0)))
 
-def count_by_speaker(labels: ArrayLike, hits: ArrayLike, speakers: ArrayLike) -> SpeakerCounts:
-    """Sum hits per speaker and class.
+
+def count_by_speaker(labels: ArrayLike, correct: ArrayLike, speakers: ArrayLike) -> SpeakerCounts:
+    """Sum correct clips per speaker and class.
 
     Args:
-        labels: Codes or names, (clips,).
-        hits: Whether (or how often, in [0, 1]) a clip was recognised, (clips,).
+        labels: Class indices or names, (clips,).
+        correct: Whether (or how often, in [0, 1]) a clip was recognised, (clips,).
         speakers: Speaker of every clip, (clips,).
 
     Raises:
-        ValueError: When the lengths differ or there are no clips.
+        ValueError: When the lengths differ, there are no clips, or a value is not finite.
     """
-    truth, weights, who = (
-        np.asarray(labels),
-        np.asarray(hits, dtype=np.float64),
-        np.asarray(speakers),
-    )
-    if not truth.shape == weights.shape == who.shape or truth.ndim != 1:
+    truth, names = np.asarray(labels), np.asarray(speakers)
+    values = np.asarray(correct, dtype=np.float64)
+    if not truth.shape == values.shape == names.shape or truth.ndim != 1:
         raise ValueError(
-            "labels, hits and speakers must have one value per clip, "
-            f"got shapes {truth.shape}, {weights.shape} and {who.shape}"
+            "labels, correct and speakers must have one value per clip, "
+            f"got shapes {truth.shape}, {values.shape} and {names.shape}"
         )
     if truth.size == 0:
         raise ValueError("labels must hold at least one clip, got none")
-    if not np.isfinite(weights).all():
-        raise ValueError("hits must be finite, got NaN or infinity")
-    classes, codes = np.unique(truth, return_inverse=True)
-    names, rows = np.unique(who, return_inverse=True)
+    if not np.isfinite(values).all():
+        raise ValueError("correct must be finite, got NaN or infinity")
+    classes, columns = np.unique(truth, return_inverse=True)
+    names, rows = np.unique(names, return_inverse=True)
     shape = (names.size, classes.size)
-    cells = rows * classes.size + codes
-    n_cells = names.size * classes.size
-    return SpeakerCounts(
-        hits=np.bincount(cells, weights, minlength=n_cells).reshape(shape).astype(np.float64),
-        totals=np.bincount(cells, minlength=n_cells).reshape(shape).astype(np.float64),
-    )
+    cells = np.ravel_multi_index((rows, columns), shape)
+    sums = (np.bincount(cells, weights, names.size * classes.size) for weights in (values, None))
+    return SpeakerCounts(*(one.reshape(shape).astype(np.float64) for one in sums))
 
 
-def uar_of_counts(hits: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
+def uar_of_counts(correct: NDArray[np.float64], totals: NDArray[np.float64]) -> NDArray[np.float64]:
     """UAR of counts, (..., classes) -> (...); NaN where a class has no clip."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray((hits / totals).mean(axis=-1))
+        return np.asarray((correct / totals).mean(axis=-1))
 
 
 def too_few_speakers(n_speakers: int) -> str:
@@ -111,21 +110,27 @@ def too_few_of_a_class(totals: NDArray[np.float64]) -> str:
     )
 
 
+def speaker_differences(a: SpeakerCounts, b: SpeakerCounts) -> NDArray[np.float64]:
+    """What every speaker adds to the difference of two UARs, (speakers,).
+
+    d_s = 1/C * sum_c (a_sc - b_sc) / n_c, with n_c the clips of class c over all speakers.
+    """
+    fractions = (a.correct - b.correct) / a.totals.sum(axis=0)
+    return np.asarray(fractions.mean(axis=1))
+
+
 def paired_difference(a: SpeakerCounts, b: SpeakerCounts) -> tuple[float, float | None]:
     """UAR of a minus UAR of b on the same clips, and its standard error over speakers.
 
-    The difference is a sum over speakers, so its standard error is that of a sum of independent
-    terms; None with fewer than 5 speakers.
+    The difference is the sum of what S speakers add to it, d = sum_s d_s, so that its standard
+    error is sqrt(S * var(d_s)), var with S - 1 in the denominator. None with fewer than 5.
+
+    >>> speakers, labels = np.arange(10) // 2, np.arange(10) % 2
+    >>> a = count_by_speaker(labels, [1, 1, 1, 1, 1, 0, 1, 1, 0, 1], speakers)
+    >>> b = count_by_speaker(labels, [1, 0, 1, 0, 1, 0, 1, 1, 0, 0], speakers)
+    >>> print("{:.2f}, standard error {:.2f}".format(*paired_difference(a, b)))
+    0.30, standard error 0.12
     """
     parts = speaker_differences(a, b)
-    n = parts.size
-    difference = float(parts.sum())
-    if n < MIN_SPEAKERS:
-        return difference, None
-    return difference, float(np.sqrt(n * parts.var(ddof=1)))
-
-
-def speaker_differences(a: SpeakerCounts, b: SpeakerCounts) -> NDArray[np.float64]:
-    """What every speaker adds to the difference of two UARs, (speakers,)."""
-    shares = (a.hits - b.hits) / a.totals.sum(axis=0)
-    return np.asarray(shares.mean(axis=1))
+    error = float(np.sqrt(parts.size * parts.var(ddof=1))) if parts.size >= MIN_SPEAKERS else None
+    return float(parts.sum()), error

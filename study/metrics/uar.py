@@ -1,4 +1,4 @@
-"""Unweighted average recall (UAR), the objective of every study, and what is told beside it.
+"""Unweighted average recall (UAR), the objective of every study, and its confusion matrix.
 
 The values are those of scikit-learn's `balanced_accuracy_score`: the mean of the recalls of the
 classes that occur in the labels. Classes that do not occur are dropped with a warning.
@@ -8,36 +8,20 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = [
-    "Metrics",
     "argmax_last",
-    "check_codes",
+    "check_class_indices",
     "confusion_matrix",
     "recall_per_class",
     "uar_from_confusion",
     "uar_of_probabilities",
     "unweighted_average_recall",
 ]
-
-
-class Metrics(NamedTuple):
-    """What is told of one set of predictions; UAR in [0, 1].
-
-    The bounds of the interval are None where none can be given (fewer than 5 speakers).
-    """
-
-    uar: float
-    ci_low: float | None
-    ci_high: float | None
-    confusion_matrix: tuple[tuple[int, ...], ...]
-    labels: tuple[str, ...]
-    n: int
-    n_speakers: int | None
 
 
 def _as_labels(values: ArrayLike, name: str) -> NDArray[Any]:
@@ -57,7 +41,7 @@ def _as_labels(values: ArrayLike, name: str) -> NDArray[Any]:
     return array
 
 
-def _codes(
+def _class_indices(
     labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[Any]]:
     truth, guess = _as_labels(labels, "labels"), _as_labels(predictions, "predictions")
@@ -83,13 +67,13 @@ def _codes(
     if names.size == 0 or (names.dtype.kind == "U") != (both.dtype.kind == "U"):
         raise ValueError(f"classes must hold every label, got {list(names)} without {both[0]!r}")
     positions = np.searchsorted(names[order], both).clip(max=names.size - 1)
-    codes = order[positions]
-    unknown = names[codes] != both
+    indices = order[positions]
+    unknown = names[indices] != both
     if unknown.any():
         raise ValueError(
             f"classes must hold every label, got {list(names)} without {both[unknown][0]!r}"
         )
-    return codes[: truth.size], codes[truth.size :], names
+    return indices[: truth.size], indices[truth.size :], names
 
 
 def confusion_matrix(
@@ -98,7 +82,7 @@ def confusion_matrix(
     """Counts of clips, (classes, classes): rows are labels, columns predictions.
 
     Args:
-        labels: True classes, (clips,), integer codes or strings.
+        labels: True classes, (clips,), integers or strings.
         predictions: Predicted classes, (clips,).
         classes: Order of the classes; sorted (strings by code point) over both when None.
 
@@ -108,7 +92,7 @@ def confusion_matrix(
     >>> confusion_matrix(["a", "a", "b"], ["a", "b", "b"]).tolist()
     [[1, 1], [0, 1]]
     """
-    truth, guess, names = _codes(labels, predictions, classes)
+    truth, guess, names = _class_indices(labels, predictions, classes)
     counts = np.bincount(truth * names.size + guess, minlength=names.size**2)
     return counts.reshape(names.size, names.size).astype(np.int64)
 
@@ -116,7 +100,7 @@ def confusion_matrix(
 def recall_per_class(
     labels: ArrayLike, predictions: ArrayLike, classes: ArrayLike | None = None
 ) -> NDArray[np.float64]:
-    """Share of every class's clips that were recognised, (classes,); NaN for an absent class.
+    """Fraction of every class's clips that were recognised, (classes,); NaN for an absent class.
 
     Raises:
         ValueError: As `confusion_matrix`.
@@ -125,10 +109,10 @@ def recall_per_class(
 
 
 def _recalls(matrix: NDArray[Any]) -> NDArray[np.float64]:
-    hits = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
+    correct = np.diagonal(matrix, axis1=-2, axis2=-1).astype(np.float64)
     totals = matrix.sum(axis=-1)
-    recalls = np.full(hits.shape, np.nan)
-    np.divide(hits, totals, out=recalls, where=totals > 0)
+    recalls = np.full(correct.shape, np.nan)
+    np.divide(correct, totals, out=recalls, where=totals > 0)
     return recalls
 
 
@@ -150,8 +134,11 @@ def unweighted_average_recall(
 ) -> float:
     """Mean of the recalls of the classes that occur in `labels`, in [0, 1].
 
+    UAR = 1/C * sum_c k_c / n_c, with k_c of the n_c clips of class c recognised; the same as
+    scikit-learn's `balanced_accuracy_score`.
+
     Args:
-        labels: True classes, (clips,), integer codes or strings.
+        labels: True classes, (clips,), integers or strings.
         predictions: Predicted classes, (clips,).
         classes: All classes there are; those that do not occur are dropped with a warning.
 
@@ -161,7 +148,7 @@ def unweighted_average_recall(
     >>> unweighted_average_recall(["a", "a", "a", "b"], ["a", "a", "b", "b"])
     0.8333333333333333
     """
-    truth, guess, names = _codes(labels, predictions, classes)
+    truth, guess, names = _class_indices(labels, predictions, classes)
     totals = np.bincount(truth, minlength=names.size)
     absent = names[totals == 0]
     if absent.size:
@@ -170,9 +157,9 @@ def unweighted_average_recall(
             UserWarning,
             stacklevel=2,
         )
-    hits = np.bincount(truth[truth == guess], minlength=names.size)
+    correct = np.bincount(truth[truth == guess], minlength=names.size)
     present = totals > 0
-    return float((hits[present] / totals[present]).mean())
+    return float((correct[present] / totals[present]).mean())
 
 
 def uar_of_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
@@ -182,48 +169,48 @@ def uar_of_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray
 
     Args:
         probabilities: (..., clips, classes).
-        labels: Codes into the last axis, (clips,).
+        labels: Class indices, (clips,), of the last axis.
 
     Returns:
         UAR, (...).
 
     Raises:
-        ValueError: When shapes do not fit, there are no clips, a value is NaN, or a code is
+        ValueError: When shapes do not fit, there are no clips, a value is NaN, or an index is
             outside the classes.
     """
     values = np.asarray(probabilities)
-    codes = check_codes(labels, values.shape[-2:])
+    truth = check_class_indices(labels, values.shape[-2:])
     if np.isnan(values).any():
         raise ValueError("probabilities must not contain NaN")
-    hits = argmax_last(values) == codes
-    present = np.unique(codes)
-    recalls = [hits[..., codes == code].mean(axis=-1) for code in present]
+    correct = argmax_last(values) == truth
+    recalls = [correct[..., truth == index].mean(axis=-1) for index in np.unique(truth)]
     return np.asarray(np.mean(recalls, axis=0), dtype=np.float64)
 
 
-def check_codes(labels: ArrayLike, shape: Sequence[int]) -> NDArray[np.intp]:
-    """Labels as codes that fit probabilities whose last two axes are (clips, classes).
+def check_class_indices(labels: ArrayLike, shape: Sequence[int]) -> NDArray[np.intp]:
+    """Labels as class indices of probabilities whose last two axes are (clips, classes).
 
     Raises:
         ValueError: When they do not fit, or there are no clips.
     """
-    codes = _as_labels(labels, "labels")
-    if codes.dtype.kind not in "iub" or len(shape) != 2:
+    indices = _as_labels(labels, "labels")
+    if indices.dtype.kind not in "iub" or len(shape) != 2:
         raise ValueError(
-            "labels must be integer codes for probabilities of (..., clips, classes), "
-            f"got dtype {codes.dtype} and last axes {tuple(shape)}"
+            "labels must be class indices for probabilities of (..., clips, classes), "
+            f"got dtype {indices.dtype} and last axes {tuple(shape)}"
         )
-    if codes.size != shape[0]:
+    if indices.size != shape[0]:
         raise ValueError(
-            f"labels must have one code per clip, got {codes.size} for {shape[0]} clips"
+            f"labels must have one class index per clip, got {indices.size} for {shape[0]} clips"
         )
-    if codes.size == 0:
+    if indices.size == 0:
         raise ValueError("labels must hold at least one clip, got none")
-    if codes.min() < 0 or codes.max() >= shape[1]:
+    if indices.min() < 0 or indices.max() >= shape[1]:
         raise ValueError(
-            f"labels must be codes in [0, {shape[1]}), got {codes.min()} to {codes.max()}"
+            "labels must be class indices in "
+            f"[0, {shape[1]}), got {indices.min()} to {indices.max()}"
         )
-    return codes.astype(np.intp)
+    return indices.astype(np.intp)
 
 
 def argmax_last(values: NDArray[Any]) -> NDArray[np.intp]:

@@ -9,8 +9,7 @@ from study.config import EnsembleConfig
 from study.fusion.fuse import fuse
 from study.fusion.methods.table import METHODS, REFERENCES
 from study.fusion.study_candidates import read_library
-from study.honest import estimate_library
-from study.honest.candidates import library_of
+from study.honest import CandidateEpochs, estimate_library
 from study.results import read_results
 
 
@@ -37,10 +36,12 @@ def test_items_are_counted_when_they_are_done():
 def test_an_honest_value_counts_its_folds_and_bootstrap_samples():
     rng = np.random.default_rng(0)
     labels = np.arange(60) % 2
-    library = library_of(list(rng.dirichlet([1, 1], (3, 1, 60))), labels, np.arange(60) // 6)
+    library = CandidateEpochs.from_probabilities(
+        list(rng.dirichlet([1, 1], (3, 1, 60))), labels, np.arange(60) // 6
+    )
     told: list[tuple[int, int]] = []
     estimate_library(
-        library, METHODS["greedy"], name="greedy", references=REFERENCES, n_folds=5,
+        library, METHODS["greedy"], name="greedy", apparent=0.5, references=REFERENCES, n_folds=5,
         n_resamples=3, told=lambda *at: told.append(at),
     )  # fmt: skip
     assert told == [(n, 8) for n in range(1, 9)]

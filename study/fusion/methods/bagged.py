@@ -46,7 +46,7 @@ def bagged_greedy(
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         families: Backbone family of every candidate; a bag takes the same share of each. One
             family when None.
         n_bags: Number of bags.

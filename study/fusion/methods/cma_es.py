@@ -38,7 +38,7 @@ def cma_es(
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Not used; part of every method's signature.
         families: Not used.
         max_members: Most members; lighter ones are cut.

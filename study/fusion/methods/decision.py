@@ -21,7 +21,7 @@ from study.honest.held_out import Split
 from study.metrics import count_by_speaker
 from study.metrics.calibration import expected_calibration_error
 from study.metrics.speaker_counts import paired_difference
-from study.metrics.uar import check_codes
+from study.metrics.uar import check_class_indices
 
 __all__ = [
     "Decision",
@@ -128,13 +128,13 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
 
     Args:
         probabilities: (clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
 
     Raises:
         ValueError: When the shapes do not fit or there are no clips.
     """
     logs = _logs(probabilities)
-    return _temperature(logs, check_codes(labels, logs.shape))
+    return _temperature(logs, check_class_indices(labels, logs.shape))
 
 
 def fit_bias(
@@ -147,14 +147,14 @@ def fit_bias(
 
     Args:
         probabilities: (clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         n_sweeps: How often to go through the classes.
 
     Raises:
         ValueError: When the shapes do not fit or there are no clips.
     """
     logs = _logs(probabilities)
-    return _floats(best_bias(logs, check_codes(labels, logs.shape), n_sweeps=n_sweeps))
+    return _floats(best_bias(logs, check_class_indices(labels, logs.shape), n_sweeps=n_sweeps))
 
 
 def fit_decision(
@@ -173,7 +173,7 @@ def fit_decision(
 
     Args:
         probabilities: Of the fusion, (clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Codes of the speakers, (clips,); where they are not known, one per clip.
         n_folds: Most folds; with one speaker nothing can be cross-fitted, so nothing is changed.
         calibrate: Whether to fit a temperature, which changes no decision.
@@ -183,7 +183,7 @@ def fit_decision(
         ValueError: When the shapes do not fit or there are no clips.
     """
     values = np.asarray(probabilities, dtype=np.float64)
-    codes = check_codes(labels, values.shape)
+    codes = check_class_indices(labels, values.shape)
     units = np.unique(np.asarray(speakers), return_inverse=True)[1]
     if units.size != codes.size:
         raise ValueError(f"speakers must be one per clip, got {units.size} for {codes.size} clips")

@@ -86,7 +86,7 @@ def greedy(
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         n_steps: Most choices, counting repetitions.
         max_members: Most distinct candidates; no limit when None.
         limits: What the members may cost together.

@@ -49,7 +49,7 @@ def select(
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         families: Backbone family of every candidate.
         max_members: Most candidates in the fusion.
         limits: What the members may cost together (`study.fusion.methods.limits.limits_of`).

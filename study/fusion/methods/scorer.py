@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.metrics.uar import check_codes
+from study.metrics.uar import check_class_indices
 
 __all__ = ["FusionScorer", "check_library"]
 
@@ -29,7 +29,7 @@ def check_library(
         raise ValueError(
             f"probabilities must have the axes (candidates, clips, classes), got {values.shape}"
         )
-    codes = check_codes(labels, values.shape[1:])
+    codes = check_class_indices(labels, values.shape[1:])
     if values.shape[0] == 0:
         raise ValueError("probabilities must hold at least one candidate, got none")
     if not np.isfinite(values).all():
@@ -46,7 +46,7 @@ class FusionScorer:
 
     Args:
         probabilities: (candidates, clips, classes), float64, finite; kept, not copied.
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
     """
 
     def __init__(self, probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> None:

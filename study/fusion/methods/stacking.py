@@ -68,7 +68,7 @@ def stacking(
 
     Args:
         probabilities: (candidates, clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Not used; part of every method's signature.
         families: Not used.
         max_members: Most members.

@@ -27,13 +27,11 @@ from study.fusion.methods.table import DEFAULT, METHODS
 from study.fusion.simulation.search import Search, search
 from study.fusion.simulation.summary import INTERVALS, summarise, table
 from study.fusion.simulation.world import TASTE, Population, Trial, World, probabilities
-from study.honest import Fitted, fold_splits, held_out_hits
-from study.honest.candidates import library_of
-from study.honest.estimate import nested_interval, out_of_bag_uar
+from study.honest import CandidateEpochs, Fitted, fold_splits, held_out_hits
+from study.honest.estimate import fit_on_all, nested_interval, out_of_bag_uar
 from study.honest.held_out import bootstrap_splits
-from study.metrics import SpeakerCounts, count_by_speaker, uar_of_probabilities
-from study.metrics.intervals import interval_of_counts
-from study.metrics.speaker_counts import uar_of_counts
+from study.metrics import count_by_speaker, uar_of_probabilities
+from study.metrics.intervals import interval_of_correct
 
 __all__ = ["main", "repetition", "settings"]
 
@@ -59,50 +57,38 @@ def repetition(
     devel = Population.draw(world, n_speakers, CLIPS_PER_SPEAKER, stream=0, taste=taste)
     new = Population.draw(world, NEW_SPEAKERS, CLIPS_PER_SPEAKER, stream=1, taste=taste)
     trials, outputs = search(world, devel, kind=kind, n_trials=n_trials)
-    library = library_of(
-        outputs, devel.labels, devel.speakers, families=[trial.family for trial in trials]
+    labels, speakers = devel.labels, devel.speakers
+    candidates = CandidateEpochs.from_probabilities(
+        outputs, labels, speakers, families=[trial.family for trial in trials]
     )
-    everything = np.arange(devel.labels.size)
-    epochs = library.best_epochs(everything)
-    chosen_from = library.at(epochs, everything)
+    epochs = candidates.best_epochs()
     methods = {"fusion": {**METHODS, "chosen": chosen}[method], "single": METHODS["best_single"]}
-    fitted = {
-        name: fit(chosen_from, devel.labels, speakers=devel.speakers, families=library.families)
-        for name, fit in methods.items()
-    }
-    apparent = {
-        name: float(uar_of_probabilities(fusion.scores(chosen_from), devel.labels))
-        for name, fusion in fitted.items()
-    }
-    truths = {name: _truth(world, new, trials, epochs, fusion) for name, fusion in fitted.items()}
-    folds = fold_splits(devel.labels, devel.speakers, n_folds=10, seed=seed)
-    counts = {
-        name: count_by_speaker(devel.labels, hits, devel.speakers)
-        for name, hits in held_out_hits(library, methods, folds).items()
-    }
+    fitted = {name: fit_on_all(candidates, fit) for name, fit in methods.items()}
+    truths = {name: _truth(world, new, trials, epochs, fit) for name, (fit, _) in fitted.items()}
+    folds = fold_splits(labels, speakers, n_folds=10, seed=seed)
+    hits = held_out_hits(candidates, methods, folds)
+    nested = {name: count_by_speaker(labels, hits[name], speakers).uar for name in methods}
     bag = None
     if n_speakers == BAG_SPEAKERS and method == DEFAULT:
-        splits = bootstrap_splits(devel.labels, devel.speakers, n_resamples=N_RESAMPLES, seed=seed)
-        bag = out_of_bag_uar(library, methods["fusion"], splits)
+        splits = bootstrap_splits(labels, speakers, n_resamples=N_RESAMPLES, seed=seed)
+        bag = out_of_bag_uar(candidates, methods["fusion"], splits)
     last = len(outputs[0]) - 1
-    fixed = count_by_speaker(
-        devel.labels, outputs[0][last].argmax(axis=-1) == devel.labels, devel.speakers
-    )
+    fixed = (outputs[0][last].argmax(axis=-1) == labels).astype(np.float64)
     alone = Selection("fixed", 0.0, (0,), (1.0,))
     return {
         "search": kind,
         "n_speakers": n_speakers,
         "seed": seed,
-        "apparent": apparent["fusion"],
-        "nested": _uar(counts["fusion"]),
+        "apparent": fitted["fusion"][1],
+        "nested": nested["fusion"],
         "out_of_bag": bag,
         "truth": truths["fusion"],
-        "single_apparent": apparent["single"],
-        "single_nested": _uar(counts["single"]),
+        "single_apparent": fitted["single"][1],
+        "single_nested": nested["single"],
         "single_truth": truths["single"],
-        "intervals": _nested_intervals(counts["fusion"], seed),
-        "single_intervals": _nested_intervals(counts["single"], seed),
-        "fixed_intervals": _intervals(fixed, seed),
+        "intervals": _nested_intervals(candidates, hits["fusion"], seed),
+        "single_intervals": _nested_intervals(candidates, hits["single"], seed),
+        "fixed_intervals": _intervals(candidates, fixed, seed),
         "fixed_truth": _truth(world, new, trials, np.array([last]), alone),
     }
 
@@ -136,22 +122,24 @@ def _truth(
     return float(uar_of_probabilities(rule_of(fusion).scores(np.stack(outputs)), new.labels))
 
 
-def _uar(counts: SpeakerCounts) -> float:
-    return float(uar_of_counts(counts.hits.sum(axis=0), counts.totals.sum(axis=0)))
-
-
-def _intervals(counts: SpeakerCounts, seed: int) -> dict[str, list[float | None]]:
+def _intervals(
+    candidates: CandidateEpochs, hits: NDArray[np.float64], seed: int
+) -> dict[str, list[float | None]]:
     found = {
-        name: interval_of_counts(counts, method=name, n_resamples=2000, seed=seed)
+        name: interval_of_correct(
+            candidates.labels, hits, candidates.speakers, method=name, n_resamples=2000, seed=seed
+        )
         for name in INTERVALS
     }
     return {name: [value.low, value.high] for name, value in found.items()}
 
 
-def _nested_intervals(counts: SpeakerCounts, seed: int) -> dict[str, list[float | None]]:
+def _nested_intervals(
+    candidates: CandidateEpochs, hits: NDArray[np.float64], seed: int
+) -> dict[str, list[float | None]]:
     """Those over speakers alone, and the one that is told: widened for the choice."""
-    told = nested_interval(counts, seed=seed)
-    return {"told": [told.low, told.high], **_intervals(counts, seed)}
+    told = nested_interval(candidates, hits, seed=seed)
+    return {"told": [told.low, told.high], **_intervals(candidates, hits, seed)}
 
 
 def _read(path: Path) -> list[dict[str, Any]]:

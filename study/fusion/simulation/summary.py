@@ -11,7 +11,7 @@ from study.metrics.intervals import IntervalMethod
 
 __all__ = ["INTERVALS", "Summary", "summarise", "table"]
 
-INTERVALS: tuple[IntervalMethod, ...] = ("percentile", "expanded", "bca")
+INTERVALS: tuple[IntervalMethod, ...] = ("percentile", "expanded")
 TOLD = "told"  # the interval of the honest value as users see it
 
 
@@ -60,7 +60,7 @@ def table(summaries: Sequence[Summary]) -> str:
         "**coverage**": lambda s: f"{100 * s.coverage[TOLD]:.1f}",
         "width": lambda s: f"{100 * s.width:.1f}",
         "best single coverage": lambda s: f"{100 * s.single_coverage:.1f}",
-        "percentile / expanded / BCa without widening": lambda s: _several(s.coverage),
+        "percentile / expanded without widening": lambda s: _several(s.coverage),
         "the same of a fixed predictor": lambda s: _several(s.fixed_coverage),
     }
     lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]

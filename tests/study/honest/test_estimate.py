@@ -9,12 +9,11 @@ from hypothesis import strategies as st
 
 from study.fusion.choice import estimate
 from study.fusion.methods.table import METHODS
-from study.honest import fold_splits, held_out_hits
-from study.honest.candidates import library_of
+from study.honest import CandidateEpochs, fold_splits, held_out_hits
+from study.honest.estimate import nested_interval
 from study.honest.held_out import bootstrap_splits
-from study.honest.honest_interval import nested_interval
-from study.metrics import count_by_speaker, uar_of_probabilities
-from study.metrics.intervals import interval_of_counts
+from study.metrics import uar_of_probabilities
+from study.metrics.intervals import interval_of_correct
 
 
 def study_of(n_speakers=8, per_speaker=12, n_trials=6, signal=0.0, seed=0):
@@ -72,7 +71,7 @@ def test_the_best_epoch_is_chosen_on_the_given_clips_alone_and_the_first_of_equa
     first = right.copy()
     first[2:] = 1 - right[2:]
     trial = np.stack([first, 1 - first, right])
-    library = library_of([trial], labels)
+    library = CandidateEpochs.from_probabilities([trial], labels)
     assert library.best_epochs(np.array([0, 1])).tolist() == [0]
     assert library.best_epochs(np.array([2, 3])).tolist() == [1]
     assert library.best_epochs(np.arange(4)).tolist() == [2]
@@ -82,7 +81,7 @@ def test_the_best_epoch_is_chosen_on_the_given_clips_alone_and_the_first_of_equa
 @given(st.integers(0, 10_000))
 def test_best_epochs_are_those_of_the_metric_also_with_repeated_clips(seed):
     trials, labels, speakers = study_of(seed=seed)
-    library = library_of(trials, labels, speakers)
+    library = CandidateEpochs.from_probabilities(trials, labels, speakers)
     clips = np.random.default_rng(seed).integers(0, labels.size, 40)
     expected = [
         int(np.argmax(uar_of_probabilities(trial[:, clips], labels[clips]).round(12)))
@@ -93,10 +92,12 @@ def test_best_epochs_are_those_of_the_metric_also_with_repeated_clips(seed):
 
 def test_repeated_seeds_are_averaged_each_at_its_own_best_epoch():
     trials, labels, speakers = study_of(n_trials=3)
-    library = library_of(trials, labels, speakers, spec_digests=["a", "b", "a"])
+    library = CandidateEpochs.from_probabilities(
+        trials, labels, speakers, spec_digests=["a", "b", "a"]
+    )
     clips = np.arange(labels.size)
     epochs = library.best_epochs(clips)
-    values = library.at(epochs, clips)
+    values = library.predictions_at(epochs, clips)
     assert values.shape == (2, labels.size, 2)
     mean = (trials[0][epochs[0]].astype(float) + trials[2][epochs[2]]) / 2
     np.testing.assert_allclose(values[0], mean)
@@ -104,7 +105,7 @@ def test_repeated_seeds_are_averaged_each_at_its_own_best_epoch():
 
 def test_held_out_hits_are_those_of_a_literal_loop():
     trials, labels, speakers = study_of(signal=0.3)
-    library = library_of(trials, labels, speakers)
+    library = CandidateEpochs.from_probabilities(trials, labels, speakers)
     splits = fold_splits(labels, speakers, n_folds=4)
     hits = held_out_hits(library, {"single": METHODS["best_single"]}, splits)["single"]
     for inside, outside in splits:
@@ -151,7 +152,7 @@ def test_the_fusion_is_compared_with_the_nested_best_single_and_uniform_average(
     single, uniform = value.comparisons
     assert single.uars == pytest.approx((value.nested.uar, value.single.uar))
     assert single.difference == pytest.approx(value.gain)
-    library = library_of(trials, labels, speakers)
+    library = CandidateEpochs.from_probabilities(trials, labels, speakers)
     folds = fold_splits(labels, speakers, n_folds=10)
     hits = held_out_hits(library, {"uniform": METHODS["uniform"]}, folds)["uniform"]
     recalls = [hits[labels == code].mean() for code in (0, 1)]
@@ -169,10 +170,10 @@ def test_the_value_survives_json_with_its_sentence():
 
 
 def test_the_honest_interval_is_wider_than_that_of_a_fixed_predictor():
-    _, labels, speakers = study_of(n_speakers=12)
+    trials, labels, speakers = study_of(n_speakers=12)
     hits = np.random.default_rng(0).random(labels.size) < 0.4 + 0.04 * speakers
-    counts = count_by_speaker(labels, hits, speakers)
-    told, fixed = nested_interval(counts), interval_of_counts(counts)
+    library = CandidateEpochs.from_probabilities(trials, labels, speakers)
+    told, fixed = nested_interval(library, hits), interval_of_correct(labels, hits, speakers)
     ratio = (told.high - told.low) / (fixed.high - fixed.low)
     assert ratio == pytest.approx(np.sqrt(1 + 6 / 12), abs=0.1)
 
@@ -212,7 +213,7 @@ def test_two_speakers_judge_each_other_without_an_interval():
         ([np.zeros((0, 2, 2))], [0, 1], {}, r"axes \(epochs, clips, classes\)"),
         ([np.full((1, 2, 2), 0.5), np.full((1, 3, 2), 0.5)], [0, 1], {}, "at 1"),
         ([np.full((1, 2, 2), np.nan)], [0, 1], {}, "must be finite"),
-        ([np.full((1, 2, 2), 0.5)], [0, 2], {}, "codes in"),
+        ([np.full((1, 2, 2), 0.5)], [0, 2], {}, "class indices in"),
         ([np.full((1, 2, 2), 0.5)], [0, 1], {"speakers": [0]}, "one per clip"),
         ([np.full((1, 2, 2), 0.5)], [0, 1], {"families": []}, "one per trial"),
         ([np.full((1, 2, 2), 0.5)], [0, 1], {"method": "magic"}, "method must be one of"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from study.honest.search_bias import search_note
+from study.honest.estimate import search_note
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,9 @@ def test_what_cannot_be_scored_is_refused_with_the_rule(labels, predictions, cla
     [
         (np.zeros((0, 2)), [], "at least one clip"),
         ([[np.nan, 0.5]], [0], "NaN"),
-        ([[0.5, 0.5]], [2], r"codes in \[0, 2\)"),
-        ([[0.5, 0.5]], [0, 1], "one code per clip"),
-        ([[0.5, 0.5]], ["a"], "integer codes"),
+        ([[0.5, 0.5]], [2], r"class indices in \[0, 2\)"),
+        ([[0.5, 0.5]], [0, 1], "one class index per clip"),
+        ([[0.5, 0.5]], ["a"], "must be class indices"),
     ],
 )
 def test_probabilities_that_cannot_be_scored_are_refused(probabilities, labels, message):

@@ -110,7 +110,7 @@ def test_a_cross_validated_study_judges_each_clip_of_the_pool(crossed, synthetic
     library = read_library(results)
     assert library.pool.labels.size == len(pool) == len(results.folds)
     assert library.pool.grouped
-    assert library.pool.n_units == 5  # enough for an interval
+    assert library.pool.n_groups == 5  # enough for an interval
     for trial in results.ranked:
         epoch = np.load(trial.file("devel.npy"))[trial.best_epoch - 1]
         uar = float(uar_of_probabilities(epoch, library.pool.labels))

@@ -291,7 +291,7 @@ def test_one_clip_can_be_fitted(labels):
         (lambda: temper([[0.5, 0.5]], 0), "temperature must be above 0, got temperature=0"),
         (lambda: temper([[np.nan, 0.5]], 1), "NaN"),
         (lambda: fit_temperature([[np.nan, 0.5]], [0]), "NaN"),
-        (lambda: fit_bias([[0.5, 0.5]], [2]), "codes in"),
+        (lambda: fit_bias([[0.5, 0.5]], [2]), "class indices in"),
         (lambda: fit_decision([[0.5, 0.5]], [0], [0, 1]), "one per clip"),
         (lambda: expected_calibration_error([[0.5, 0.5]], [0], n_bins=0), "n_bins"),
         (lambda: expected_calibration_error([[np.nan, 0.5]], [0]), "NaN"),

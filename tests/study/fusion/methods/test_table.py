@@ -22,7 +22,7 @@ from study.fusion.methods.limits import limits_of
 from study.fusion.methods.rule import FusionRule, fuse_members, rule_of
 from study.fusion.methods.stacking import Voted, _features
 from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, bagged_greedy, fusion_methods
-from study.honest.candidates import library_of
+from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
 
 
@@ -151,7 +151,9 @@ def test_references_are_never_chosen():
 
 def test_the_table_has_every_method_beside_the_default():
     probabilities, labels, speakers = data(2)
-    library = library_of([values[None] for values in probabilities], labels, speakers)
+    library = CandidateEpochs.from_probabilities(
+        [values[None] for values in probabilities], labels, speakers
+    )
     rows = compare_methods(library, n_folds=4)
     assert rows[0].method == DEFAULT
     assert {row.method for row in rows} == set(METHODS)

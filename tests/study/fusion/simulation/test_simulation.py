@@ -82,7 +82,7 @@ def test_summaries_are_means_of_estimate_minus_truth():
         "search": "random", "n_speakers": 20, "apparent": 0.8, "truth": 0.7, "out_of_bag": None,
         "single_apparent": 0.7, "single_nested": 0.6, "single_truth": 0.6, "fixed_truth": 0.5,
     }  # fmt: skip
-    bounds = {"percentile": [0.6, 0.69], "expanded": [0.6, 0.8], "bca": [0.71, 0.8]}
+    bounds = {"percentile": [0.6, 0.69], "expanded": [0.6, 0.8]}
     nested = {"told": [0.5, 0.8], **bounds}
     rows = [
         {
@@ -97,8 +97,8 @@ def test_summaries_are_means_of_estimate_minus_truth():
     (summary,) = summarise(rows)
     assert summary.apparent == pytest.approx(0.1)
     assert summary.nested == pytest.approx(0.01)
-    assert summary.coverage == {"told": 1, "percentile": 0, "expanded": 1, "bca": 0}
-    assert summary.fixed_coverage == {"percentile": 0, "expanded": 0, "bca": 0}
+    assert summary.coverage == {"told": 1, "percentile": 0, "expanded": 1}
+    assert summary.fixed_coverage == {"percentile": 0, "expanded": 0}
     assert summary.single_coverage == 1
     assert summary.out_of_bag is None
     assert summary.width == pytest.approx(0.3)
