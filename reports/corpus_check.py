@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
-from reports.page.table import Table
-from reports.page.text import capital, inert
-from reports.page.theme import BLUE, GREEN, GREY, PURPLE, VERMILION, figure
+from reports.page.table import Table, table_of
+from reports.page.text import between, capital, inert, percent
+from reports.page.theme import BLUE, GREEN, GREY, PURPLE, VERMILION, figure, named, spots, whiskers
 from study.checking.check import Check
 from study.checking.check_file import read_check
 from study.checking.leakage import Probe
 from study.checking.terminal import headline
 from study.results import StudyResults
 
-__all__ = ["Probes", "check_sections", "findings_table", "probes", "probes_figure"]
+__all__ = ["check_sections", "findings_table", "probes", "probes_figure"]
 
-_NAMED = 3
-_COLOURS = {"label": BLUE, "train": GREEN, "devel": PURPLE, "test": VERMILION}
-
-
-class Probes(NamedTuple):
-    """Probes of one target, by group of measures."""
-
-    target: str
-    groups: tuple[str, ...]
-    uar: tuple[float, ...]
-    low: tuple[float, ...]  # of the 95 % intervals
-    high: tuple[float, ...]
-    chance: float
-    matters: tuple[bool, ...]
+MOST_NAMED = 3
+TARGET_COLOURS = {"label": BLUE, "train": GREEN, "devel": PURPLE, "test": VERMILION}
 
 
 def check_sections(results: StudyResults) -> list[Section]:
@@ -61,90 +48,64 @@ def check_sections(results: StudyResults) -> list[Section]:
 
 def findings_table(check: Check) -> Table | None:
     """A row per kind of problem; None where nothing is wrong."""
-    rows = tuple(
-        (one.area, one.kind, f"{one.cases:,}", one.rule, _names(one.names, one.cases))
-        for one in check.findings
-        if one.area != "leakage"  # told as sentences
-    )
-    if not rows:
-        return None
-    columns = ("area", "kind", "cases", "rule", "first")
-    return Table(columns, rows, (False, False, True, False, False))
+    rows = [
+        {
+            "area": finding.area,
+            "kind": finding.kind,
+            "cases": f"{finding.cases:,}",
+            "rule": finding.rule,
+            "first": _names(finding.names, finding.cases),
+        }
+        for finding in check.findings
+        if finding.area != "leakage"  # whose findings are sentences
+    ]
+    return table_of(rows, words=("area", "kind", "rule", "first"))
 
 
 def _names(names: Sequence[str], cases: int) -> str:
-    more = f" and {cases - _NAMED:,} more" if cases > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    more = f" and {cases - MOST_NAMED:,} more" if cases > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
 
 
-def probes(check: Check) -> tuple[Probes, ...]:
+def probes(check: Check) -> dict[str, list[Probe]]:
     """What each target can be guessed from, in the order of the check."""
     targets: dict[str, list[Probe]] = {}
     for probe in check.probes:
         targets.setdefault(probe.target, []).append(probe)
-    return tuple(
-        Probes(
-            target,
-            tuple(one.group for one in own),
-            tuple(one.uar for one in own),
-            tuple(one.low for one in own),
-            tuple(one.high for one in own),
-            own[0].chance,
-            tuple(one.matters for one in own),
-        )
-        for target, own in targets.items()
-    )
+    return targets
 
 
-def probes_figure(numbers: Sequence[Probes]) -> go.Figure:
+def probes_figure(numbers: Mapping[str, Sequence[Probe]]) -> go.Figure:
     """UAR per group of measures with its interval and, dotted, chance; a star where it matters."""
-    groups = list(dict.fromkeys(group for one in numbers for group in one.groups))[::-1]
+    every = [probe for own in numbers.values() for probe in own]
+    groups = list(dict.fromkeys(probe.group for probe in every))[::-1]
     traces = []
-    for k, one in enumerate(numbers):
+    for k, (target, own) in enumerate(numbers.items()):
         aside = 0.2 * ((len(numbers) - 1) / 2 - k)
-        uar, low, high = (100 * np.array(values) for values in (one.uar, one.low, one.high))
-        colour = _COLOURS.get(one.target, BLUE)
+        uar, low, high = (100 * np.array([(p.uar, p.low, p.high) for p in own])).T.round(2)
+        colour = TARGET_COLOURS.get(target, BLUE)
         traces.append(
-            go.Scatter(
-                x=uar.round(2).tolist(),
-                y=[groups.index(group) + aside for group in one.groups],
-                error_x={
-                    "array": (high - uar).round(2).tolist(),
-                    "arrayminus": (uar - low).round(2).tolist(),
-                    "color": colour,
-                    "thickness": 1.5,
-                    "width": 0,
-                },
-                mode="markers",
+            spots(
+                uar.tolist(),
+                [groups.index(probe.group) + aside for probe in own],
+                [f"{inert(p.group)}: {percent(p.uar)}, {between(p.low, p.high)}" for p in own],
+                name="the label" if target == "label" else f"{target} or not",
+                error_x=whiskers(uar, low, high, color=colour, thickness=1.5, width=0),
                 marker={
                     "color": colour,
                     "opacity": 1,
-                    "size": [15 if matters else 8 for matters in one.matters],
-                    "symbol": ["star" if matters else "circle" for matters in one.matters],
+                    "size": [15 if probe.matters else 8 for probe in own],
+                    "symbol": ["star" if probe.matters else "circle" for probe in own],
                 },
-                name="the label" if one.target == "label" else f"{one.target} or not",
-                text=[
-                    f"{inert(group)}: {value:.1f} %, {least:.1f} to {most:.1f} %"
-                    for group, value, least, most in zip(one.groups, uar, low, high, strict=True)
-                ],
-                hovertemplate="%{text}<extra></extra>",
             )
         )
-    chances = sorted({100 * one.chance for one in numbers})
     line = {"color": GREY, "dash": "dot", "width": 1.5}
-    return figure(
+    drawn = figure(
         traces,
         height=130 + 56 * len(groups),
-        xaxis={"title": {"text": "UAR of a linear probe (%)"}, "zeroline": False},
-        yaxis={
-            "tickvals": list(range(len(groups))),
-            "ticktext": [inert(group) for group in groups],
-            "range": [-0.6, len(groups) - 0.4],
-            "zeroline": False,
-            "showgrid": False,
-        },
-        shapes=[
-            {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "line": line}
-            for x in chances
-        ],
+        xaxis={"title": "UAR of a linear probe (%)", "zeroline": False},
+        yaxis={**named(groups, longest=60), "range": [-0.6, len(groups) - 0.4]},
     )
+    for chance in sorted({100 * probe.chance for probe in every}):
+        drawn.add_vline(chance, line=line)
+    return drawn

@@ -8,17 +8,27 @@ from typing import Any
 
 from study.text import NOTHING, duration, percent
 
-__all__ = ["capital", "cell", "duration", "inert", "percent", "points"]
+__all__ = ["between", "capital", "cell", "duration", "inert", "percent", "points"]
 
 
-def points(difference: float) -> str:
-    """A difference of two UARs in percentage points, signed.
+def points(difference: float | None) -> str:
+    """A difference of two UARs in percentage points, signed; a missing one is a hyphen.
 
-    >>> points(0.0312), points(-0.005)
-    ('+3.1 points', '-0.5 points')
+    >>> points(0.0312), points(-0.005), points(None)
+    ('+3.1 points', '-0.5 points', '-')
     """
-    value = f"{100 * difference:+.1f}".replace("-0.0", "+0.0")
-    return f"{value} points"
+    if difference is None:
+        return NOTHING
+    return f"{100 * difference:+z.1f} points"
+
+
+def between(low: float | None, high: float | None) -> str:
+    """An interval of a UAR; a missing one is a hyphen.
+
+    >>> between(0.6, 0.8), between(None, None)
+    ('60.0 % to 80.0 %', '-')
+    """
+    return NOTHING if low is None or high is None else f"{percent(low)} to {percent(high)}"
 
 
 def capital(text: str) -> str:

@@ -12,21 +12,11 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import ArrayLike
 
 from reports.page.text import inert
 
-__all__ = [
-    "BLUE",
-    "GREEN",
-    "GREY",
-    "OCHRE",
-    "PURPLE",
-    "SEQUENTIAL",
-    "VERMILION",
-    "figure",
-    "named",
-    "shade",
-]
+__all__ = ["COLOURS", "SEQUENTIAL", "figure", "heat", "named", "shade", "spots", "whiskers"]
 
 BLUE = "#2f7ebc"
 VERMILION = "#d55e00"
@@ -34,6 +24,7 @@ GREEN = "#00956d"
 PURPLE = "#a868b8"
 GREY = "#828b94"
 OCHRE = "#ad8200"
+COLOURS = (VERMILION, BLUE, GREEN, PURPLE, OCHRE)  # of things that have no colour of their own
 SEQUENTIAL = ("#f0f4f8", "#7fb2d9", "#0b4a86")  # on a light page; a dark one has its own
 
 _AT = (0.0, 0.4, 0.7, 1.0)
@@ -48,13 +39,31 @@ def figure(traces: Iterable[Any], *, height: int = 420, **layout: Any) -> go.Fig
     return go.Figure(list(traces), {"template": "none", **options})
 
 
+def spots(x: Sequence[Any], y: Sequence[Any], text: Sequence[str], **options: Any) -> go.Scatter:
+    """Points that tell a text each, and nothing else; `options` are those of the trace."""
+    return go.Scatter(x=x, y=y, text=text, mode="markers", hoverinfo="text", **options)
+
+
+def heat(z: Sequence[Sequence[Any]], *, gap: int, **options: Any) -> go.Heatmap:
+    """Cells in the shades of the page, so many pixels apart; `options` are those of the trace."""
+    scale = {"colorscale": list(SEQUENTIAL), "showscale": False}
+    return go.Heatmap(z=z, xgap=gap, ygap=gap, **scale, **options)
+
+
+def whiskers(values: ArrayLike, low: ArrayLike, high: ArrayLike, **options: Any) -> dict[str, Any]:
+    """Horizontal error bars around values, from the lower ends to the upper ones."""
+    middle, ends = np.asarray(values), (np.asarray(low), np.asarray(high))
+    below, above = (np.abs(middle - end).tolist() for end in ends)
+    return {"array": above, "arrayminus": below, **options}
+
+
 def named(names: Sequence[str], *, longest: int, title: str = "") -> dict[str, Any]:
     """An axis on which name n stands at position n; shortened names that look alike stay apart."""
     return {
         "tickvals": list(range(len(names))),
         "ticktext": [inert(name, longest=longest) for name in names],
         "range": [-0.5, len(names) - 0.5],
-        "title": {"text": title},
+        "title": title,
         "showgrid": False,
         "zeroline": False,
     }

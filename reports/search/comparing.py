@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from reports.page.section import Section
-from reports.page.table import Table
-from reports.page.text import capital, cell, duration, percent, points
+from reports.page.table import Table, table_of
+from reports.page.text import between, capital, cell, duration, percent, points
 from study.config import load_config
 from study.honest import ablation_rows
 from study.honest.ablation import AblationRow, judged_of
@@ -14,7 +14,7 @@ from study.honest.ablation_table import ablation_notes, p_title
 from study.results import StudyResults
 from study.results.seeds_table import seeds_table
 from study.results.trial_record import GRID
-from study.text import probability
+from study.text import NOTHING, probability
 
 __all__ = ["ablation_sections", "ablation_table", "repeats_table", "seeds_sections"]
 
@@ -43,20 +43,19 @@ def seeds_sections(results: StudyResults) -> list[Section]:
 
 def repeats_table(results: StudyResults, *, rank: str = "mean") -> Table | None:
     """A row per repeated spec; None where nothing was repeated."""
-    rows = tuple(
-        (
-            row.name,
-            "-" if row.chosen is None else percent(row.chosen[1]),
-            str(len(row.uars)),
-            percent(row.mean),
-            "-" if row.sd is None else f"{100 * row.sd:.1f}",
-            percent(row.lower),
-            ", ".join(map(str, row.trials)),
-        )
+    rows = [
+        {
+            "system": row.name,
+            "chosen for": percent(row.chosen and row.chosen[1]),
+            "repetitions": str(len(row.uars)),
+            "mean UAR": percent(row.mean),
+            "SD": NOTHING if row.sd is None else f"{100 * row.sd:.1f}",
+            "at least": percent(row.lower),
+            "trials": ", ".join(map(str, row.trials)),
+        }
         for row in seeds_table(results.ranked, rank=rank)
-    )
-    columns = ("system", "chosen for", "repetitions", "mean UAR", "SD", "at least", "trials")
-    return Table(columns, rows, (False, *[True] * 5, False)) if rows else None
+    ]
+    return table_of(rows, words=("system", "trials"))
 
 
 def ablation_sections(results: StudyResults) -> list[Section]:
@@ -76,23 +75,19 @@ def ablation_sections(results: StudyResults) -> list[Section]:
     ]
 
 
-def ablation_table(rows: list[AblationRow]) -> Table:
+def ablation_table(rows: list[AblationRow]) -> Table | None:
     """A row per point, best first."""
-    keys = list(rows[0].settings)
-    cells = tuple(
-        (
-            *(cell(row.settings[key]) or "-" for key in keys),
-            str(len(row.uars)),
-            percent(row.interval.uar),
-            f"{100 * np.std(row.uars, ddof=1):.1f}" if len(row.uars) > 1 else "-",
-            "-"
-            if row.interval.low is None
-            else f"{percent(row.interval.low)} to {percent(row.interval.high)}",
-            "the best" if row.comparison is None else points(row.comparison.difference),
-            "-" if row.p_corrected is None else probability(row.p_corrected),
-            duration(row.seconds),
-        )
+    cells = [
+        {
+            **{key: cell(value) or NOTHING for key, value in row.settings.items()},
+            "seeds": str(len(row.uars)),
+            "UAR": percent(row.interval.uar),
+            "SD": f"{100 * np.std(row.uars, ddof=1):.1f}" if len(row.uars) > 1 else NOTHING,
+            "95 % interval": between(row.interval.low, row.interval.high),
+            "difference": points(row.comparison.difference) if row.comparison else "the best",
+            p_title(rows): NOTHING if row.p_corrected is None else probability(row.p_corrected),
+            "time": duration(row.seconds),
+        }
         for row in rows
-    )
-    last = ("seeds", "UAR", "SD", "95 % interval", "difference", p_title(rows), "time")
-    return Table((*keys, *last), cells, (*[False] * len(keys), *[True] * len(last)))
+    ]
+    return table_of(cells, words=list(rows[0].settings))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
 
 from reports.page.section import Section
-from reports.page.table import Table
+from reports.page.table import Table, table_of
 from study.results import StudyResults
 
 __all__ = ["failures_section", "failures_table"]
 
 MOST_NAMED = 20  # trials of a reason
+NO_REASON = "no reason was recorded"
 
 
 def failures_section(results: StudyResults) -> Section:
@@ -33,22 +33,19 @@ def failures_table(results: StudyResults) -> Table | None:
     """
     hit: dict[tuple[str, str], list[int]] = defaultdict(list)
     for trial in results.trials:
-        if trial.state == "failed":
-            hit["failed", trial.reason or "no reason was recorded"].append(trial.number)
-        elif trial.state == "pruned" and trial.reason:
-            hit["pruned", trial.reason].append(trial.number)
+        if trial.state == "failed" or (trial.state == "pruned" and trial.reason):
+            hit[trial.state, trial.reason or NO_REASON].append(trial.number)
         for event in trial.events:
             if event["event"] == "retry":
-                hit["tried again", _reason(event.get("reason"))].append(trial.number)
+                hit["tried again", str(event.get("reason") or NO_REASON)].append(trial.number)
     order = sorted(hit.items(), key=lambda item: (item[0][0] != "failed", -len(item[1]), item[0]))
-    rows = tuple(
-        (what, str(len(trials)), ", ".join(map(str, trials[:MOST_NAMED])), reason)
+    rows = [
+        {
+            "what": what,
+            "trials": str(len(trials)),
+            "numbers": ", ".join(map(str, trials[:MOST_NAMED])),
+            "reason": reason,
+        }
         for (what, reason), trials in order
-    )
-    if not rows:
-        return None
-    return Table(("what", "trials", "numbers", "reason"), rows, (False, True, False, False))
-
-
-def _reason(reason: Any) -> str:
-    return str(reason) if reason else "no reason was recorded"
+    ]
+    return table_of(rows, words=("what", "numbers", "reason"))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
 from reports.page.text import cell, inert, percent
-from reports.page.theme import SEQUENTIAL, figure, named
+from reports.page.theme import figure, heat, named
 from reports.search.searched import usable_trials
 from study.results import StudyResults
 
@@ -21,10 +22,6 @@ class HeatMap(NamedTuple):
     scales: tuple[str, ...]
     backbones: tuple[str, ...]
     uars: dict[tuple[str, str], tuple[float, ...]]
-
-    def best(self, scale: str, backbone: str) -> float | None:
-        """The best UAR of a cell; None where nothing was tried."""
-        return max(self.uars.get((scale, backbone), ()), default=None)
 
 
 def heatmap_section(results: StudyResults) -> Section:
@@ -43,14 +40,13 @@ def heatmap_section(results: StudyResults) -> Section:
 def heatmap(results: StudyResults) -> HeatMap | None:
     """The cells, backbones from best to worst; None unless one of the two varied."""
     cells: dict[tuple[str, str], tuple[float, ...]] = {}
+    top: dict[str, float] = defaultdict(float)
     for trial in usable_trials(results):
         if "scale" in trial.params and "backbone" in trial.params and trial.uar is not None:
-            key = (cell(trial.params["scale"]), cell(trial.params["backbone"]))
-            cells[key] = (*cells.get(key, ()), trial.uar)
+            scale, backbone = cell(trial.params["scale"]), cell(trial.params["backbone"])
+            cells[scale, backbone] = (*cells.get((scale, backbone), ()), trial.uar)
+            top[backbone] = max(top[backbone], trial.uar)
     scales = tuple(sorted({scale for scale, _ in cells}))
-    top: dict[str, float] = {}
-    for (_, backbone), uars in cells.items():
-        top[backbone] = max(top.get(backbone, 0.0), *uars)
     backbones = tuple(sorted(top, key=lambda name: (-top[name], name)))
     return HeatMap(scales, backbones, cells) if len(cells) > 1 else None
 
@@ -58,24 +54,17 @@ def heatmap(results: StudyResults) -> HeatMap | None:
 def heatmap_figure(numbers: HeatMap) -> go.Figure:
     """Backbones downwards, scales across, best UAR and the number of trials in every cell."""
     rows, columns = numbers.backbones[::-1], numbers.scales
-    best = [[numbers.best(column, row) for column in columns] for row in rows]
-    counts = [[len(numbers.uars.get((column, row), ())) for column in columns] for row in rows]
-    trace = go.Heatmap(
+    cells = [[numbers.uars.get((column, row), ()) for column in columns] for row in rows]
+    trace = heat(
+        [[100 * max(uars) if uars else None for uars in line] for line in cells],
+        gap=2,
         x=list(range(len(columns))),
         y=list(range(len(rows))),
-        z=[[None if uar is None else 100 * uar for uar in line] for line in best],
-        text=[
-            [f"{percent(uar)}<br>({n})" if n else "" for uar, n in zip(line, line_n, strict=True)]
-            for line, line_n in zip(best, counts, strict=True)
-        ],
+        text=[[f"{percent(max(u))}<br>({len(u)})" if u else "" for u in line] for line in cells],
         texttemplate="%{text}",
-        hovertext=[[_tell(numbers, column, row) for column in columns] for row in rows],
+        hovertext=[[_hover_text(numbers, column, row) for column in columns] for row in rows],
         hoverinfo="text",
         hoverongaps=False,
-        colorscale=list(SEQUENTIAL),
-        showscale=False,
-        xgap=2,
-        ygap=2,
     )
     return figure(
         [trace],
@@ -85,7 +74,7 @@ def heatmap_figure(numbers: HeatMap) -> go.Figure:
     )
 
 
-def _tell(numbers: HeatMap, scale: str, backbone: str) -> str:
+def _hover_text(numbers: HeatMap, scale: str, backbone: str) -> str:
     uars = numbers.uars.get((scale, backbone), ())
     if not uars:
         return ""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import NamedTuple
 
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
 from reports.page.text import inert, percent
-from reports.page.theme import BLUE, GREY, VERMILION, figure
+from reports.page.theme import BLUE, GREY, VERMILION, figure, spots
 from study.results import StudyResults
 
 __all__ = ["History", "Point", "history", "history_figure", "history_section"]
+
+LOOKS = {
+    "complete": ("complete", "circle", BLUE),
+    "pruned": ("pruned (best epoch so far)", "triangle-down-open", GREY),
+    "failed": ("failed (no UAR)", "x", VERMILION),
+}
 
 
 class Point(NamedTuple):
@@ -51,56 +58,37 @@ def history(results: StudyResults) -> History | None:
     )
     if all(point.uar is None for point in points):
         return None
-    best: list[float | None] = []
-    for point in points:
-        known = [uar for uar in (*best[-1:], point.uar) if uar is not None]
-        best.append(max(known, default=None))
-    return History(points, tuple(best))
+    best = accumulate((-1.0 if point.uar is None else point.uar for point in points), max)
+    return History(points, tuple(None if uar < 0 else uar for uar in best))
 
 
 def history_figure(numbers: History) -> go.Figure:
     """Points by state, failed trials as crosses at the foot, the best so far as a step line."""
     known = [point.uar for point in numbers.points if point.uar is not None]
     foot = min(known, default=0.0) - 0.06 * (max(known, default=1.0) - min(known, default=0.0))
-    looks = {
-        "complete": ("complete", "circle", BLUE),
-        "pruned": ("pruned (best epoch so far)", "triangle-down-open", GREY),
-        "failed": ("failed (no UAR)", "x", VERMILION),
-    }
     traces: list[go.Scatter] = []
-    for state, (label, symbol, colour) in looks.items():
+    for state, (name, symbol, colour) in LOOKS.items():
         points = [point for point in numbers.points if point.state == state]
+        heights = [100 * (foot if point.uar is None else point.uar) for point in points]
+        texts = [inert(f"trial {p.trial}: {p.name}, {percent(p.uar)}") for p in points]
+        marker = {"symbol": symbol, "color": colour, "size": 9}
         if points:
             traces.append(
-                go.Scatter(
-                    x=[point.trial for point in points],
-                    y=[100 * (foot if p.uar is None else p.uar) for p in points],
-                    text=[inert(f"trial {p.trial}: {p.name}, {percent(p.uar)}") for p in points],
-                    hoverinfo="text",
-                    mode="markers",
-                    name=label,
-                    marker={"symbol": symbol, "color": colour, "size": 9},
-                )
+                spots([p.trial for p in points], heights, texts, name=name, marker=marker)
             )
-    steps = [
-        (point.trial, 100 * best)
-        for point, best in zip(numbers.points, numbers.best_so_far, strict=True)
-        if best is not None
-    ]
+    pairs = zip(numbers.points, numbers.best_so_far, strict=True)
+    steps = [(point.trial, 100 * best) for point, best in pairs if best is not None]
     if steps:
-        trials, best_so_far = zip(*steps, strict=True)
+        x, y = zip(*steps, strict=True)
         line = {"color": VERMILION, "width": 2, "shape": "hv"}
-        traces.append(
-            go.Scatter(
-                x=trials, y=best_so_far, mode="lines", line=line, name="best so far", hoverinfo="y"
-            )
-        )
+        best = go.Scatter(x=x, y=y, mode="lines", line=line, name="best so far", hoverinfo="y")
+        traces.append(best)
     return figure(
         traces,
         xaxis={
-            "title": {"text": "trial"},
+            "title": "trial",
             "tickformat": "d",
             "dtick": 1 if len(numbers.points) < 8 else None,
         },
-        yaxis={"title": {"text": "devel UAR (%)"}, "ticksuffix": " ", "hoverformat": ".1f"},
+        yaxis={"title": "devel UAR (%)", "ticksuffix": " ", "hoverformat": ".1f"},
     )

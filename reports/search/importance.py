@@ -25,9 +25,9 @@ from numpy.typing import NDArray
 
 from reports.page.section import Panel, Section
 from reports.page.text import inert
-from reports.page.theme import BLUE, GREY, figure, named
+from reports.page.theme import BLUE, GREY, figure, named, whiskers
 from reports.search.dimensions import DIMENSIONS, MISSING, Parameter, level, varied_among
-from reports.search.searched import filled_params, left_out_baselines, usable_trials
+from reports.search.searched import filled_params, searched_trials
 from study.results import StudyResults
 
 __all__ = [
@@ -84,8 +84,7 @@ def importance_section(results: StudyResults, numbers: Importance | None) -> Sec
     """The section of importance, or why there is none."""
     title = "What mattered"
     if numbers is None:
-        usable = usable_trials(results)
-        n = len(usable) - len(left_out_baselines(usable))
+        n = len(searched_trials(results)[0])
         why = (
             f"Too few trials: {n} with a UAR and parameters, at least {ENOUGH_TRIALS} are needed."
             if n < ENOUGH_TRIALS
@@ -131,28 +130,20 @@ def importance(
 
     None with fewer than `ENOUGH_TRIALS`, when nothing varied, or when all UARs are equal.
     """
-    usable = usable_trials(results)
-    baselines = left_out_baselines(usable)
-    trials = [trial for trial in usable if trial not in baselines]
+    trials, baselines = searched_trials(results)
     parameters = varied_among(filled_params(trials, seed=seed))
     uar = np.array([trial.uar for trial in trials], dtype=np.float64)
     if len(trials) < ENOUGH_TRIALS or not parameters or np.ptp(uar) == 0:
         return None
     table = np.hstack([encode(parameter) for parameter in parameters])
     alone = _moves(parameters)
-    groups = [name for name in DIMENSIONS if any(p.dimension == name for p in parameters)]
-    together = [
-        Move(
-            np.concatenate(
-                [m.columns for p, m in zip(parameters, alone, strict=True) if p.dimension == group]
-            ),
-            np.ones(len(trials), dtype=bool),
-        )
-        for group in groups
-    ]
-    shares, r2 = _shares(
-        table, uar, [*together, *alone], n_samples=n_samples, n_trees=n_trees, seed=seed
-    )
+    columns: dict[str, list[NDArray[np.intp]]] = {}
+    for parameter, move in zip(parameters, alone, strict=True):
+        columns.setdefault(parameter.dimension, []).append(move.columns)
+    groups = [name for name in DIMENSIONS if name in columns]
+    every = np.ones(len(trials), dtype=bool)
+    moves = [*(Move(np.concatenate(columns[group]), every) for group in groups), *alone]
+    shares, r2 = _shares(table, uar, moves, n_samples=n_samples, n_trees=n_trees, seed=seed)
     low, middle, high = np.percentile(shares, (10, 50, 90), axis=0).tolist()
     names = [(group, group) for group in groups] + [(p.name, p.dimension) for p in parameters]
     bars = [Bar(*n, m, lo, hi) for n, m, lo, hi in zip(names, middle, low, high, strict=True)]
@@ -186,19 +177,13 @@ def encode(parameter: Parameter) -> Floats:
 def importance_figure(bars: Sequence[Bar]) -> go.Figure:
     """Horizontal bars, most important on top, with the interval."""
     rows = bars[::-1]
-    names = [bar.name for bar in rows]
+    share, low, high = (100 * np.array([bar[2:] for bar in rows]).reshape(-1, 3)).T
     trace = go.Bar(
         y=list(range(len(rows))),
-        x=[100 * bar.share for bar in rows],
+        x=share.tolist(),
         orientation="h",
         marker={"color": BLUE},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [100 * (bar.high - bar.share) for bar in rows],
-            "arrayminus": [100 * (bar.share - bar.low) for bar in rows],
-            "color": GREY,
-        },
+        error_x=whiskers(share, low, high, type="data", symmetric=False, color=GREY),
         hovertext=[
             f"{inert(bar.name)} ({bar.dimension}): {100 * bar.share:.0f} % of the variance "
             f"({100 * bar.low:.0f} to {100 * bar.high:.0f} %)"
@@ -209,8 +194,8 @@ def importance_figure(bars: Sequence[Bar]) -> go.Figure:
     return figure(
         [trace],
         height=110 + 30 * len(rows),
-        xaxis={"title": {"text": "share of variance (%)"}},
-        yaxis=named(names, longest=30),
+        xaxis={"title": "share of variance (%)"},
+        yaxis=named([bar.name for bar in rows], longest=30),
         bargap=0.35,
     )
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
@@ -19,9 +20,9 @@ from reports.page.theme import GREY, figure, shade
 from reports.search.dimensions import MISSING, Parameter, level, varied
 from reports.search.importance import Importance
 from reports.search.searched import usable_trials
-from study.results import StudyResults
+from study.results import StudyResults, TrialRecord
 
-__all__ = ["Axis", "Line", "Parallel", "parallel", "parallel_figure", "parallel_section"]
+__all__ = ["Axis", "Parallel", "parallel", "parallel_figure", "parallel_section"]
 
 MOST_AXES = 7  # beside UAR
 CHOOSERS = ("backbone", "scale", "channels", "amplitude")  # first, where no importance is known
@@ -32,28 +33,20 @@ ABSENT = -0.14  # below the axis, which goes from 0 to 1
 
 
 class Axis(NamedTuple):
-    """A vertical axis from 0 to 1: a position per line, and the positions of the labels."""
+    """A vertical axis from 0 to 1: a value and a position per line, and where its labels stand."""
 
     name: str
+    values: tuple[str, ...]
     positions: tuple[float, ...]
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
 
 
-class Line(NamedTuple):
-    """One trial."""
-
-    trial: int
-    name: str
-    uar: float
-    values: tuple[str, ...]  # as written, one per axis
-
-
 class Parallel(NamedTuple):
-    """The axes, the last of them UAR, the lines from worst to best, and what was left out."""
+    """The axes, the last of them UAR, the trials from worst to best, and what was left out."""
 
     axes: tuple[Axis, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TrialRecord, ...]
     lines_left_out: int
     axes_left_out: int
 
@@ -96,13 +89,10 @@ def parallel(results: StudyResults, order: Sequence[str] = ()) -> Parallel | Non
         return None
     shown = parameters[:MOST_AXES]
     uar = tuple(100 * (trial.uar or 0.0) for trial in trials)
-    axes = [axis(parameter) for parameter in shown]
-    axes.append(axis(Parameter("devel UAR (%)", "other", uar), logarithmic=False))
-    lines = tuple(
-        Line(t.number, t.name, t.uar or 0.0, tuple(level(p.values[row]) for p in shown))
-        for row, t in enumerate(trials)
-    )
-    return Parallel(tuple(axes), lines, len(usable) - len(trials), len(parameters) - len(shown))
+    last = axis(Parameter("devel UAR (%)", "other", uar), logarithmic=False)
+    axes = (*map(axis, shown), last)
+    lines_left_out, axes_left_out = len(usable) - len(trials), len(parameters) - len(shown)
+    return Parallel(axes, tuple(trials), lines_left_out, axes_left_out)
 
 
 def axis(parameter: Parameter, *, logarithmic: bool | None = None) -> Axis:
@@ -136,31 +126,29 @@ def axis(parameter: Parameter, *, logarithmic: bool | None = None) -> Axis:
         ticks = {at: text for text, at in list(level_at.items())[::skip]}
     if parameter.conditional:
         ticks[ABSENT] = "absent"
-    return Axis(parameter.name, tuple(positions), tuple(ticks), tuple(ticks.values()))
+    values = tuple(map(level, parameter.values))
+    return Axis(parameter.name, values, tuple(positions), tuple(ticks), tuple(ticks.values()))
 
 
 def parallel_figure(numbers: Parallel) -> go.Figure:
     """Lines coloured by UAR, the best on top; labels stand at each axis."""
-    uars = [line.uar for line in numbers.lines]
-    low, high = min(uars), max(uars)
+    goodness = numbers.axes[-1].positions if len({t.uar for t in numbers.lines}) > 1 else None
     last = len(numbers.axes) - 1
     traces: list[go.Scatter] = []
-    for row, line in enumerate(numbers.lines):
-        goodness = (line.uar - low) / (high - low) if high > low else 1.0
-        values = "<br>".join(
-            inert(f"{a.name}: {value}") for a, value in zip(numbers.axes, line.values, strict=False)
-        )
-        title = inert(f"trial {line.trial}: {line.name}, {percent(line.uar)}")
+    for row, trial in enumerate(numbers.lines):
+        good = goodness[row] if goodness else 1.0
+        values = [inert(f"{a.name}: {a.values[row]}") for a in numbers.axes[:-1]]
+        title = inert(f"trial {trial.number}: {trial.name}, {percent(trial.uar)}")
         traces.append(
             go.Scatter(
                 x=list(range(last + 1)),
                 y=[round(a.positions[row] + _spread(row, a), 4) for a in numbers.axes],
                 mode="lines",
-                text=f"{title}<br>{values}",
+                text="<br>".join([title, *values]),
                 hoverinfo="text",
                 showlegend=False,
-                opacity=0.35 + 0.6 * goodness**2,
-                line={"color": shade(goodness), "width": 1 + 1.8 * goodness**3},
+                opacity=0.35 + 0.6 * good**2,
+                line={"color": shade(good), "width": 1 + 1.8 * good**3},
             )
         )
     notes = [
@@ -224,8 +212,5 @@ def _heading(name: str) -> str:
 def _numeric_ticks(levels: Sequence[float], *, logarithmic: bool) -> list[float]:
     if len(levels) <= 6:
         return list(levels)
-    low, high = float(levels[0]), float(levels[-1])
-    steps = [step / 4 for step in range(5)]
-    if logarithmic:
-        return [low * (high / low) ** step for step in steps]
-    return [low + (high - low) * step for step in steps]
+    spaced = np.geomspace if logarithmic else np.linspace
+    return list(map(float, spaced(levels[0], levels[-1], 5)))

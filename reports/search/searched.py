@@ -11,12 +11,21 @@ from reports.search.dimensions import fitted_at_once, unused_params, used_params
 from study.results import StudyResults, TrialRecord
 from study.results.trial_record import BASELINE
 
-__all__ = ["filled_params", "left_out_baselines", "usable_trials"]
+__all__ = ["filled_params", "left_out_baselines", "searched_trials", "usable_trials"]
 
 
 def usable_trials(results: StudyResults) -> tuple[TrialRecord, ...]:
     """The completed and pruned trials that have parameters, by number."""
     return tuple(trial for trial in results.trials if trial.ranked and trial.params)
+
+
+def searched_trials(
+    results: StudyResults,
+) -> tuple[list[TrialRecord], tuple[TrialRecord, ...]]:
+    """The usable trials of the search, and the baselines beside them that say nothing of it."""
+    usable = usable_trials(results)
+    baselines = left_out_baselines(usable)
+    return [trial for trial in usable if trial not in baselines], baselines
 
 
 def left_out_baselines(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from reports.page.section import Panel, Section
 from reports.page.text import cell, inert, percent
-from reports.page.theme import BLUE, GREY, VERMILION, figure
+from reports.page.theme import BLUE, GREY, VERMILION, figure, spots
 from reports.search.dimensions import MISSING, Parameter, fitted_at_once, level, varied
 from reports.search.importance import Importance
-from reports.search.searched import left_out_baselines, usable_trials
+from reports.search.searched import searched_trials
 from study.results import StudyResults, TrialRecord
 
 __all__ = ["Strip", "strips", "strips_figure", "strips_sections"]
@@ -61,41 +62,33 @@ def strips(results: StudyResults, numbers: Importance | None) -> tuple[Strip, ..
     """Of the most important parameters; none where importance is not to be trusted."""
     if numbers is None or not numbers.trustworthy:
         return ()
-    usable = usable_trials(results)
-    baselines = left_out_baselines(usable)
-    trials = [trial for trial in usable if trial not in baselines]
+    trials, _ = searched_trials(results)
     known = {parameter.name: parameter for parameter in varied(trials)}
-    found = [_with_off(known[b.name], trials) for b in numbers.parameters if b.name in known]
-    told = [
-        (trial.uar or 0.0, trial.state == "pruned", f"trial {trial.number}: {trial.name}")
-        for trial in trials
-    ]
-    return tuple(_strip(parameter, told) for parameter in found[:MOST_STRIPS])
+    chosen = [known[bar.name] for bar in numbers.parameters if bar.name in known][:MOST_STRIPS]
+    return tuple(_strip(_with_off(parameter, trials), trials) for parameter in chosen)
 
 
 def strips_figure(found: Sequence[Strip]) -> go.Figure:
     """A strip of points for each parameter, side by side, with one scale of UAR."""
     rows = math.ceil(len(found) / COLUMNS)
-    traces: list[go.Scatter] = []
-    layout: dict[str, Any] = {}
+    cells = np.arange(rows * COLUMNS).reshape(rows, COLUMNS) < len(found)
+    grid = make_subplots(
+        rows,
+        COLUMNS,
+        specs=[[{} if there else None for there in line] for line in cells],
+        shared_yaxes="all",
+        horizontal_spacing=GAPS[0],
+        vertical_spacing=GAPS[1],
+    )
     for place, strip in enumerate(found):
-        own = "" if place == 0 else str(place + 1)
-        traces += _traces(strip, own, legend=place == 0)
-        row, column = divmod(place, COLUMNS)
-        layout[f"xaxis{own}"] = {
-            **_axis(strip),
-            "domain": _part(column, COLUMNS, GAPS[0]),
-            "anchor": f"y{own}",
-        }
-        layout[f"yaxis{own}"] = {
-            "domain": _part(rows - 1 - row, rows, GAPS[1]),
-            "anchor": f"x{own}",
-            "title": {"text": "" if column else "devel UAR (%)"},
-            "showticklabels": column == 0,
-            **({"matches": "y"} if place else {}),
-        }
+        row, column = place // COLUMNS + 1, place % COLUMNS + 1
+        for trace in _traces(strip, legend=place == 0):
+            grid.add_trace(trace, row, column)
+        grid.update_xaxes(_axis(strip), row=row, col=column)
+    grid.update_yaxes(title="devel UAR (%)", col=1)
+    layout = {**grid.layout.to_plotly_json(), "template": "none", "meta": {"wide": True}}
     margin = {"l": 10, "r": 14, "t": 40, "b": 10}
-    return figure(traces, height=90 + 290 * rows, meta={"wide": True}, margin=margin, **layout)
+    return figure(grid.data, height=90 + 290 * rows, margin=margin, **layout)
 
 
 def _with_off(parameter: Parameter, trials: Sequence[TrialRecord]) -> Parameter:
@@ -109,20 +102,20 @@ def _with_off(parameter: Parameter, trials: Sequence[TrialRecord]) -> Parameter:
     return parameter._replace(values=tuple(values))
 
 
-def _strip(parameter: Parameter, told: Sequence[tuple[float, bool, str]]) -> Strip:
-    places = {one: place for place, one in enumerate(parameter.levels)}
-    rows = [row for row, value in enumerate(parameter.values) if value is not MISSING]
-    values = [parameter.values[row] for row in rows]
-    positions = [float(v) if parameter.numeric else float(places[level(v)]) for v in values]
-    uars = [told[row][0] for row in rows]
+def _strip(parameter: Parameter, trials: Sequence[TrialRecord]) -> Strip:
+    pairs = zip(trials, parameter.values, strict=True)
+    known = [(trial, trial.uar or 0.0, v) for trial, v in pairs if v is not MISSING]
+    places = {name: place for place, name in enumerate(parameter.levels)}
+    positions = [float(v if parameter.numeric else places[level(v)]) for *_, v in known]
+    uars = [uar for _, uar, _ in known]
     return Strip(
         parameter,
         tuple(positions),
         tuple(uars),
-        tuple(told[row][1] for row in rows),
+        tuple(trial.state == "pruned" for trial, *_ in known),
         tuple(
-            f"{told[row][2]}, {percent(told[row][0])}; {parameter.name}: {level(value)}"
-            for row, value in zip(rows, values, strict=True)
+            f"trial {trial.number}: {trial.name}, {percent(uar)}; {parameter.name}: {level(v)}"
+            for trial, uar, v in known
         ),
         tuple(_medians(parameter, np.array(positions), np.array(uars))),
     )
@@ -141,40 +134,32 @@ def _medians(
     return [(float(at), float(at), float(np.median(uars[positions == at]))) for at in known]
 
 
-def _traces(strip: Strip, own: str, *, legend: bool) -> list[go.Scatter]:
+def _traces(strip: Strip, *, legend: bool) -> Iterator[go.Scatter]:
     """Complete trials, pruned ones, and the medians as bars across."""
     spread = _spread(strip)
-    found = []
     looks = {False: ("complete", "circle", BLUE), True: ("pruned", "triangle-down-open", GREY)}
     for state, (name, symbol, colour) in looks.items():
         rows = [row for row, pruned in enumerate(strip.pruned) if pruned == state]
-        found.append(
-            go.Scatter(
-                x=[spread[row] for row in rows],
-                y=[round(100 * strip.uars[row], 2) for row in rows],
-                text=[inert(strip.texts[row], longest=120) for row in rows],
-                hoverinfo="text",
-                mode="markers",
-                name=name,
-                legendgroup=name,
-                showlegend=legend,
-                marker={"symbol": symbol, "color": colour, "size": 7, "opacity": 0.75},
-            )
-        )
-    ends = [(_across(strip, low, high), uar) for low, high, uar in strip.medians]
-    found.append(
-        go.Scatter(
-            x=[x for (low, high), _ in ends for x in (low, high, None)],
-            y=[y for _, uar in ends for y in (round(100 * uar, 2),) * 2 + (None,)],
-            mode="lines",
-            name="median",
-            legendgroup="median",
+        yield spots(
+            [spread[row] for row in rows],
+            [round(100 * strip.uars[row], 2) for row in rows],
+            [inert(strip.texts[row], longest=120) for row in rows],
+            name=name,
+            legendgroup=name,
             showlegend=legend,
-            line={"color": VERMILION, "width": 3},
-            hovertemplate="median %{y:.1f} %<extra></extra>",
+            marker={"symbol": symbol, "color": colour, "size": 7, "opacity": 0.75},
         )
+    ends = [(*_across(strip, low, high), round(100 * uar, 2)) for low, high, uar in strip.medians]
+    yield go.Scatter(
+        x=[x for low, high, _ in ends for x in (low, high, None)],
+        y=[y for *_, uar in ends for y in (uar, uar, None)],
+        mode="lines",
+        name="median",
+        legendgroup="median",
+        showlegend=legend,
+        line={"color": VERMILION, "width": 3},
+        hovertemplate="median %{y:.1f} %<extra></extra>",
     )
-    return [trace.update(xaxis=f"x{own}", yaxis=f"y{own}") for trace in found]
 
 
 def _spread(strip: Strip) -> list[float]:
@@ -193,18 +178,17 @@ def _across(strip: Strip, low: float, high: float) -> tuple[float, float]:
         return low, high
     if not strip.parameter.numeric:
         return low - 1.3 * SPREAD, high + 1.3 * SPREAD
-    known = sorted(set(strip.positions))
+    first, last = min(strip.positions), max(strip.positions)
+    part = 0.3 / max(len(set(strip.positions)), 1)
     if strip.parameter.logarithmic:
-        step = (known[-1] / known[0]) ** (0.3 / max(len(known), 1))
-        return low / step, high * step
-    step = 0.3 * (known[-1] - known[0]) / max(len(known), 1)
-    return low - step, high + step
+        return low / (last / first) ** part, high * (last / first) ** part
+    return low - part * (last - first), high + part * (last - first)
 
 
 def _axis(strip: Strip) -> dict[str, Any]:
     """The axis of a parameter: a number's own, logarithmic where it is, or its levels."""
     parameter = strip.parameter
-    axis = {"title": {"text": inert(parameter.name, longest=44)}, "zeroline": False}
+    axis = {"title": inert(parameter.name, longest=44), "zeroline": False}
     levels = parameter.levels
     if not parameter.numeric:
         names = [inert(str(one), longest=14) for one in levels]
@@ -219,9 +203,3 @@ def _axis(strip: Strip) -> dict[str, Any]:
             "ticktext": [cell(float(tick)) for tick in ticks],
         }
     return {**axis, "nticks": 5}
-
-
-def _part(place: int, n: int, gap: float) -> list[float]:
-    """The part of the figure's width or height of one of n that stand in a row."""
-    size = (1 - gap * (n - 1)) / n
-    return [place * (size + gap), min(place * (size + gap) + size, 1.0)]

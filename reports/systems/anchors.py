@@ -10,7 +10,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from reports.page.section import Section
-from reports.page.table import Table
+from reports.page.table import table_of
 from reports.page.text import percent
 from reports.systems.scores import scores
 from study.results import StudyResults
@@ -46,11 +46,9 @@ def is_mask_corpus(results: StudyResults) -> bool:
         return False
     counts: dict[str, object] = {}
     for name, partition in results.partitions.items():
-        by_label = Counter(clip.label for clip in partition.clips)
-        labels = sorted(by_label, key=str)
-        counts[name] = (
-            len(partition.clips) if name == "test" else tuple(by_label[x] for x in labels)
-        )
+        by_label = sorted(Counter(str(clip.label) for clip in partition.clips).items())
+        by_class = tuple(count for _, count in by_label)
+        counts[name] = len(partition.clips) if name == "test" else by_class
     return counts == MASK_CLIPS
 
 
@@ -64,16 +62,19 @@ def anchor_sections(results: StudyResults) -> list[Section]:
     if results.best is not None:
         own.append(Anchor("this study: best single, apparent", results.best.uar, None))
     scored = scores(results)
-    for name, protocol, uar, *_ in scored.rows if scored else ():
-        own.append(Anchor(f"this study: {name}, trained on {protocol}", None, uar))
-    rows = tuple((a.name, percent(a.devel), percent(a.test)) for a in (*own, *ANCHORS))
+    for row in scored.rows if scored else ():
+        own.append(Anchor(f"this study: {row.name}, trained on {row.trained_on}", None, row.uar))
+    rows = [
+        {"system": a.name, "devel UAR": percent(a.devel), "test UAR": percent(a.test)}
+        for a in (*own, *ANCHORS)
+    ]
     return [
         Section(
             "published",
             "Beside published results",
             "Published UARs on this corpus, the Mask sub-challenge of ComParE 2020; systems on "
             "test were trained on train and devel.",
-            table=Table(("system", "devel UAR", "test UAR"), rows, (False, True, True)),
+            table=table_of(rows, words=["system"]),
             note="A devel UAR that chose its own system is no forecast of a test UAR.",
         )
     ]

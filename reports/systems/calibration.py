@@ -92,9 +92,7 @@ def calibration_figure(systems: Sequence[Calibration]) -> go.Figure:
             customdata=[b.n for b in system.bins],
             mode="lines+markers",
             name=inert(f"{system.title} (error {100 * system.error:.1f} points)"),
-            hovertemplate=(
-                "said %{x:.1f} %, right %{y:.1f} % of %{customdata} clips<extra></extra>"
-            ),
+            hovertemplate="said %{x:.1f} %, right %{y:.1f} % of %{customdata} clips<extra></extra>",
             line={"color": colour},
             marker={"symbol": symbol, "size": 8},
         )
@@ -104,7 +102,7 @@ def calibration_figure(systems: Sequence[Calibration]) -> go.Figure:
     ]
     return figure(
         traces,
-        xaxis={"title": {"text": "probability of the predicted class (%)"}},
-        yaxis={"title": {"text": "clips predicted rightly (%)"}},
+        xaxis={"title": "probability of the predicted class (%)"},
+        yaxis={"title": "clips predicted rightly (%)"},
         legend={"orientation": "h", "y": -0.22, "x": 0},
     )

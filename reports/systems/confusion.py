@@ -10,13 +10,13 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from reports.page.section import Panel, Section
-from reports.page.text import inert
-from reports.page.theme import SEQUENTIAL, figure, named
+from reports.page.text import inert, percent
+from reports.page.theme import figure, heat, named
 from reports.systems.systems import System
 from study.metrics import confusion_matrix
 from study.metrics.uar import uar_from_confusion
 
-__all__ = ["Confusion", "confusion", "confusion_figure", "confusion_section"]
+__all__ = ["Confusion", "confusion", "confusion_figure", "confusion_panels", "confusion_section"]
 
 MOST_WRITTEN = 40  # classes up to which cells carry their numbers
 ROOMY = 16  # classes up to which a matrix fits beside another one, with every number
@@ -39,15 +39,16 @@ def confusion_section(systems: Sequence[System]) -> Section:
         "Confusion on devel",
         "Each row is a label and sums to 100 % of its clips; the diagonal holds the recalls whose "
         "mean is the UAR.",
-        tuple(
-            Panel(
-                f"confusion-{place}",
-                confusion_figure(matrix),
-                f"{matrix.title}: {100 * matrix.uar:.1f} %",
-            )
-            for place, matrix in enumerate(matrices, start=1)
-        ),
+        confusion_panels("confusion", matrices),
         note="" if matrices else "There are no devel predictions with labels.",
+    )
+
+
+def confusion_panels(name: str, matrices: Sequence[Confusion]) -> tuple[Panel, ...]:
+    """A figure of each matrix under its UAR."""
+    return tuple(
+        Panel(f"{name}-{place}", confusion_figure(matrix), f"{matrix.title}: {percent(matrix.uar)}")
+        for place, matrix in enumerate(matrices, start=1)
     )
 
 
@@ -63,27 +64,25 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
     """Rows in per cent of their label's clips, counts beside; the first class on top."""
     counts = np.array(numbers.counts)[::-1]
     totals = counts.sum(axis=1, keepdims=True)
-    shares = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    fractions = 100 * np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     columns = numbers.classes
     n = len(columns)
     few, many = n <= 6, n > ROOMY
     names = [inert(name, longest=len(name)) for name in columns]
-    trace = go.Heatmap(
+    written = n <= MOST_WRITTEN
+    trace = heat(
+        [[int(v) if v == int(v) else v for v in row] for row in np.round(fractions, 1).tolist()],
+        gap=1,
         x=names,
         y=names[::-1],
-        z=_short(shares),
         zmin=0,
         zmax=100,
-        text=_texts(shares, counts, few=few, many=many) if n <= MOST_WRITTEN else None,
-        texttemplate="%{text}" if n <= MOST_WRITTEN else None,
+        text=_texts(fractions, counts, few=few, many=many) if written else None,
+        texttemplate="%{text}" if written else None,
         textfont={"size": 9} if many else None,
         customdata=counts.tolist(),
         hovertemplate="%{y}<br>taken for %{x}<br>%{customdata:,} clips, %{z:.1f} % of the label"
         "<extra></extra>",
-        colorscale=list(SEQUENTIAL),
-        showscale=False,
-        xgap=1,
-        ygap=1,
     )
     return figure(
         [trace],
@@ -102,22 +101,14 @@ def _classes(classes: Sequence[str], names: Sequence[str], *, title: str) -> dic
     return {**named(classes, longest=14, title=title), "type": "category", "tickvals": names}
 
 
-def _short(shares: NDArray[np.float64]) -> list[list[float]]:
-    """Per cents with one digit, whole ones with none: most cells are 0."""
-    return [
-        [int(value) if value == int(value) else value for value in line]
-        for line in np.round(shares, 1).tolist()
-    ]
-
-
 def _texts(
-    shares: NDArray[np.float64], counts: NDArray[np.int_], *, few: bool, many: bool
+    fractions: NDArray[np.float64], counts: NDArray[np.int_], *, few: bool, many: bool
 ) -> list[list[str]]:
     """What is written into the cells; of many classes nothing where there is no clip."""
     return [
         [
-            f"{share:.0f} %<br>({count})" if few else "" if many and not count else f"{share:.0f}"
-            for share, count in zip(line, line_counts, strict=True)
+            f"{part:.0f} %<br>({count})" if few else "" if many and not count else f"{part:.0f}"
+            for part, count in zip(line, line_counts, strict=True)
         ]
-        for line, line_counts in zip(shares, counts, strict=True)
+        for line, line_counts in zip(fractions, counts, strict=True)
     ]

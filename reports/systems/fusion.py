@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import plotly.graph_objects as go
 
 from reports.page.text import cell, inert, percent, points
-from reports.page.theme import BLUE, GREEN, GREY, PURPLE, figure
+from reports.page.theme import BLUE, GREEN, GREY, PURPLE, figure, spots
 from reports.systems.left_out import left_out, members_of, places
 from study.fusion.methods.greedy import best_prefix
 from study.results import StudyResults
 
-__all__ = ["Fusion", "Part", "Reference", "Step", "fusion", "fusion_figure"]
+__all__ = ["FusionPath", "Member", "Reference", "Step", "fusion", "fusion_figure"]
+
+
+class Member(NamedTuple):
+    """A network or an imported system; of a vote and of stacking the weights are equal."""
+
+    trial: int | None  # None for an imported system
+    name: str
+    weight: float | None = None  # in the final fusion; None where the member did not stay
+    alone: float | None = None  # its UAR
+    without: float | None = None  # what leaving it out of the final fusion changes
 
 
 class Step(NamedTuple):
-    """The fusion after its n-th step; `gain` is over the step before."""
+    """The fusion after its n-th step; `gain` is over the step before, None of the first."""
 
     n: int
-    trial: int | None  # None for an imported system
-    name: str
-    weight: float | None  # in the final fusion; None where the member did not stay
-    alone: float | None
+    member: Member
     uar: float
-    gain: float | None  # None of the first
-    without: float | None = None  # what leaving the member out of the final fusion changes
+    gain: float | None
 
 
 class Reference(NamedTuple):
@@ -37,23 +43,13 @@ class Reference(NamedTuple):
     uar: float
 
 
-class Part(NamedTuple):
-    """A member of the final fusion; of a vote and of stacking the weights are equal."""
-
-    trial: int | None
-    name: str
-    weight: float
-    alone: float | None
-    without: float | None = None
-
-
-class Fusion(NamedTuple):
-    """The path, of which the first `kept` steps are the fusion, and the references."""
+class FusionPath(NamedTuple):
+    """The steps, of which the first `kept` are the fusion, the references and its members."""
 
     uar: float
     steps: tuple[Step, ...]
     references: tuple[Reference, ...]
-    parts: tuple[Part, ...] = ()
+    members: tuple[Member, ...] = ()
 
     @property
     def kept(self) -> int:
@@ -63,43 +59,30 @@ class Fusion(NamedTuple):
     @property
     def repeats(self) -> bool:
         """Whether a member enters more than once, which makes it heavier."""
-        return len({(step.trial, step.name) for step in self.steps}) < len(self.steps)
+        return len({step.member[:2] for step in self.steps}) < len(self.steps)
 
 
-def fusion(results: StudyResults) -> Fusion | None:
+def fusion(results: StudyResults) -> FusionPath | None:
     """The path of the fusion; None without one."""
     ensemble = results.ensemble
     if ensemble is None:
         return None
-    without, own = left_out(results), places(ensemble)
-    parts = [
-        Part(getattr(m, "trial", None), m.name, m.weight, m.uar, without.get(place))
-        for m, place in zip(members_of(ensemble), own, strict=True)
+    without, positions = left_out(results), places(ensemble)
+    members = [
+        Member(getattr(m, "trial", None), m.name, m.weight, m.uar, without.get(position))
+        for m, position in zip(members_of(ensemble), positions, strict=True)
     ]
     # The seeds of one spec enter together, under their first trial.
-    weights: dict[int, float] = defaultdict(float)
-    for part, place in zip(parts, own, strict=True):
-        weights[place] += part.weight
-    members = {
-        (part.trial, part.name if part.trial is None else ""): part._replace(weight=weights[place])
-        for part, place in zip(parts, own, strict=True)
+    weights = np.bincount(positions, [member.weight for member in members_of(ensemble)]).tolist()
+    entering = {
+        _key(member.trial, member.name): member._replace(weight=weights[position])
+        for member, position in zip(members, positions, strict=True)
     }
     steps: list[Step] = []
     for entry in ensemble.trajectory:
-        trial, name = entry.get("trial"), str(entry.get("name", ""))
-        member = members.get((trial, name if trial is None else ""))
-        steps.append(
-            Step(
-                n=int(entry["n"]),
-                trial=trial,
-                name=name,
-                weight=member.weight if member else None,
-                alone=member.alone if member else None,
-                uar=float(entry["uar"]),
-                gain=float(entry["uar"]) - steps[-1].uar if steps else None,
-                without=member.without if member else None,
-            )
-        )
+        trial, name, uar = entry.get("trial"), str(entry.get("name", "")), float(entry["uar"])
+        member = entering.get(_key(trial, name), Member(trial, name))._replace(name=name)
+        steps.append(Step(int(entry["n"]), member, uar, uar - steps[-1].uar if steps else None))
     labels = {
         "best_single": "best single (trial {trial})",
         "uniform": "average of all {n}",
@@ -110,12 +93,19 @@ def fusion(results: StudyResults) -> Fusion | None:
         for key, label in labels.items()
         if ensemble.references.get(key, {}).get("uar") is not None
     )
-    return Fusion(ensemble.uar, tuple(steps), references, tuple(parts))
+    return FusionPath(ensemble.uar, tuple(steps), references, tuple(members))
 
 
-def fusion_figure(numbers: Fusion) -> go.Figure:
+def _key(trial: int | None, name: str) -> int | str:
+    """What a member is known by: its trial, or the name of an imported system."""
+    return name if trial is None else trial
+
+
+def fusion_figure(numbers: FusionPath) -> go.Figure:
     """The path with a star at the step that was kept, each reference as a horizontal line."""
     last = max((step.n for step in numbers.steps), default=1)
+    named = {"hoverinfo": "name", "hoverlabel": {"namelength": -1}}
+    looks = zip(numbers.references, (GREEN, GREY, PURPLE), ("dash", "dot", "dashdot"), strict=False)
     traces = [
         go.Scatter(
             x=[1, max(last, 2)],
@@ -123,55 +113,44 @@ def fusion_figure(numbers: Fusion) -> go.Figure:
             mode="lines",
             name=f"{reference.label}: {percent(reference.uar)}",
             line={"color": colour, "dash": dash, "width": 2},
-            hoverinfo="name",
-            hoverlabel={"namelength": -1},
+            **named,
         )
-        for reference, colour, dash in zip(
-            numbers.references, (GREEN, GREY, PURPLE), ("dash", "dot", "dashdot"), strict=False
-        )
+        for reference, colour, dash in looks
     ]
-    traces.append(
-        go.Scatter(
-            x=[step.n for step in numbers.steps],
-            y=[100 * step.uar for step in numbers.steps],
-            text=[inert(_tell(step)) for step in numbers.steps],
-            hoverinfo="text",
-            mode="lines+markers",
-            name="selection, step by step",
-            line={"color": BLUE, "width": 2},
-            marker={"size": 7},
-        )
+    path = spots(
+        [step.n for step in numbers.steps],
+        [100 * step.uar for step in numbers.steps],
+        [inert(_hover_text(step)) for step in numbers.steps],
+        name="selection, step by step",
+        line={"color": BLUE, "width": 2},
+        marker={"size": 7},
     )
+    traces.append(path.update(mode="lines+markers"))
     if numbers.steps:
+        name = f"the fusion, kept at step {numbers.kept}: {percent(numbers.uar)}"
+        star = {"color": BLUE, "size": 18, "symbol": "star"}
+        y = [100 * numbers.uar]
         traces.append(
-            go.Scatter(
-                x=[numbers.kept],
-                y=[100 * numbers.uar],
-                mode="markers",
-                name=f"the fusion, kept at step {numbers.kept}: {percent(numbers.uar)}",
-                hoverinfo="name",
-                hoverlabel={"namelength": -1},
-                marker={"color": BLUE, "size": 18, "symbol": "star"},
-            )
+            go.Scatter(x=[numbers.kept], y=y, mode="markers", name=name, marker=star, **named)
         )
     title = "steps (a member may enter again)" if numbers.repeats else "members"
     return figure(
         traces,
         xaxis={
-            "title": {"text": title},
+            "title": title,
             "dtick": max(1, last // 10),
             "tickformat": "d",
             "range": [0.5, max(last, 2) + 0.5],
         },
-        yaxis={"title": {"text": "devel UAR (%)"}, "hoverformat": ".1f"},
+        yaxis={"title": "devel UAR (%)", "hoverformat": ".1f"},
         legend={"orientation": "h", "y": -0.22, "x": 0},
     )
 
 
-def _tell(step: Step) -> str:
+def _hover_text(step: Step) -> str:
     gain = "" if step.gain is None else f", {points(step.gain)}"
-    who = "imported" if step.trial is None else f"trial {step.trial}"
-    return f"{step.n}: {who} {step.name}: {percent(step.uar)}{gain}"
+    origin = "imported" if step.member.trial is None else f"trial {step.member.trial}"
+    return f"{step.n}: {origin} {step.member.name}: {percent(step.uar)}{gain}"
 
 
 def _fill(label: str, known: Mapping[str, Any]) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reports.page.section import Panel, Section
-from reports.page.table import Table
+from reports.page.table import Table, table_of
 from reports.page.text import cell, percent, points
-from reports.systems.fusion import Fusion, Part, Step, fusion, fusion_figure
+from reports.systems.fusion import FusionPath, Member, Step, fusion, fusion_figure
 from study.results import StudyResults
 
 __all__ = ["fusion_section", "members_table"]
@@ -36,50 +36,39 @@ def fusion_section(results: StudyResults) -> Section:
     )
 
 
-def members_table(numbers: Fusion | None) -> Table | None:
+def members_table(numbers: FusionPath | None) -> Table | None:
     """The members in the order in which they first entered, and what each added then.
 
     Beside it stands, where it is known, what leaving the member out changes. A fusion that was not
     built step by step (stacking, a vote, CMA-ES) has its members alone.
     """
-    if numbers is None or not (numbers.steps or numbers.parts):
+    if numbers is None:
         return None
-    if not numbers.steps:
-        parts = tuple(
-            (_trial(part.trial), part.name, cell(part.weight), percent(part.alone), *_without(part))
-            for part in numbers.parts
-        )
-        return _members(("trial", "name", "weight", "alone"), parts)
-    entries: dict[tuple[int | None, str], Step] = {}
+    first: dict[tuple[int | None, str], Step] = {}
     for step in numbers.steps:
-        if step.weight is not None:
-            entries.setdefault((step.trial, step.name), step)
-    rows = tuple(
-        (
-            str(step.n),
-            _trial(step.trial),
-            step.name,
-            cell(step.weight),
-            percent(step.alone),
-            percent(step.uar),
-            "-" if step.gain is None else points(step.gain),
-            *_without(step),
-        )
-        for step in entries.values()
-    )
-    return _members(("enters", "trial", "name", "weight", "alone", "UAR then", "added then"), rows)
+        if step.member.weight is not None:
+            first.setdefault(step.member[:2], step)
+    rows = [
+        {
+            "enters": str(step.n),
+            **_member(step.member),
+            "UAR then": percent(step.uar),
+            "added then": points(step.gain),
+            **_without(step.member),
+        }
+        for step in first.values()
+    ]
+    if not numbers.steps:
+        rows = [{**_member(member), **_without(member)} for member in numbers.members]
+    return table_of(rows, words=["name"])
 
 
-def _members(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
-    """The table of members; its rows have one value more where leaving out is known."""
-    if any(len(row) > len(columns) for row in rows):
-        columns = (*columns, "without it")
-    return Table(columns, rows, tuple(column != "name" for column in columns))
+def _member(member: Member) -> dict[str, str]:
+    trial = "imported" if member.trial is None else str(member.trial)
+    weight, alone = cell(member.weight), percent(member.alone)
+    return {"trial": trial, "name": member.name, "weight": weight, "alone": alone}
 
 
-def _without(member: Step | Part) -> tuple[str, ...]:
-    return () if member.without is None else (points(member.without),)
-
-
-def _trial(number: int | None) -> str:
-    return "imported" if number is None else str(number)
+def _without(member: Member) -> dict[str, str]:
+    """What leaving a member out changes, known of all members or of none."""
+    return {} if member.without is None else {"without it": points(member.without)}

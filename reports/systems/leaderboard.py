@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from reports.page.section import Section
-from reports.page.table import Table
+from reports.page.table import Table, table_of
 from reports.page.text import cell, duration, percent
 from reports.search.dimensions import DIMENSIONS, used_params, varied
 from study.results import StudyResults
 from study.results.leaderboard import leaderboard
+from study.text import NOTHING
 
 __all__ = ["leaderboard_section", "leaderboard_table"]
 
@@ -35,26 +36,25 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
         return None
     choices = [p.name for p in varied(results.ranked) if p.name in _CHOICES]
     members = {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
-    columns = ("rank", "trial", "name", "UAR", "best epoch", "state", "time")
-    extra = ("in fusion",) if members else ()
     rows = []
     for row in ranked[:most]:
-        fixed = (
-            str(row["rank"]),
-            str(row["trial"]),
-            str(row["name"]),
-            percent(row["uar"]),
-            cell(row["best_epoch"]),
-            str(row["state"]),
-            duration(row["seconds"]),
-        )
-        weight = (cell(members.get(row["trial"])),) if members else ()
         params = used_params(results.trial(row["trial"]))
-        rows.append((*fixed, *weight, *(cell(params.get(name)) for name in choices)))
+        rows.append(
+            {
+                "rank": str(row["rank"]),
+                "trial": str(row["trial"]),
+                "name": str(row["name"]),
+                "UAR": percent(row["uar"]),
+                "best epoch": cell(row["best_epoch"]),
+                "state": str(row["state"]),
+                "time": duration(row["seconds"]),
+                **({"in fusion": cell(members.get(row["trial"]))} if members else {}),
+                **{name: cell(params.get(name)) for name in choices},
+            }
+        )
     weights = {m.name: m.weight for m in results.ensemble.imported} if results.ensemble else {}
     for one in results.imports:
-        fixed = ("-", "imported", one.name, percent(one.uar), "-", "imported", "-")
-        weight = (cell(weights.get(one.name)),) if members else ()
-        rows.append((*fixed, *weight, *("-" for _ in choices)))
-    numeric = (True, True, False, True, True, False, True, *[True] * len(extra))
-    return Table((*columns, *extra, *choices), tuple(rows), (*numeric, *[False] * len(choices)))
+        known = {"trial": "imported", "name": one.name, "UAR": percent(one.uar)}
+        known |= {"state": "imported", "in fusion": cell(weights.get(one.name))}
+        rows.append({**dict.fromkeys(rows[0], NOTHING), **known})
+    return table_of(rows, words=("name", "state", *choices))

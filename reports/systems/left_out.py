@@ -76,11 +76,10 @@ def _member_probabilities(results: StudyResults) -> list[NDArray[np.floating]] |
     if ensemble is None:
         return None
     trials = [by_number.get(member.trial) for member in ensemble.members]
-    kept = [t for t in trials if t is not None and t.file("devel.npy").is_file()]
     files = [results.folder / "imports" / one.name / "devel.npy" for one in ensemble.imported]
+    kept = [t for t in trials if t is not None and t.file("devel.npy").is_file()]
     if len(kept) < len(trials) or not all(file.is_file() for file in files):
         return None
     size = {"clips": len(results.partitions["devel"].clips), "classes": len(results.classes)}
-    return [devel_probabilities(results, trial) for trial in kept] + [
-        load_devel(file, epochs=1, **size)[0] for file in files
-    ]
+    imported = [load_devel(file, epochs=1, **size)[0] for file in files]
+    return [*(devel_probabilities(results, trial) for trial in kept), *imported]

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from reports.page.section import Panel, Section
-from reports.page.table import Table
-from reports.page.text import percent
-from reports.systems.confusion import Confusion, confusion_figure
+from reports.page.section import Section
+from reports.page.table import Table, table_of
+from reports.page.text import between, percent
+from reports.systems.confusion import Confusion, confusion_panels
 from search_spaces.grammar.errors import InputError
 from study.files import read_json
 from study.results import StudyResults
@@ -17,12 +17,23 @@ from study.results import StudyResults
 __all__ = ["Scores", "scores", "scores_sections", "scores_table"]
 
 
+class Score(NamedTuple):
+    """What a system reached on the test clips."""
+
+    name: str
+    trained_on: str
+    uar: float
+    low: float | None  # of the 95 % interval
+    high: float | None
+    note: str
+
+
 class Scores(NamedTuple):
     """A row per system, and the confusion matrices of the fusions."""
 
     file: str
     n: int
-    rows: tuple[tuple[str, str, float, float | None, float | None, str], ...]
+    rows: tuple[Score, ...]
     confusions: tuple[Confusion, ...]
 
 
@@ -31,17 +42,19 @@ def scores_sections(results: StudyResults) -> list[Section]:
     numbers = scores(results)
     if numbers is None:
         return []
-    panels = [
-        Panel(
-            f"test-{place}", confusion_figure(matrix), f"{matrix.title}: {100 * matrix.uar:.1f} %"
-        )
-        for place, matrix in enumerate(numbers.confusions, start=1)
-    ]
     sentence = (
         f"UAR on the {numbers.n:,} test clips, whose labels came from {numbers.file} after "
         "everything was trained and chosen."
     )
-    return [Section("test", "Test", sentence, tuple(panels), scores_table(numbers))]
+    return [
+        Section(
+            "test",
+            "Test",
+            sentence,
+            confusion_panels("test", numbers.confusions),
+            scores_table(numbers),
+        )
+    ]
 
 
 def scores(results: StudyResults) -> Scores | None:
@@ -57,15 +70,15 @@ def scores(results: StudyResults) -> Scores | None:
         plain = read_json(path)
         systems = plain["systems"]
         rows = tuple(
-            (
-                str(s["name"]),
-                str(s["protocol"]),
-                float(s["uar"]),
-                _bound(s["ci_low"]),
-                _bound(s["ci_high"]),
-                str(s.get("note") or ""),
+            Score(
+                str(one["name"]),
+                str(one["protocol"]),
+                float(one["uar"]),
+                _bound(one["ci_low"]),
+                _bound(one["ci_high"]),
+                str(one.get("note") or ""),
             )
-            for s in systems
+            for one in systems
         )
         matrices = tuple(_confusion(s) for s in systems if s["name"] == "fusion")
         return Scores(str(plain["labels"]["file"]), int(plain["n"]), rows, matrices)
@@ -73,20 +86,19 @@ def scores(results: StudyResults) -> Scores | None:
         raise InputError(f"{path}: cannot be read: {error}") from error
 
 
-def scores_table(numbers: Scores) -> Table:
+def scores_table(numbers: Scores) -> Table | None:
     """UAR with its interval for every system."""
-    rows = tuple(
-        (
-            name,
-            protocol,
-            percent(uar),
-            "-" if low is None or high is None else f"{percent(low)} to {percent(high)}",
-            note,
-        )
-        for name, protocol, uar, low, high, note in numbers.rows
-    )
-    columns = ("system", "trained on", "test UAR", "95 % interval", "note")
-    return Table(columns, rows, (False, False, True, True, False))
+    rows = [
+        {
+            "system": row.name,
+            "trained on": row.trained_on,
+            "test UAR": percent(row.uar),
+            "95 % interval": between(row.low, row.high),
+            "note": row.note,
+        }
+        for row in numbers.rows
+    ]
+    return table_of(rows, words=("system", "trained on", "note"))
 
 
 def _bound(value: Any) -> float | None:

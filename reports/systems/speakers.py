@@ -11,19 +11,12 @@ import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
 from reports.page.text import inert, percent
-from reports.page.theme import BLUE, GREY, VERMILION, figure, named
+from reports.page.theme import BLUE, GREY, VERMILION, figure, named, spots
 from reports.systems.systems import System
 from study.metrics import count_by_speaker
 from study.results import StudyResults
 
-__all__ = [
-    "MOST_SPEAKERS",
-    "SpeakerScores",
-    "quantiles_figure",
-    "speakers",
-    "speakers_figure",
-    "speakers_section",
-]
+__all__ = ["SpeakerScores", "quantiles_figure", "speakers", "speakers_figure", "speakers_section"]
 
 MOST_SPEAKERS = 60  # that have a row each; of more the worst and the best have one
 MOST_AT_AN_END = 20
@@ -101,16 +94,11 @@ def speakers_figure(numbers: SpeakerScores) -> go.Figure:
         rows = [*rows[:MOST_AT_AN_END], *rows[-MOST_AT_AN_END:]]
     names = [f"{numbers.speakers[row]} ({numbers.n_clips[row]:,} clips)" for row in rows]
     traces = [
-        go.Scatter(
-            x=[_percent(uars[row]) for row in rows],
-            y=list(range(len(rows))),
-            mode="markers",
+        spots(
+            [_percent(uars[row]) for row in rows],
+            list(range(len(rows))),
+            [inert(f"{name}: {percent(uars[n])}") for name, n in zip(names, rows, strict=True)],
             name=inert(system),
-            text=[
-                inert(f"{name}: {percent(uars[row])}")
-                for name, row in zip(names, rows, strict=True)
-            ],
-            hoverinfo="text",
             marker={"color": colour, "symbol": symbol, "size": 11},
         )
         for system, uars, (colour, symbol) in zip(
@@ -122,7 +110,7 @@ def speakers_figure(numbers: SpeakerScores) -> go.Figure:
     return figure(
         traces,
         height=150 + 26 * len(names),
-        xaxis={"title": {"text": "devel UAR (%)"}},
+        xaxis={"title": "devel UAR (%)"},
         yaxis={**named(names, longest=28), "showgrid": True},
         shapes=[{**between, "y0": at, "y1": at}] if len(rows) < n else [],
     )
@@ -147,8 +135,8 @@ def quantiles_figure(numbers: SpeakerScores) -> go.Figure:
     return figure(
         traces,
         height=320,
-        xaxis={"title": {"text": "devel UAR (%)"}},
-        yaxis={"title": {"text": "speakers with at most that (%)"}, "range": [0, 100]},
+        xaxis={"title": "devel UAR (%)"},
+        yaxis={"title": "speakers with at most that (%)", "range": [0, 100]},
     )
 
 

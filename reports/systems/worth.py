@@ -8,10 +8,11 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
-from reports.page.table import Table
-from reports.page.text import cell, percent, points
-from reports.page.theme import BLUE, VERMILION, figure, named
+from reports.page.table import Table, table_of
+from reports.page.text import between, cell, percent, points
+from reports.page.theme import BLUE, VERMILION, figure, named, spots, whiskers
 from study.results import StudyResults
+from study.text import NOTHING
 
 __all__ = ["Valued", "Worth", "methods_table", "worth", "worth_figure", "worth_sections"]
 
@@ -59,28 +60,21 @@ def worth(results: StudyResults) -> Worth | None:
     ensemble = results.ensemble
     if ensemble is None or not ensemble.honest.get("sentence"):
         return None
-    sentences = (str(ensemble.honest["sentence"]), *ensemble.sentences)
     honest = ensemble.honest
+    sentences = (str(honest["sentence"]), *ensemble.sentences)
+    keys = {
+        "fusion": ("apparent", "nested"),
+        "best single": ("single_apparent", "single"),
+    }
     systems = tuple(
-        Valued(
-            name,
-            float(honest[apparent]),
-            float(honest[key]["uar"]),
-            honest[key].get("low"),
-            honest[key].get("high"),
-        )
-        for name, apparent, key in (
-            ("fusion", "apparent", "nested"),
-            ("best single", "single_apparent", "single"),
-        )
+        Valued(name, float(honest[apparent]), *map(honest[key].get, ("uar", "low", "high")))
+        for name, (apparent, key) in keys.items()
         if honest.get(apparent) is not None and honest.get(key)
     )
     methods = methods_table(results)
-    notes = (
-        _GAIN if methods else "",
-        _ERRORS if "calibration error" in " ".join(sentences) else "",
-    )
-    return Worth(sentences, methods, systems, tuple(filter(None, notes)))
+    measured = any("calibration error" in sentence for sentence in sentences)
+    notes = [_GAIN] * bool(methods) + [_ERRORS] * measured
+    return Worth(sentences, methods, systems, tuple(notes))
 
 
 _GAIN = "Gain over bagged greedy selection in points, with its standard error."
@@ -94,65 +88,53 @@ def worth_figure(systems: Sequence[Valued]) -> go.Figure:
     """A row per system: apparent as a hollow diamond, honest as a point with its interval."""
     rows = list(systems)[::-1]
     places = list(range(len(rows)))
-    known = [row for row in rows if row.low is not None and row.high is not None]
-    honest = go.Scatter(
-        x=[100 * row.honest for row in rows],
-        y=places,
-        mode="markers",
+    known = any(row.low is not None and row.high is not None for row in rows)
+    ends = (
+        [100 * (end or row.honest) for row, end in zip(rows, side, strict=True)]
+        for side in ([row.low for row in rows], [row.high for row in rows])
+    )
+    values = [100 * row.honest for row in rows]
+    bounds = [between(row.low, row.high) for row in rows]
+    honest = spots(
+        values,
+        places,
+        [
+            f"{row.name}: {percent(row.honest)}" + ("" if text == NOTHING else f", {text}")
+            for row, text in zip(rows, bounds, strict=True)
+        ],
         name="honest" + (", 95 % interval" if known else ""),
         marker={"color": BLUE, "size": 12},
-        text=[f"{row.name}: {percent(row.honest)}{_bounds(row)}" for row in rows],
-        hoverinfo="text",
-        error_x={
-            "array": [100 * ((row.high or row.honest) - row.honest) for row in rows],
-            "arrayminus": [100 * (row.honest - (row.low or row.honest)) for row in rows],
-            "color": BLUE,
-            "thickness": 2,
-            "visible": bool(known),
-        },
+        error_x=whiskers(values, *ends, color=BLUE, thickness=2, visible=known),
     )
-    apparent = go.Scatter(
-        x=[100 * row.apparent for row in rows],
-        y=places,
-        mode="markers",
+    apparent = spots(
+        [100 * row.apparent for row in rows],
+        places,
+        [f"{row.name}: apparent {percent(row.apparent)}" for row in rows],
         name="apparent",
         marker={"color": VERMILION, "size": 12, "symbol": "diamond-open", "line": {"width": 2}},
-        text=[f"{row.name}: apparent {percent(row.apparent)}" for row in rows],
-        hoverinfo="text",
     )
     return figure(
         [honest, apparent],
         height=140 + 44 * len(rows),
-        xaxis={"title": {"text": "devel UAR (%)"}, "zeroline": False},
+        xaxis={"title": "devel UAR (%)", "zeroline": False},
         yaxis=named([row.name for row in rows], longest=28),
     )
 
 
-def _bounds(row: Valued) -> str:
-    if row.low is None or row.high is None:
-        return ""
-    return f", {percent(row.low)} to {percent(row.high)}"
-
-
 def methods_table(results: StudyResults) -> Table | None:
     """The methods of `spectune ensemble --compare`, best first; None where not compared."""
-    if results.ensemble is None or not results.ensemble.methods:
-        return None
-    rows = tuple(
-        (
-            str(row["method"]) + ("" if row["may_be_chosen"] else " (for comparison)"),
-            percent(row["uar"]),
-            "-" if row["low"] is None else f"{percent(row['low'])} to {percent(row['high'])}",
-            percent(row["apparent"]),
-            points(row["gain"]),
-            "-" if row["gain_se"] is None else f"{100 * row['gain_se']:.1f}",
-            str(row["members"]),
-            cell(row["megabytes"]),
-            cell(row["milliseconds"]),
-        )
-        for row in results.ensemble.methods
-    )
-    columns = (
-        "method", "honest UAR", "95 % interval", "apparent", "gain", "SE", "members", "MB", "ms",
-    )  # fmt: skip
-    return Table(columns, rows, (False, *[True] * (len(columns) - 1)))
+    rows = [
+        {
+            "method": str(row["method"]) + ("" if row["may_be_chosen"] else " (for comparison)"),
+            "honest UAR": percent(row["uar"]),
+            "95 % interval": between(row["low"], row["high"]),
+            "apparent": percent(row["apparent"]),
+            "gain": points(row["gain"]),
+            "SE": NOTHING if row["gain_se"] is None else f"{100 * row['gain_se']:.1f}",
+            "members": str(row["members"]),
+            "MB": cell(row["megabytes"]),
+            "ms": cell(row["milliseconds"]),
+        }
+        for row in (results.ensemble.methods if results.ensemble else ())
+    ]
+    return table_of(rows, words=["method"])

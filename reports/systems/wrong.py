@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reports.page.section import Section
-from reports.page.table import Table
+from reports.page.table import Table, table_of
 from reports.page.text import percent
 from reports.systems.systems import System
 
@@ -16,16 +16,13 @@ MOST_CLIPS = 20
 
 def wrong_table(system: System) -> Table | None:
     """The most confidently wrong clips, the surest first; None where all are right."""
-    clips = zip(
-        system.file_names, system.labels, system.predictions, system.confidences, strict=True
-    )
-    wrong = sorted((clip for clip in clips if clip[1] != clip[2]), key=lambda c: (-c[3], c[0]))
-    if not wrong:
-        return None
-    rows = tuple(
-        (name, label, guess, percent(sure)) for name, label, guess, sure in wrong[:MOST_CLIPS]
-    )
-    return Table(("file", "label", "prediction", "probability"), rows, (False, False, False, True))
+    columns = (system.file_names, system.labels, system.predictions, system.confidences)
+    wrong = [clip for clip in zip(*columns, strict=True) if clip[1] != clip[2]]
+    rows = [
+        {"file": name, "label": label, "prediction": guess, "probability": percent(sure)}
+        for name, label, guess, sure in sorted(wrong, key=lambda clip: (-clip[3], clip[0]))
+    ]
+    return table_of(rows[:MOST_CLIPS], words=("file", "label", "prediction"))
 
 
 def wrong_sections(systems: Sequence[System]) -> list[Section]:

@@ -39,10 +39,11 @@ def test_the_table_has_a_row_per_kind_with_its_count_and_first_names():
 
 
 def test_the_numbers_are_those_of_the_probes_by_target():
-    label, test = probes(checked())
-    assert (label.target, label.groups, label.uar) == ("label", ("level", "duration"), (0.91, 0.52))
-    assert (label.low, label.high, label.matters) == ((0.85, 0.45), (0.97, 0.59), (True, False))
-    assert (test.target, test.groups) == ("test", ("level",))
+    by_target = probes(checked())
+    assert list(by_target) == ["label", "test"]
+    label = [(p.group, p.uar, p.low, p.high, p.matters) for p in by_target["label"]]
+    assert label == [("level", 0.91, 0.85, 0.97, True), ("duration", 0.52, 0.45, 0.59, False)]
+    assert [probe.group for probe in by_target["test"]] == ["level"]
 
 
 def test_the_figure_draws_each_probe_with_its_interval_and_a_star_where_it_matters():

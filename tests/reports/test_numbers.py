@@ -58,7 +58,7 @@ def test_history_that_begins_with_a_failure_has_no_best_yet(results):
 
 def test_curves_put_the_best_first_and_merge_the_others(results):
     numbers = curves(results)
-    assert numbers.best[0].trial == results.best.number
+    assert numbers.best[0] == results.best
     assert len(numbers.best) == 5
     assert len(numbers.others) == 23  # 22 ranked and the running one
     figure = curves_figure(numbers)
@@ -78,8 +78,8 @@ def test_heat_map_holds_the_best_of_each_combination(results):
     numbers = heatmap(results)
     own = [t.uar for t in results.ranked if t.params.get("backbone") == "test_resnet"]
     assert numbers.backbones[0] == results.best.params["backbone"]
-    assert max(numbers.best(s, "test_resnet") or 0 for s in numbers.scales) == max(own)
-    assert numbers.best("linear", "band_svm") is None
+    assert max(max(numbers.uars.get((s, "test_resnet"), [0])) for s in numbers.scales) == max(own)
+    assert ("linear", "band_svm") not in numbers.uars
     assert sum(map(len, numbers.uars.values())) == 27
     assert heatmap_figure(numbers).data[0].z[0].count(None) >= 1
 
@@ -90,7 +90,7 @@ def test_fusion_tells_path_gains_and_references(results):
     assert [step.uar for step in numbers.steps] == path
     assert numbers.steps[0].gain is None
     assert [step.gain for step in numbers.steps[1:]] == pytest.approx(np.diff(path))
-    assert sum(step.weight for step in numbers.steps) == pytest.approx(1)
+    assert sum(step.member.weight for step in numbers.steps) == pytest.approx(1)
     assert numbers.references[0].label == f"best single (trial {results.best.number})"
     assert [trace.line.dash for trace in fusion_figure(numbers).data[:3]] == [
         "dash",
@@ -129,7 +129,7 @@ def test_leaving_a_member_out_is_told_beside_what_it_added(results):
 
     expected = [uar(values[:n] + values[n + 1 :]) - uar(values) for n in range(len(values))]
     numbers = fusion(results)
-    assert [step.without for step in numbers.steps] == pytest.approx(expected)
+    assert [step.member.without for step in numbers.steps] == pytest.approx(expected)
     table = members_table(numbers)
     assert table.columns[-2:] == ("added then", "without it")
     assert table.rows[0][-1] == points(expected[0])
@@ -159,7 +159,7 @@ def test_leaving_out_takes_all_seeds_of_a_spec_and_no_bias(results):
     step = fusion(
         dataclasses.replace(changed, ensemble=dataclasses.replace(ensemble, trajectory=(entry,)))
     ).steps[0]
-    assert step.weight == pytest.approx(0.6)
+    assert step.member.weight == pytest.approx(0.6)
 
 
 def test_what_is_gone_or_cannot_be_left_out_is_not_told(results, fake_study):
@@ -180,7 +180,7 @@ def test_fusion_without_references_is_drawn(results):
     assert members_table(numbers).columns == (
         "trial", "name", "weight", "alone", "without it",
     )  # fmt: skip
-    assert members_table(numbers._replace(parts=())) is None
+    assert members_table(numbers._replace(members=())) is None
     fusion_figure(numbers)
 
 

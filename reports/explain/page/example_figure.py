@@ -52,7 +52,7 @@ def example_figure(example: Mapping[str, Any]) -> go.Figure:
         [picture, lines],
         height=300,
         xaxis={
-            "title": {"text": "seconds"},
+            "title": "seconds",
             "range": [0, seconds],
             "showgrid": False,
             "zeroline": False,
@@ -84,6 +84,6 @@ def _hz_axis(centres_hz: Sequence[float]) -> dict[str, Any]:
     return {
         "tickvals": [place for place, _ in kept],
         "ticktext": [hz_text(hz) for _, hz in kept],
-        "title": {"text": "Hz"},
+        "title": "Hz",
         "zeroline": False,
     }

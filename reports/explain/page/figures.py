@@ -107,7 +107,7 @@ def by_class_figure(part: Mapping[str, Any], name: str, classes: Sequence[str]) 
         xaxis={
             "tickvals": [at for at, _ in ticks],
             "ticktext": [text for _, text in ticks],
-            "title": {"text": "Hz"},
+            "title": "Hz",
             "showgrid": False,
             "zeroline": False,
         },
@@ -140,8 +140,8 @@ def deletion_figure(part: Mapping[str, Any]) -> go.Figure:
     return figure(
         traces,
         height=340,
-        xaxis={"title": {"text": "bands removed"}, "tickvals": part["deletion"]["removed"]},
-        yaxis={"title": {"text": "probability of the true class (%)"}, "rangemode": "tozero"},
+        xaxis={"title": "bands removed", "tickvals": part["deletion"]["removed"]},
+        yaxis={"title": "probability of the true class (%)", "rangemode": "tozero"},
     )
 
 
@@ -194,9 +194,9 @@ def _bands(part: Mapping[str, Any], traces: Sequence[go.Scatter], title: str) ->
             "range": ends,
             "tickvals": ticks,
             "ticktext": [hz_text(hz) for hz in ticks],
-            "title": {"text": "Hz"},
+            "title": "Hz",
         },
-        yaxis={"title": {"text": title}, "zeroline": True},
+        yaxis={"title": title, "zeroline": True},
     )
 
 

@@ -77,7 +77,7 @@ def test_an_imported_member_has_its_place_in_path_members_and_leaderboard(result
         imports=(record,),
     )
     numbers = fusion(changed)
-    assert (numbers.steps[0].trial, numbers.steps[0].weight) == (None, 0.25)
+    assert numbers.steps[0].member[:3] == (None, "svm", 0.25)
     assert numbers.references[0].label == "best single (svm, imported)"
     assert members_table(numbers).rows[0][:4] == ("1", "imported", "svm", "0.25")
     assert leaderboard_table(changed).rows[-1][:4] == ("-", "imported", "svm", "66.0 %")
