@@ -16,6 +16,7 @@ from study.corpus.simulated.formant_corpus import make_synthetic
 from study.results import read_results
 from support.fake_results import write_results
 from support.finished_study import config_of, copy_study, make_study
+from support.warm_workers import WarmEngine
 
 
 @pytest.fixture(scope="session")
@@ -32,6 +33,16 @@ def _own_cache(tmp_path_factory):
         patch.setenv("SPECTUNE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_workers():
+    """Let studies in this process go on with the workers of the last one."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("retrain", "single_trial"):
+            patch.setattr(f"study.search.{module}.LocalEngine", WarmEngine)
+        yield
+    WarmEngine.end()
 
 
 @pytest.fixture(scope="session")

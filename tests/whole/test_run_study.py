@@ -140,13 +140,6 @@ def wait_for(path: Path, pattern: str, process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-def workers() -> list[str]:
-    found = subprocess.run(
-        ["pgrep", "-f", "runners.engines.worker"], capture_output=True, text=True
-    )
-    return found.stdout.split()
-
-
 @pytest.mark.parametrize(
     ("number", "where"),
     [
