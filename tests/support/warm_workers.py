@@ -1,4 +1,4 @@
-"""Workers that outlive their study: starting one takes longer than all trainings of a tiny study."""
+"""Workers that outlive their study: starting one takes longer than a tiny study trains."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from runners.job import Job
 from runners.engines.local import LocalEngine, Slot
+from runners.job import Job
 
 UNREAD = ("PYTEST", "MLFLOW", "DO_NOT_TRACK")  # variables that a worker does not look at
 
