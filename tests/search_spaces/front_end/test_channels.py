@@ -10,7 +10,7 @@ import torch
 
 from search_spaces.front_end.amplitude import AMPLITUDES, Db, Log1p, Pcen, Power, Root
 from search_spaces.front_end.channels import CHANNELS, Amplitudes, Deltas, Mono, Scales, Windows
-from search_spaces.front_end.deltas import BLOCK, delta_kernels, with_deltas
+from search_spaces.front_end.deltas import delta_kernels, with_deltas
 from search_spaces.front_end.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.scales import SCALES, ConstantQ, Linear, Log, Mel, centres_hz
 
@@ -32,7 +32,7 @@ def test_delta_weights_are_those_of_savitzky_and_golay(width):
     np.testing.assert_allclose(delta_kernels(width).numpy(), theirs, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("frames", [1, 2, 9, 101, BLOCK, BLOCK + 1, 3 * BLOCK - 5])
+@pytest.mark.parametrize("frames", [1, 2, 9, 101, 763])
 def test_deltas_are_librosas(frames):
     static = torch.randn(2, 1, 4, frames, dtype=torch.float64)
     found = with_deltas(static, width=9)
