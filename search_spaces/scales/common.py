@@ -1,54 +1,45 @@
-"""What every frequency scale gives, and where its bands lie."""
+"""What every frequency scale has, and where its bands lie."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.grammar.kinds import at_least
 
-__all__ = ["Floats", "WarpedAxis", "band_edges", "check_bands"]
+__all__ = ["Floats", "WarpedAxis", "band_edges"]
 
 Floats = NDArray[np.float64]
 MAX_BANDS = 2048
 
 
-class WarpedAxis(Protocol):
-    """A frequency axis on which bands lie at equal distances."""
+@dataclass(frozen=True)
+class WarpedAxis:
+    """A frequency axis on which bands lie at equal distances; each scale says how it warps."""
 
-    @property
-    def n_bands(self) -> int:
-        """Number of bands."""
+    n_bands: int = 64
+    fmin: float = 20.0  # Hz, lower edge of the first band
+    fmax: float | None = None  # Hz, upper edge of the last band; null: half the sampling rate
+    lowest: ClassVar[float] = 0.0  # Hz, that `fmin` may be
 
-    @property
-    def fmin(self) -> float:
-        """Lower edge of the first band, Hz."""
-
-    @property
-    def fmax(self) -> float | None:
-        """Upper edge of the last band, Hz; None: half the sampling rate."""
+    def __post_init__(self) -> None:
+        at_least(1, n_bands=self.n_bands)
+        if self.n_bands > MAX_BANDS:
+            raise ValueError(f"n_bands must be at most {MAX_BANDS:,}, got n_bands={self.n_bands!r}")
+        at_least(self.lowest, fmin=self.fmin)
+        if self.fmax is not None and not self.fmax > self.fmin:
+            raise ValueError(f"fmax must be above fmin={self.fmin:g}, got fmax={self.fmax!r}")
 
     def warp(self, hz: Floats) -> Floats:
         """Return the position of a frequency (Hz) on the warped axis."""
+        raise NotImplementedError
 
     def unwarp(self, position: Floats) -> Floats:
         """Return the frequency (Hz) of a position on the warped axis."""
-
-
-def check_bands(n_bands: int, fmin: float, fmax: float | None, *, lowest: float) -> None:
-    """Check what all scales have.
-
-    Raises:
-        ValueError: With the rule and the value.
-    """
-    at_least(1, n_bands=n_bands)
-    if n_bands > MAX_BANDS:
-        raise ValueError(f"n_bands must be at most {MAX_BANDS:,}, got n_bands={n_bands!r}")
-    at_least(lowest, fmin=fmin)
-    if fmax is not None and not fmax > fmin:
-        raise ValueError(f"fmax must be above fmin={fmin:g}, got fmax={fmax!r}")
+        raise NotImplementedError
 
 
 def band_edges(scale: WarpedAxis, sampling_rate: int) -> Floats:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
+from search_spaces.scales.common import Floats, band_edges
+from search_spaces.scales.warped import Log
 
-from search_spaces.scales.common import Floats, band_edges, check_bands
-
-__all__ = ["WINDOW_AT_HZ", "ConstantQ", "kernel_lengths", "quality"]
+__all__ = ["ConstantQ", "kernel_lengths", "quality"]
 
 WINDOW_AT_HZ = 250.0  # where a window of constant Q is as long as the channel's window
 
 
 @dataclass(frozen=True)
-class ConstantQ:
+class ConstantQ(Log):
     """Bands equally wide in octaves, seen through windows of equally many periods.
 
     The window at frequency f lasts `window_ms` x 250 Hz / f, so that Q = `window_ms` / 4, and the
@@ -23,19 +22,7 @@ class ConstantQ:
     """
 
     n_bands: int = 84
-    fmin: float = 60.0  # Hz, above zero
-    fmax: float | None = None
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=1)
-
-    def warp(self, hz: Floats) -> Floats:
-        """Return octaves above 1 Hz."""
-        return np.log2(hz)
-
-    def unwarp(self, position: Floats) -> Floats:
-        """Return Hz from octaves above 1 Hz."""
-        return np.exp2(position)
+    fmin: float = 60.0
 
 
 def quality(window_ms: float) -> float:

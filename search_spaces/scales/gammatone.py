@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from search_spaces.scales.common import Floats, band_edges, check_bands
-from search_spaces.scales.warped import erb_rate, erb_rate_inverse
+from search_spaces.scales.common import band_edges
+from search_spaces.scales.warped import Erb
 
 __all__ = ["Gammatone", "gammatone_bank"]
 
@@ -18,26 +18,13 @@ BANDWIDTH = 1.019  # of the filter, in ERB, at order 4 (Patterson et al. 1992)
 
 
 @dataclass(frozen=True)
-class Gammatone:
+class Gammatone(Erb):
     """Fourth-order gammatone filters at equal distances on the ERB-rate scale.
 
     Unlike triangles they overlap as far as the ear's filters do, however many bands there are.
     """
 
-    n_bands: int = 64
     fmin: float = 50.0
-    fmax: float | None = None
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
-
-    def warp(self, hz: Floats) -> Floats:
-        """Return the ERB rate of a frequency (Hz)."""
-        return erb_rate(hz)
-
-    def unwarp(self, position: Floats) -> Floats:
-        """Return Hz from the ERB rate."""
-        return erb_rate_inverse(position)
 
 
 def gammatone_bank(scale: Gammatone, *, sampling_rate: int, n_fft: int) -> Tensor:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from search_spaces.grammar.kinds import later, one_of
-from search_spaces.scales.common import Floats, check_bands
+from search_spaces.scales.common import Floats, WarpedAxis
 
-__all__ = ["Bark", "Erb", "Linear", "Log", "Mel", "erb_rate", "erb_rate_inverse"]
+__all__ = ["Bark", "Erb", "Linear", "Log", "Mel"]
 
 SLANEY_HZ = 200 / 3  # Hz a mel below the break
 SLANEY_BREAK_HZ = 1000.0
@@ -18,15 +19,11 @@ SLANEY_LOG_STEP = math.log(6.4) / 27  # of the logarithm, a mel above the break
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(WarpedAxis):
     """Bands equally wide in Hz."""
 
     n_bands: int = 128
-    fmin: float = 0.0  # Hz, lower edge of the first band
-    fmax: float | None = None  # Hz, upper edge of the last band; null: half the sampling rate
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
+    fmin: float = 0.0
 
     def warp(self, hz: Floats) -> Floats:
         """Return the frequency itself."""
@@ -38,15 +35,12 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class Log:
+class Log(WarpedAxis):
     """Bands equally wide in octaves."""
 
     n_bands: int = 96
-    fmin: float = 50.0  # Hz, above zero
-    fmax: float | None = None
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=1)
+    fmin: float = 50.0
+    lowest: ClassVar[float] = 1.0
 
     def warp(self, hz: Floats) -> Floats:
         """Return octaves above 1 Hz."""
@@ -58,20 +52,17 @@ class Log:
 
 
 @dataclass(frozen=True)
-class Mel:
+class Mel(WarpedAxis):
     """Bands equally wide in mel.
 
     `htk`: 2595 log10(1 + f / 700) (O'Shaughnessy 1987). `slaney`: linear below 1 kHz, 15 mel
     there, logarithmic above (Slaney 1998, Auditory Toolbox).
     """
 
-    n_bands: int = 64
-    fmin: float = 20.0
-    fmax: float | None = None
     formula: str = later("htk")
 
     def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
+        super().__post_init__()
         one_of(("htk", "slaney"), formula=self.formula)
 
     def warp(self, hz: Floats) -> Floats:
@@ -91,15 +82,8 @@ class Mel:
 
 
 @dataclass(frozen=True)
-class Bark:
+class Bark(WarpedAxis):
     """Bands equally wide in critical bands, 26.81 f / (1960 + f) - 0.53 (Traunmueller 1990)."""
-
-    n_bands: int = 64
-    fmin: float = 20.0
-    fmax: float | None = None
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
 
     def warp(self, hz: Floats) -> Floats:
         """Return Bark from Hz."""
@@ -110,34 +94,17 @@ class Bark:
         return 1960.0 * (position + 0.53) / (26.28 - position)
 
 
-def erb_rate(hz: Floats) -> Floats:
-    """Return the number of equivalent rectangular bandwidths below a frequency (Hz).
-
-    21.4 log10(1 + 0.00437 f) (Glasberg and Moore 1990).
-    """
-    return 21.4 * np.log10(1.0 + 0.00437 * hz)
-
-
-def erb_rate_inverse(position: Floats) -> Floats:
-    """Return Hz from the ERB rate."""
-    return (10.0 ** (position / 21.4) - 1.0) / 0.00437
-
-
 @dataclass(frozen=True)
-class Erb:
-    """Bands equally wide on the ERB-rate scale (Glasberg and Moore 1990), triangular."""
+class Erb(WarpedAxis):
+    """Bands equally wide in equivalent rectangular bandwidths, those of the ear's filters.
 
-    n_bands: int = 64
-    fmin: float = 20.0
-    fmax: float | None = None
-
-    def __post_init__(self) -> None:
-        check_bands(self.n_bands, self.fmin, self.fmax, lowest=0)
+    There are 21.4 log10(1 + 0.00437 f) of them below f Hz (Glasberg and Moore 1990).
+    """
 
     def warp(self, hz: Floats) -> Floats:
-        """Return the ERB rate of a frequency (Hz)."""
-        return erb_rate(hz)
+        """Return the number of bandwidths below a frequency (Hz)."""
+        return 21.4 * np.log10(1.0 + 0.00437 * hz)
 
     def unwarp(self, position: Floats) -> Floats:
-        """Return Hz from the ERB rate."""
-        return erb_rate_inverse(position)
+        """Return Hz from the number of bandwidths."""
+        return (10.0 ** (position / 21.4) - 1.0) / 0.00437
