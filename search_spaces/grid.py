@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.values import Choice, Range
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
+from search_spaces.suggesters import Answers
 
 __all__ = ["MAX_SPECS", "grid_specs"]
 
@@ -32,7 +33,7 @@ def grid_specs(space: Space) -> list[TrialSpec]:
     return specs
 
 
-class _Walk:
+class _Walk(Answers):
     """A suggester that takes a given way through the choices, then always the first.
 
     Args:
@@ -51,34 +52,19 @@ class _Walk:
                 return _Walk([*way[:place], way[place] + 1])
         return None
 
-    def _take(self, choices: Sequence[Any]) -> Any:
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return the choice or the step whose turn it is."""
         place = len(self.sizes)
-        self.sizes.append(len(choices))
-        return choices[self.way[place] if place < len(self.way) else 0]
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of the choices."""
-        return self._take(choices)
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose a step of the range."""
-        if step is None:
+        turn = self.way[place] if place < len(self.way) else 0
+        if isinstance(values, Choice):
+            self.sizes.append(len(values.values))
+            return values.values[turn]
+        if values.log or values.step is None:
+            form = "a value or a list" if values.whole else "a value, a list or a range with `step`"
+            kind = "a logarithmic range of " if values.whole else ""
             raise InputError(
-                f"sampler: grid needs a value, a list or a range with `step` for {name}, got"
-                f" {low:g} to {high:g}"
+                f"sampler: grid needs {form} for {name}, got {kind}{values.low:g} to"
+                f" {values.high:g}"
             )
-        steps = range(int((high - low) / step + 1e-9) + 1)
-        return float(self._take([min(high, round(low + i * step, 12)) for i in steps]))
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose a whole number of the range."""
-        if log:
-            raise InputError(
-                f"sampler: grid needs a value or a list for {name}, got a logarithmic range of"
-                f" {low} to {high}"
-            )
-        return int(self._take(range(low, high + 1, step)))
+        self.sizes.append(values.n_steps)
+        return values.at_step(turn)

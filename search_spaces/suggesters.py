@@ -11,121 +11,89 @@ from search_spaces.grammar.kinds import applying, fields_of
 from search_spaces.grammar.values import Choice, Range, choice_label
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name, unused
 
-__all__ = ["Draw", "First", "Recall", "Refuse", "flat_parameters"]
+__all__ = ["Answers", "Draw", "First", "Recall", "Refuse", "flat_parameters"]
 
 
-class Draw:
-    """A suggester that draws at random, or from the low (1) or the high (2) ends."""
+class Answers:
+    """A suggester with one method for every question: choices and ranges alike."""
+
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return one of the choices, or a number of the range, for the parameter `name`."""
+        raise NotImplementedError
+
+    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
+        """Choose one of the choices."""
+        return self.answer(name, Choice(tuple(choices)))
+
+    def suggest_float(
+        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
+    ) -> float:
+        """Choose a number."""
+        return float(self.answer(name, Range(low, high, log, step)))
+
+    def suggest_int(
+        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
+    ) -> int:
+        """Choose a whole number."""
+        return int(self.answer(name, Range(low, high, log, step, whole=True)))
+
+
+class Draw(Answers):
+    """Draws at random, or from the low (1) or the high (2) ends; `said` is what it answered."""
 
     def __init__(self, rng: random.Random, *, corner: int) -> None:
         self.rng = rng
         self.corner = corner
         self.said = ""
 
-    def _note(self, name: str, value: Any) -> Any:
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return a random choice, or a number of a range: uniform in its logarithm if asked."""
+        if isinstance(values, Choice):
+            value = self.rng.choice(values.values)
+        else:
+            value = self._number(values)
         self.said += f"{', ' if self.said else ''}{name}={value}"
         return value
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of the choices."""
-        return self._note(name, self.rng.choice(list(choices)))
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose a number."""
-        return float(self._note(name, self._drawn(low, high, step, log=log)))
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose a whole number."""
-        if log:
-            return int(self._note(name, round(self._drawn(low, high, None, log=True))))
-        return int(self._note(name, round(self._drawn(low, high, step, log=False))))
-
-    def _drawn(self, low: float, high: float, step: float | None, *, log: bool) -> float:
-        """Return a number of a range: on its steps, or uniform in its logarithm."""
-        if log:
+    def _number(self, values: Range) -> float:
+        low, high = values.low, values.high
+        if values.log:
             drawn = math.exp(self.rng.uniform(math.log(low), math.log(high)))
-            return (min(max(drawn, low), high), low, high)[self.corner]
-        if step is None:
+            number = (min(max(drawn, low), high), low, high)[self.corner]
+            return round(number) if values.whole else number
+        if values.step is None:
             return (self.rng.uniform(low, high), low, high)[self.corner]
-        most = int((high - low) / step + 1e-9)
-        return min(high, round(low + step * (self.rng.randint(0, most), 0, most)[self.corner], 12))
+        last = values.n_steps - 1
+        return values.at_step((self.rng.randint(0, last), 0, last)[self.corner])
 
 
-class Recall:
-    """A suggester that answers what a spec has; remembers what was asked."""
+class Recall(Answers):
+    """Answers what a spec has; `asked` is every question with its answer."""
 
     def __init__(self, spec: TrialSpec) -> None:
         self.flat: Mapping[str, Any] = _values_by_parameter(spec)
         self.asked: dict[str, Any] = {}
 
-    def _answer(self, name: str) -> Any:
-        self.asked[name] = choice_label(self.flat.get(name, 0 if name.endswith(".p") else None))
-        return self.asked[name]
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of the choices."""
-        value = self._answer(name)
-        Choice(tuple(choices)).parameter(value)
-        return value
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose a number."""
-        value = self._answer(name)
-        Range(low, high, log, step).parameter(value)
-        return float(value)
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose a whole number."""
-        value = self._answer(name)
-        Range(low, high, log, step, whole=True).parameter(value)
-        return int(value)
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return the spec's value; raises `LookupError` if it is not among those offered."""
+        value = choice_label(self.flat.get(name, 0 if name.endswith(".p") else None))
+        self.asked[name] = value
+        return values.parameter(value)
 
 
-class First:
-    """A suggester that takes the first choice and the low end, for what makes no difference."""
+class First(Answers):
+    """Takes the first choice and the low end, for what makes no difference."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose the first of the choices."""
-        return choices[0]
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose the lowest number."""
-        return low
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose the lowest whole number."""
-        return low
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return the first choice or the low end."""
+        return values.values[0] if isinstance(values, Choice) else values.low
 
 
-class Refuse:
-    """A suggester for what must have nothing to choose."""
+class Refuse(Answers):
+    """For what must have nothing to choose."""
 
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of the choices."""
-        raise LookupError(name)
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose a number."""
-        raise LookupError(name)
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose a whole number."""
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Raise `LookupError`."""
         raise LookupError(name)
 
 

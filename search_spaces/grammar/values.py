@@ -105,6 +105,16 @@ class Range:
     step: float | None = None
     whole: bool = False
 
+    @property
+    def n_steps(self) -> int:
+        """How many values a range with a step has."""
+        return int((self.high - self.low) / (self.step or 1) + 1e-9) + 1
+
+    def at_step(self, i: int) -> float:
+        """Return the value at a step from 0."""
+        value = min(self.high, round(self.low + i * (self.step or 1), 12))
+        return int(value) if self.whole else value
+
     def suggest(self, name: str, suggester: Suggester) -> Any:
         """Return the number chosen."""
         if self.whole:

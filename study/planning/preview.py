@@ -20,9 +20,10 @@ from PIL import ImageDraw, ImageFont
 from torch import Tensor
 
 from search_spaces.grammar.errors import InputError
+from search_spaces.grammar.values import Choice, Range
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
-from search_spaces.suggesters import Draw
+from search_spaces.suggesters import Answers, Draw
 from study.corpus import read_corpus
 from study.corpus.audio.decode import Segment, decode_files
 from study.planning.input_images import InputImages, Tick, input_images
@@ -79,31 +80,16 @@ def specs_to_draw(space: Space, *, seed: int = 0) -> list[TrialSpec]:
     return specs
 
 
-class _Once:
+class _Once(Answers):
     """A suggester that draws the same for a parameter whatever else is asked for."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
-    def _draw(self, name: str) -> Draw:
+    def answer(self, name: str, values: Choice | Range) -> Any:
+        """Return what the parameter's own generator draws."""
         own = name.rpartition(".")[2]  # a scale's bands as those of the next, where both have them
-        return Draw(random.Random(f"{self.seed} {own}"), corner=0)
-
-    def suggest_categorical(self, name: str, choices: Sequence[Any]) -> Any:
-        """Choose one of the choices."""
-        return self._draw(name).suggest_categorical(name, choices)
-
-    def suggest_float(
-        self, name: str, low: float, high: float, *, step: float | None = None, log: bool = False
-    ) -> float:
-        """Choose a number."""
-        return self._draw(name).suggest_float(name, low, high, step=step, log=log)
-
-    def suggest_int(
-        self, name: str, low: int, high: int, *, step: int = 1, log: bool = False
-    ) -> int:
-        """Choose a whole number."""
-        return self._draw(name).suggest_int(name, low, high, step=step, log=log)
+        return Draw(random.Random(f"{self.seed} {own}"), corner=0).answer(name, values)
 
 
 def draw_png(seen: Sequence[InputImages]) -> bytes:
