@@ -13,10 +13,11 @@ from search_spaces.augment.filters import BandStop, Equalizer
 from search_spaces.augment.level import Gain
 from search_spaces.augment.masks import Erasing, FrequencyMask, TimeMask
 from search_spaces.augment.noise import Noise
-from search_spaces.augment.places import ImageAugmentation, WaveformAugmentation, within
+from search_spaces.augment.places import ImageAugmentation, WaveformAugmentation
 from search_spaces.augment.reverb import Reverb
 from search_spaces.augment.time_warp import TimeWarp
 from search_spaces.augment.timing import Shift, Speed
+from search_spaces.grammar.kinds import within
 
 __all__ = ["Combined"]
 
@@ -36,8 +37,8 @@ class Combined:
     strength: float = 0.5
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, strength=self.strength)
-        within(1, 8, n=self.n)
+        within("[0, 1]", p=self.p, strength=self.strength)
+        within("[1, 8]", n=self.n)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return augmented waveforms (clips, samples)."""

@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length, frequencies
-from search_spaces.augment.places import within
+from search_spaces.grammar.kinds import within
 
 __all__ = ["BandStop", "Equalizer"]
 
@@ -32,9 +32,9 @@ class Equalizer:
     n_points: int = 6
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
-        within(0, 100, max_db=self.max_db)
-        within(2, 64, n_points=self.n_points)
+        within("[0, 1]", p=self.p)
+        within("[0, 100]", max_db=self.max_db)
+        within("[2, 64]", n_points=self.n_points)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return equalised waveforms (clips, samples); the filter has no phase."""
@@ -65,8 +65,8 @@ class BandStop:
     depth_db: float = 40.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        within(0, 200, depth_db=self.depth_db)
+        within("[0, 1]", p=self.p, max_fraction=self.max_fraction)
+        within("[0, 200]", depth_db=self.depth_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return filtered waveforms (clips, samples); the filter has no phase."""

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.places import within
+from search_spaces.grammar.kinds import within
 
 __all__ = ["Gain", "Polarity"]
 
@@ -21,8 +21,8 @@ class Gain:
     max_db: float = 6.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
-        within(0, 100, max_db=self.max_db)
+        within("[0, 1]", p=self.p)
+        within("[0, 100]", max_db=self.max_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return scaled waveforms (clips, samples)."""
@@ -41,7 +41,7 @@ class Polarity:
     p: float = 0.5
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
+        within("[0, 1]", p=self.p)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return waveforms (clips, samples), some of them negated."""

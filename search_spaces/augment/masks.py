@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.places import within
-from search_spaces.grammar.kinds import at_least
+from search_spaces.grammar.kinds import at_least, within
 
 __all__ = ["Erasing", "FrequencyMask", "TimeMask", "inside"]
 
@@ -21,58 +21,46 @@ def inside(size: int, start: Tensor, width: Tensor) -> Tensor:
     return (position >= start[:, None]) & (position < (start + width)[:, None])
 
 
-def _strips(
-    x: Tensor, size: int, n_masks: int, most: float, p: float, generator: Generator
-) -> Tensor:
-    """Return which of `size` rows or columns are blanked, shape (clips, size)."""
-    chosen = draws.chosen(x, p, generator=generator)[:, None]
-    blank = torch.zeros(len(x), size, dtype=torch.bool, device=x.device)
-    for _ in range(n_masks):
-        width = draws.uniform(x, 0, most * size, generator=generator)
-        start = draws.uniform(x, 0, 1, generator=generator) * (size - width)
-        blank |= inside(size, start, width) & chosen
-    return blank
-
-
 def _blanked(x: Tensor, blank: Tensor) -> Tensor:
     """Return images with pixels set to their channel's mean: channels may be of unlike units."""
     return torch.where(blank, x.mean((2, 3), keepdim=True), x)
 
 
 @dataclass(frozen=True)
-class TimeMask:
-    """Blank strips of columns with each channel's mean (Park et al. 2019, SpecAugment)."""
-
+class _Strips:
     p: float = 0.5
     n_masks: int = 1
-    max_fraction: float = 0.2  # of the width, per strip
+    max_fraction: float = 0.2  # of the height or width, per strip
+    axis: ClassVar[int]
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        within(1, 64, n_masks=self.n_masks)
+        within("[0, 1]", p=self.p, max_fraction=self.max_fraction)
+        within("[1, 64]", n_masks=self.n_masks)
 
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return masked images (clips, channels, height, width)."""
-        blank = _strips(x, x.shape[3], self.n_masks, self.max_fraction, self.p, generator)
-        return _blanked(x, blank[:, None, None, :])
+        size = x.shape[self.axis]
+        chosen = draws.chosen(x, self.p, generator=generator)[:, None]
+        blank = torch.zeros(len(x), size, dtype=torch.bool, device=x.device)
+        for _ in range(self.n_masks):
+            width = draws.uniform(x, 0, self.max_fraction * size, generator=generator)
+            start = draws.uniform(x, 0, 1, generator=generator) * (size - width)
+            blank |= inside(size, start, width) & chosen
+        return _blanked(x, blank[:, None, None].transpose(3, self.axis))
 
 
 @dataclass(frozen=True)
-class FrequencyMask:
+class TimeMask(_Strips):
+    """Blank strips of columns with each channel's mean (Park et al. 2019, SpecAugment)."""
+
+    axis: ClassVar[int] = 3
+
+
+@dataclass(frozen=True)
+class FrequencyMask(_Strips):
     """Blank strips of rows with each channel's mean (Park et al. 2019, SpecAugment)."""
 
-    p: float = 0.5
-    n_masks: int = 1
-    max_fraction: float = 0.2  # of the height, per strip
-
-    def __post_init__(self) -> None:
-        within(0, 1, p=self.p, max_fraction=self.max_fraction)
-        within(1, 64, n_masks=self.n_masks)
-
-    def images(self, x: Tensor, *, generator: Generator) -> Tensor:
-        """Return masked images (clips, channels, height, width)."""
-        blank = _strips(x, x.shape[2], self.n_masks, self.max_fraction, self.p, generator)
-        return _blanked(x, blank[:, None, :, None])
+    axis: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -84,7 +72,7 @@ class Erasing:
     max_aspect: float = 3.0  # of the longer side to the shorter, in shares of height and width
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, max_area=self.max_area)
+        within("[0, 1]", p=self.p, max_area=self.max_area)
         at_least(1, max_aspect=self.max_aspect)
 
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:

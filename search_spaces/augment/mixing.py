@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.masks import box
-from search_spaces.augment.places import within
+from search_spaces.grammar.kinds import within
 
 __all__ = ["CutMix", "Mixup"]
 
@@ -26,7 +26,7 @@ class Mixup:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, strength=self.strength)
+        within("[0, 1]", p=self.p, strength=self.strength)
 
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return blended images and targets."""
@@ -49,7 +49,7 @@ class CutMix:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p, strength=self.strength)
+        within("[0, 1]", p=self.p, strength=self.strength)
 
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return images with a part of others, and targets."""

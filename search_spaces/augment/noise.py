@@ -9,8 +9,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length, frequencies
-from search_spaces.augment.places import within
-from search_spaces.grammar.kinds import later, one_of
+from search_spaces.grammar.kinds import later, one_of, within
 
 __all__ = ["COLORS", "Background", "Noise"]
 
@@ -31,7 +30,7 @@ class Noise:
     color: str = later("white")  # white, pink, brown, blue, violet, random
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
+        within("[0, 1]", p=self.p)
         _check_snr(self.min_snr_db, self.max_snr_db)
         one_of((*COLORS, RANDOM), color=self.color)
 
@@ -70,7 +69,7 @@ class Background:
     max_snr_db: float = 20.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
+        within("[0, 1]", p=self.p)
         _check_snr(self.min_snr_db, self.max_snr_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
@@ -98,6 +97,6 @@ def add(x: Tensor, noise: Tensor, snr_db: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _check_snr(low: float, high: float) -> None:
-    within(-100, 200, min_snr_db=low, max_snr_db=high)
+    within("[-100, 200]", min_snr_db=low, max_snr_db=high)
     if not low <= high:
         raise ValueError(f"min_snr_db must be at most max_snr_db={high:g}, got min_snr_db={low!r}")

@@ -1,4 +1,4 @@
-"""Where augmentations act, and the rule that all share."""
+"""Where augmentations act."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
-__all__ = ["ImageAugmentation", "MixAugmentation", "WaveformAugmentation", "within"]
+__all__ = ["ImageAugmentation", "MixAugmentation", "WaveformAugmentation"]
 
 
 @runtime_checkable
@@ -31,14 +31,3 @@ class MixAugmentation(Protocol):
 
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return mixed images and targets (clips, classes), of the same shapes."""
-
-
-def within(low: float, high: float, **values: float) -> None:
-    """Check that every value lies in [low, high].
-
-    Raises:
-        ValueError: With the rule and the value.
-    """
-    for name, value in values.items():
-        if not low <= value <= high:
-            raise ValueError(f"{name} must be in [{low:g}, {high:g}], got {name}={value!r}")

@@ -10,8 +10,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.fourier import fast_length
-from search_spaces.augment.places import within
-from search_spaces.grammar.kinds import at_least
+from search_spaces.grammar.kinds import at_least, within
 
 __all__ = ["Reverb"]
 
@@ -31,9 +30,9 @@ class Reverb:
     max_drr_db: float = 15.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
+        within("[0, 1]", p=self.p)
         at_least(0.01, min_rt60=self.min_rt60)
-        within(self.min_rt60, 10, max_rt60=self.max_rt60)
+        within(f"[{self.min_rt60}, 10]", max_rt60=self.max_rt60)
         if not self.min_drr_db <= self.max_drr_db:
             raise ValueError(
                 f"min_drr_db must be at most max_drr_db={self.max_drr_db:g},"

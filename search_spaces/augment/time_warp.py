@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.places import within
+from search_spaces.grammar.kinds import within
 
 __all__ = ["TimeWarp"]
 
@@ -25,8 +25,8 @@ class TimeWarp:
     max_fraction: float = 0.1  # of the width
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
-        within(0, 0.2, max_fraction=self.max_fraction)
+        within("[0, 1]", p=self.p)
+        within("[0, 0.2]", max_fraction=self.max_fraction)
 
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return warped images (clips, channels, height, width)."""

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.places import within
+from search_spaces.grammar.kinds import within
 
 __all__ = ["Shift", "Speed"]
 
@@ -23,8 +23,8 @@ class Shift:
     max_ms: float = 100.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
-        within(0, 60_000, max_ms=self.max_ms)
+        within("[0, 1]", p=self.p)
+        within("[0, 60000]", max_ms=self.max_ms)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return rotated waveforms (clips, samples)."""
@@ -44,8 +44,8 @@ class Speed:
     max_percent: float = 10.0
 
     def __post_init__(self) -> None:
-        within(0, 1, p=self.p)
-        within(0, 50, max_percent=self.max_percent)
+        within("[0, 1]", p=self.p)
+        within("[0, 50]", max_percent=self.max_percent)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return resampled waveforms about the middle; beyond the ends the clip is reflected."""

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from search_spaces.backbones.families import family_of
 from search_spaces.backbones.image_fit import Fit, PaddedImages, create, fit_images
 from search_spaces.grammar.errors import InputError
-from search_spaces.grammar.kinds import Dimension, at_least, later, nearest
+from search_spaces.grammar.kinds import Dimension, at_least, later, nearest, within
 
 __all__ = [
     "BACKBONES",
@@ -43,13 +43,9 @@ class Timm:
     body_lr: float = later(1.0, when="pretrained")  # rate of the body, relative to the head's
 
     def __post_init__(self) -> None:
-        for name in ("drop_rate", "drop_path_rate"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be in [0, 1), got {name}={getattr(self, name)!r}")
-        if not 0 <= self.freeze <= 1:
-            raise ValueError(f"freeze must be in [0, 1], got freeze={self.freeze!r}")
-        if not 0 < self.body_lr <= 1:
-            raise ValueError(f"body_lr must be in (0, 1], got body_lr={self.body_lr!r}")
+        within("[0, 1)", drop_rate=self.drop_rate, drop_path_rate=self.drop_path_rate)
+        within("[0, 1]", freeze=self.freeze)
+        within("(0, 1]", body_lr=self.body_lr)
 
     @property
     def tuned(self) -> bool:

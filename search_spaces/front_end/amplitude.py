@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from search_spaces.front_end.pcen import Pcen
-from search_spaces.grammar.kinds import Dimension, at_least
+from search_spaces.grammar.kinds import Dimension, at_least, within
 
 __all__ = [
     "AMPLITUDES",
@@ -48,8 +48,7 @@ class Db:
     floor_db: float = -80.0
 
     def __post_init__(self) -> None:
-        if not -200 <= self.floor_db < 0:
-            raise ValueError(f"floor_db must be in [-200, 0), got floor_db={self.floor_db!r}")
+        within("[-200, 0)", floor_db=self.floor_db)
 
     def apply(self, power: Tensor) -> Tensor:
         """Return 10 log10 of the power, at least `floor_db`, of the same shape."""
@@ -77,8 +76,7 @@ class Root:
     exponent: float = 0.33
 
     def __post_init__(self) -> None:
-        if not 0 < self.exponent <= 1:
-            raise ValueError(f"exponent must be in (0, 1], got exponent={self.exponent!r}")
+        within("(0, 1]", exponent=self.exponent)
 
     def apply(self, power: Tensor) -> Tensor:
         """Return power ** exponent, of the same shape."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from search_spaces.grammar.kinds import at_least
+from search_spaces.grammar.kinds import at_least, within
 
 __all__ = ["Pcen", "PcenModule", "smooth"]
 
@@ -35,11 +35,8 @@ class Pcen:
         at_least(1e-3, delta=self.delta)
         if self.time_ms > 60_000:
             raise ValueError(f"time_ms must be at most 60000, got time_ms={self.time_ms!r}")
-        for name, value in (("alpha", self.alpha), ("r", self.r)):
-            if not 0 < value <= 1:
-                raise ValueError(f"{name} must be in (0, 1], got {name}={value!r}")
-        if not -200 <= self.floor_db < 0:
-            raise ValueError(f"floor_db must be in [-200, 0), got floor_db={self.floor_db!r}")
+        within("(0, 1]", alpha=self.alpha, r=self.r)
+        within("[-200, 0)", floor_db=self.floor_db)
 
     def module(self, *, n_channels: int, n_bands: int, frames_per_s: float) -> nn.Module:
         """Return the module for powers (clips, channels, bands, frames)."""

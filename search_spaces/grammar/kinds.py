@@ -30,6 +30,7 @@ __all__ = [
     "nearest",
     "one_of",
     "settled",
+    "within",
 ]
 
 # Of the parts chosen before and the kind's own parameters, by name: does a parameter apply?
@@ -67,6 +68,20 @@ def one_of(choices: tuple[Any, ...], **values: Any) -> None:
         if value not in choices:
             listed = ", ".join(map(str, choices))
             raise ValueError(f"{name} must be one of {listed}, got {name}={value!r}")
+
+
+def within(interval: str, **values: float) -> None:
+    """Check that every value lies in an interval, written as `[0, 1)` (1 itself is not in it).
+
+    Raises:
+        ValueError: With the rule and the value.
+    """
+    low, high = (float(end) for end in interval[1:-1].split(","))
+    for name, value in values.items():
+        above = low <= value if interval[0] == "[" else low < value
+        below = value <= high if interval[-1] == "]" else value < high
+        if not (above and below):
+            raise ValueError(f"{name} must be in {interval}, got {name}={value!r}")
 
 
 def fields_of(kind: type) -> dict[str, Any]:

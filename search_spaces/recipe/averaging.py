@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search_spaces.grammar.kinds import Dimension
+from search_spaces.grammar.kinds import Dimension, within
 
 __all__ = ["AVERAGINGS", "Averaging", "Ema", "NoAveraging", "Swa"]
 
@@ -26,8 +26,7 @@ class Ema:
     span: float = 0.1  # time constant, as a share of all steps
 
     def __post_init__(self) -> None:
-        if not 0 < self.span <= 1:
-            raise ValueError(f"span must be in (0, 1], got span={self.span!r}")
+        within("(0, 1]", span=self.span)
 
     def decay(self, step: int, steps: int) -> float:
         """Return how much of the average stays at a step (from 0) of `steps`.
@@ -48,8 +47,7 @@ class Swa:
     start: float = 0.75  # share of the epochs before the first that counts
 
     def __post_init__(self) -> None:
-        if not 0 <= self.start < 1:
-            raise ValueError(f"start must be in [0, 1), got start={self.start!r}")
+        within("[0, 1)", start=self.start)
 
 
 Averaging = NoAveraging | Ema | Swa

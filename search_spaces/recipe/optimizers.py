@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from search_spaces.grammar.kinds import Dimension, at_least
+from search_spaces.grammar.kinds import Dimension, at_least, within
 
 __all__ = ["OPTIMIZERS", "AdamW", "Lion", "NAdamW", "Optimizer", "Parameters", "Sgd"]
 
@@ -18,14 +18,18 @@ Parameters = Iterable[nn.Parameter] | list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class AdamW:
-    """AdamW (Loshchilov and Hutter 2019)."""
-
+class _Rates:
     lr: float = 1e-3  # the peak of the schedule
     weight_decay: float = 0.05
 
     def __post_init__(self) -> None:
-        _check(self.lr, self.weight_decay)
+        at_least(1e-8, lr=self.lr)
+        at_least(0, weight_decay=self.weight_decay)
+
+
+@dataclass(frozen=True)
+class AdamW(_Rates):
+    """AdamW (Loshchilov and Hutter 2019)."""
 
     def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
         """Return the torch optimiser."""
@@ -35,14 +39,8 @@ class AdamW:
 
 
 @dataclass(frozen=True)
-class NAdamW:
+class NAdamW(_Rates):
     """AdamW with Nesterov's momentum (Dozat 2016), weight decay decoupled."""
-
-    lr: float = 1e-3
-    weight_decay: float = 0.05
-
-    def __post_init__(self) -> None:
-        _check(self.lr, self.weight_decay)
 
     def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
         """Return the torch optimiser; it has no fused kernel."""
@@ -52,7 +50,7 @@ class NAdamW:
 
 
 @dataclass(frozen=True)
-class Sgd:
+class Sgd(_Rates):
     """Stochastic gradient descent with Nesterov momentum."""
 
     lr: float = 0.05
@@ -60,24 +58,19 @@ class Sgd:
     momentum: float = 0.9
 
     def __post_init__(self) -> None:
-        _check(self.lr, self.weight_decay)
-        if not 0 < self.momentum < 1:
-            raise ValueError(f"momentum must be in (0, 1), got momentum={self.momentum!r}")
+        super().__post_init__()
+        within("(0, 1)", momentum=self.momentum)
 
     def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
         """Return the torch optimiser."""
         return torch.optim.SGD(
-            parameters,
-            lr=self.lr,
-            weight_decay=self.weight_decay,
-            momentum=self.momentum,
-            nesterov=True,
-            fused=fused,
-        )
+            parameters, lr=self.lr, weight_decay=self.weight_decay, momentum=self.momentum,
+            nesterov=True, fused=fused,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Lion:
+class Lion(_Rates):
     """Lion, the sign of a momentum (Chen et al. 2023).
 
     It wants about a tenth of AdamW's rate and ten times its decay.
@@ -85,9 +78,6 @@ class Lion:
 
     lr: float = 1e-4
     weight_decay: float = 0.5
-
-    def __post_init__(self) -> None:
-        _check(self.lr, self.weight_decay)
 
     def make(self, parameters: Parameters, *, fused: bool) -> torch.optim.Optimizer:
         """Return timm's optimiser; it has no fused kernel."""
@@ -97,11 +87,6 @@ class Lion:
             parameters, lr=self.lr, weight_decay=self.weight_decay
         )
         return made
-
-
-def _check(lr: float, weight_decay: float) -> None:
-    at_least(1e-8, lr=lr)
-    at_least(0, weight_decay=weight_decay)
 
 
 Optimizer = AdamW | NAdamW | Sgd | Lion

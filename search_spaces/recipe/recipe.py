@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from search_spaces.grammar.kinds import at_least, later, one_of
+from search_spaces.grammar.kinds import at_least, later, one_of, within
 from search_spaces.recipe.schedules import SCHEDULES
 
 __all__ = ["Recipe"]
@@ -41,12 +41,8 @@ class Recipe:
         at_least(2, batch=self.batch)
         if self.steps is not None:
             at_least(self.epochs, steps=self.steps)
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(
-                f"label_smoothing must be in [0, 1), got label_smoothing={self.label_smoothing!r}"
-            )
-        if not 0 < self.warmup < 1:
-            raise ValueError(f"warmup must be in (0, 1), got warmup={self.warmup!r}")
+        within("[0, 1)", label_smoothing=self.label_smoothing)
+        within("(0, 1)", warmup=self.warmup)
         one_of(tuple(SCHEDULES), schedule=self.schedule)
         one_of(("shuffle", "balanced"), sampling=self.sampling)
         one_of(("best", "last"), keep=self.keep)
