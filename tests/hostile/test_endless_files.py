@@ -12,11 +12,11 @@ from runners.npy_files import load_array
 from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.yaml_file import load_yaml
-from study.commands.common import results_folder
 from study.corpus import read_corpus
 from study.corpus.layouts import folders
 from study.corpus.layouts.tables import header_of
 from study.files import read_object
+from study.locate import results_folder
 from support.endless import ENDLESS
 
 pytestmark = pytest.mark.timeout(30)
