@@ -7,11 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from search_spaces.grammar.errors import InputError
-from study.files import read_rows
-from study.files.csv_files import spreadsheet_plain
 from study.results import StudyResults, TrialRecord
-from study.results.probabilities import load_epoch
+from study.results.predictions import Predictions, fusion_predictions, trial_predictions
 
 __all__ = [
     "System",
@@ -45,27 +42,10 @@ def fusion_on_devel(results: StudyResults) -> System | None:
     Raises:
         InputError: The file is not as spectune writes it.
     """
-    path = results.folder / "ensemble" / "predictions_devel.csv"
-    if results.ensemble is None or not path.is_file():
+    found = fusion_predictions(results, "devel")
+    if found is None or results.ensemble is None:
         return None
-    table = read_rows(path)
-    every = (
-        dict(zip(table.header, map(spreadsheet_plain, row), strict=True)) for row in table.rows
-    )
-    rows = [row for row in every if row.get("label")]
-    try:
-        return System(
-            title=_fusion_title(results.ensemble.n_members),
-            classes=results.classes,
-            file_names=tuple(row["file_name"] for row in rows),
-            labels=tuple(row["label"] for row in rows),
-            predictions=tuple(row["prediction"] for row in rows),
-            confidences=tuple(float(row[f"prob_{row['prediction']}".strip()]) for row in rows),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: needs the columns file_name, label, prediction and prob_<class> ({error!r})"
-        ) from error
+    return _system(_fusion_title(results.ensemble.n_members), results.classes, found)
 
 
 def best_single_on_devel(results: StudyResults) -> System | None:
@@ -82,28 +62,33 @@ def trial_on_devel(results: StudyResults, trial: TrialRecord) -> System:
     Raises:
         InputError: The array does not fit the study's clips and classes.
     """
-    clips = results.partitions["devel"].clips
-    values = devel_probabilities(results, trial)
-    chosen = values.argmax(axis=1)
-    labelled = [row for row, clip in enumerate(clips) if clip.label is not None]
+    found = trial_predictions(results, trial, "devel")
+    return _system(f"Best single, trial {trial.number}", results.classes, found)
+
+
+def _system(title: str, classes: tuple[str, ...], found: Predictions) -> System:
+    """A system on the clips whose labels are known."""
+    kept = [row for row, label in enumerate(found.labels) if label]
+    place = {name: column for column, name in enumerate(classes)}
     return System(
-        title=f"Best single, trial {trial.number}",
-        classes=results.classes,
-        file_names=tuple(clips[row].file_name for row in labelled),
-        labels=tuple(clips[row].label or "" for row in labelled),
-        predictions=tuple(results.classes[chosen[row]] for row in labelled),
-        confidences=tuple(float(values[row, chosen[row]]) for row in labelled),
+        title=title,
+        classes=classes,
+        file_names=tuple(found.file_names[row] for row in kept),
+        labels=tuple(found.labels[row] for row in kept),
+        predictions=tuple(found.predictions[row] for row in kept),
+        confidences=tuple(
+            float(found.probabilities[row, place[found.predictions[row]]]) for row in kept
+        ),
     )
 
 
-def devel_probabilities(results: StudyResults, trial: TrialRecord) -> NDArray[np.floating]:
+def devel_probabilities(results: StudyResults, trial: TrialRecord) -> NDArray[np.float64]:
     """The devel probabilities of a trial's best epoch, (clips, classes), from `devel.npy`.
 
     Raises:
         InputError: The array does not fit the study's clips and classes.
     """
-    path, clips = trial.file("devel.npy"), results.partitions["devel"].clips
-    return load_epoch(path, trial.best_epoch or 1, clips=len(clips), classes=len(results.classes))
+    return trial_predictions(results, trial, "devel").probabilities
 
 
 def _fusion_title(members: int) -> str:
