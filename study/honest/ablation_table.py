@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from study.honest.ablation import AblationRow
 from study.honest.estimate import ONE_SPEAKER
 from study.text import probability
 
-__all__ = ["ablation_csv", "ablation_lines", "ablation_notes", "p_title"]
+__all__ = ["ablation_csv", "ablation_lines", "ablation_notes", "ablation_records", "p_title"]
 
 TITLES = {"holm": "p (Holm)", "all_pairs": "p (all pairs)"}
 
@@ -54,16 +55,30 @@ def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
     return lines + [line for note in ablation_notes(rows) for line in ("", f"Note: {note}.")]
 
 
+def ablation_records(rows: Sequence[AblationRow]) -> list[dict[str, Any]]:
+    """Return the table as plain values, UAR in [0, 1]: a point's settings, then its figures."""
+    return [
+        {
+            **row.settings,
+            "seeds": len(row.uars),
+            "trials": row.trials,
+            "uar": row.interval.uar,
+            "ci_low": row.interval.low,
+            "ci_high": row.interval.high,
+            "difference": 0.0 if row.comparison is None else row.comparison.difference,
+            "p_corrected": row.p_corrected,
+            "correction": row.correction,
+        }
+        for row in rows
+    ]
+
+
 def ablation_csv(rows: Sequence[AblationRow]) -> str:
     """Return the table as CSV, UAR in [0, 1]."""
-    keys = list(rows[0].settings)
-    last = ("uar", "ci_low", "ci_high", "difference", "p_corrected", "correction")
-    table: list[list[object]] = [[*keys, "seeds", "trials", *last]]
-    for row in rows:
-        own = [spreadsheet_safe(str(row.settings[key])) for key in keys]
-        trials = " ".join(map(str, row.trials))
-        difference = 0.0 if row.comparison is None else row.comparison.difference
-        bounds = [row.interval.uar, row.interval.low, row.interval.high]
-        p_value = (row.p_corrected, row.correction)
-        table.append([*own, len(row.uars), trials, *bounds, difference, *p_value])
+    records = ablation_records(rows)
+    table: list[Iterable[object]] = [records[0]]
+    for row, record in zip(rows, records, strict=True):
+        record |= {key: spreadsheet_safe(str(value)) for key, value in row.settings.items()}
+        record["trials"] = " ".join(map(str, row.trials))
+        table.append(record.values())
     return csv_text(table)

@@ -11,7 +11,9 @@ from study.files.csv_files import spreadsheet_safe
 from study.results.study_results import StudyResults
 from study.results.trial_states import is_running, told_state
 
-__all__ = ["leaderboard", "write_leaderboard"]
+__all__ = ["FIXED", "leaderboard", "write_leaderboard"]
+
+FIXED = ("rank", "trial", "name", "uar", "best_epoch", "state", "seconds")  # columns of any study
 
 
 def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
@@ -53,8 +55,7 @@ def write_leaderboard(results: StudyResults, path: Path | str) -> Path:
     it. UAR stays in [0, 1].
     """
     rows = leaderboard(results)
-    fixed = ["rank", "trial", "name", "uar", "best_epoch", "state", "seconds"]
-    columns = [*fixed, *sorted({key for row in rows for key in row} - set(fixed))]
+    columns = [*FIXED, *sorted({key for row in rows for key in row} - set(FIXED))]
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     return replace_text(path, csv_text([map(_cell, columns), *cells]))
 

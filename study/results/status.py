@@ -19,9 +19,14 @@ from study.text import NOTHING, percent
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
 
-def status_of(folder: Path) -> dict[str, Any]:
-    """Return where a study stands, as plain JSON values."""
-    results, held_for = read_results(folder), holder(folder)
+def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, Any]:
+    """Return where a study stands, as plain JSON values.
+
+    Args:
+        folder: Its results folder.
+        results: What was read of it already.
+    """
+    results, held_for = results or read_results(folder), holder(folder)
     best, fusion = results.best, results.ensemble
     return {
         "name": results.name,
