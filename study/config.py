@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ __all__ = [
     "SeedsConfig",
     "StudyConfig",
     "SubmissionConfig",
+    "changed",
     "load_config",
 ]
 
@@ -169,8 +171,15 @@ class StudyConfig(_Strict):
         return dump_yaml(self.model_dump(mode="json", by_alias=True))
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
-    """Read `study.yaml` and `key=value` overrides (`budget.trials=40`).
+def load_config(
+    path: Path, overrides: Sequence[str] = (), changes: Mapping[str, Any] | None = None
+) -> StudyConfig:
+    """Read `study.yaml` with overrides.
+
+    Args:
+        path: The file.
+        overrides: As in a command, `budget.trials=40`.
+        changes: As in a call; see `changed`.
 
     Raises:
         InputError: With every mistake in it, a sentence each.
@@ -183,7 +192,7 @@ def load_config(path: Path, overrides: Sequence[str] = ()) -> StudyConfig:
         if len(text.splitlines()) > 1:
             raise InputError(f"{text!r}: an override must be one line")
         _put(plain, key.split("."), parse_yaml(f"value: {value}", where=text)["value"], text)
-    return parse_config(plain, where=str(path))
+    return parse_config(changed(plain, changes or {}), where=str(path))
 
 
 def parse_config(plain: Mapping[str, Any], *, where: str) -> StudyConfig:
@@ -202,12 +211,52 @@ def parse_config(plain: Mapping[str, Any], *, where: str) -> StudyConfig:
         raise InputError(told) from error
 
 
+def changed(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration with other values in it, as Python has them.
+
+    A mapping changes the settings that it names and leaves the others; a space is one value. Paths
+    become text and tuples lists.
+
+    >>> changed({"budget": {"hours": 8}}, {"budget": {"trials": 20}, "seeds.top": 2})
+    {'budget': {'hours': 8, 'trials': 20}, 'seeds': {'top': 2}}
+
+    Raises:
+        InputError: A dotted key leads through something else than a mapping.
+    """
+    result = dict(plain)
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and key in SETTINGS:
+            before = result.get(key)
+            result[key] = changed(before if isinstance(before, Mapping) else {}, value)
+        else:
+            first, *rest = key.split(".")
+            if rest and isinstance(result.get(first), Mapping):
+                result[first] = dict(result[first])  # what was given stays as it is
+            _put(result, [first, *rest], _plain(value), key)
+    return result
+
+
+def _plain(value: Any) -> Any:
+    """Return a Python value as YAML would have it."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
 def _put(plain: dict[str, Any], keys: list[str], value: Any, text: str) -> None:
     for key in keys[:-1]:
         plain = plain.setdefault(key, {})
         if not isinstance(plain, dict):
             raise InputError(f"{text!r}: {key} is not a mapping")
     plain[keys[-1]] = value
+
+
+SETTINGS = {  # keys whose value is a mapping of settings
+    name for name, field in StudyConfig.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}  # fmt: skip
 
 
 def _fields(loc: Sequence[Any]) -> list[str]:

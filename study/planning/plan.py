@@ -77,7 +77,11 @@ class Plan:
 
 
 def plan_study(
-    config: StudyConfig, *, base: Path, progress: Callable[[int, int], None] | None = None
+    config: StudyConfig,
+    *,
+    base: Path,
+    progress: Callable[[int, int], None] | None = None,
+    command: str | None = None,
 ) -> Plan:
     """Read and check all that a study needs.
 
@@ -85,6 +89,7 @@ def plan_study(
         config: What was asked.
         base: Folder that its paths are relative to.
         progress: Told how many of how many files are decoded.
+        command: What was called, for the record; None: the command line.
 
     Raises:
         InputError: If anything is wrong; nothing is written then, but for the corpus cache.
@@ -129,7 +134,7 @@ def plan_study(
         "corpus_digest": cached.digest,
         "material_digest": material,
         "base": str(base.resolve()),
-        "command": " ".join(["spectune", *sys.argv[1:]]),
+        "command": command or " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
     }
     if taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,6 +45,7 @@ def run_study(
     echo: Echo = print,
     progress: Progress | None = None,
     report: Callable[[Path], Path] | None = None,
+    command: str | None = None,
 ) -> int:
     """Launch a study, or go on with it; ends with fusion, leaderboard and report.
 
@@ -53,6 +55,7 @@ def run_study(
         echo: Prints a line.
         progress: What is shown meanwhile; by default what suits the terminal.
         report: Writes the report of a results folder (`reports.write_report`).
+        command: What was called, for the record; None: the command line.
 
     Returns:
         The exit code.
@@ -60,7 +63,8 @@ def run_study(
     Raises:
         InputError: If anything the user gave is wrong; nothing is written then.
     """
-    plan = plan_study(config, base=base, progress=_counting("decoding", echo))
+    decoding = _counting("decoding", echo)
+    plan = plan_study(config, base=base, progress=decoding, command=command)
     check_stores(config, plan.state)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with StudyLock(plan.folder):
@@ -127,7 +131,13 @@ def open_sampling(plan: Plan) -> Sampling:
 
 @contextmanager
 def _interruptible(coordinator: Coordinator) -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM end the session after the event at hand; a second one at once."""
+    """Make Ctrl-C and SIGTERM end the session after the event at hand; a second one at once.
+
+    Python gives signals to the main thread alone; elsewhere they are left as they are.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def stop(number: int, frame: FrameType | None) -> None:
         if coordinator.interrupted:
