@@ -50,7 +50,7 @@ def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(cuda, monkeypatch
 
 
 def test_the_reason_names_the_device():
-    assert choose_compute("cpu").reason == "float32 on the CPU"
+    assert choose_compute("cpu").reason == "float32, channels last on the CPU"
     assert choose_compute("mps").reason == "float32 on mps"
 
 

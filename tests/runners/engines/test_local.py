@@ -82,7 +82,7 @@ def test_one_warm_worker_runs_trial_after_trial(engine, task_file, tmp_path):
         assert engine.free == 1
         pids.add(events[0]["pid"])
     assert len(pids) == 1
-    assert "test_resnet; float32 on the CPU" in (tmp_path / "1" / "log.txt").read_text()
+    assert "test_resnet; float32, channels last" in (tmp_path / "1" / "log.txt").read_text()
 
 
 def test_the_verdict_is_awaited_an_epoch_later(engine, task_file, tmp_path):
