@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container, Sequence
 
 __all__ = [
     "NOTHING",
+    "aligned",
     "duration",
     "p_is",
     "percent",
@@ -44,6 +46,26 @@ def p_is(p: float) -> str:
     ('p = 0.020', 'p < 0.001')
     """
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Container[int] = (0,)) -> list[str]:
+    """Return a table as lines, columns below each other.
+
+    Args:
+        rows: Cells, as many in each row.
+        left: Columns whose cells begin below each other; those of the others end so.
+
+    >>> aligned([("name", "UAR"), ("a", "80.1 %")])
+    ['name     UAR', 'a     80.1 %']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if k in left else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def duration(seconds: float | None) -> str:

@@ -18,6 +18,7 @@ from study.metrics import confusion_matrix, interval
 from study.metrics.uar import recall_per_class
 from study.results import StudyResults
 from study.results.probabilities import load_test, speakers_of
+from study.text import aligned
 from study.tracking.study_run import continue_tracker
 from study.tracking.tracker import ChildRun
 
@@ -200,8 +201,8 @@ def told(record: dict[str, Any], echo: Callable[[str], None]) -> None:
     for system in record["systems"]:
         echo(f"{system['name']} ({system['protocol']}): {system['sentence']}")
         if system["name"] == "fusion":
-            width = max(map(len, system["labels"]))
-            for label, row in zip(system["labels"], system["confusion_matrix"], strict=True):
-                echo(f"    {label:>{width}}  " + "  ".join(f"{n:6d}" for n in row))
+            pairs = zip(system["labels"], system["confusion_matrix"], strict=True)
+            for line in aligned([(label, *map(str, row)) for label, row in pairs], left=()):
+                echo(f"    {line}")
     if record["not_refitted"]:
         echo(f"fusion ({PROTOCOLS[1]}): not scored: {record['not_refitted']}")

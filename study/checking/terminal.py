@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from study.checking.check import Check
 from study.checking.findings import AREAS, Finding
 from study.checking.leakage import Probe
-from study.text import NOTHING, duration, percent, printable
+from study.text import NOTHING, aligned, duration, percent, printable
 
 __all__ = ["check_lines", "headline", "probe_rows"]
 
@@ -22,15 +22,15 @@ def check_lines(check: Check) -> list[str]:
     lines = [_short(f"corpus {check.name} ({check.layout}), {clips:,} clips, {check.root}")]
     if check.simulated:
         lines.append("SIMULATED audio: no figure of it may stand beside one of real recordings")
-    lines += ["", *_aligned(_partition_rows(check))]
-    lines += ["", *_aligned(_class_rows(check))]
+    lines += ["", *aligned(_partition_rows(check))]
+    lines += ["", *aligned(_class_rows(check))]
     if check.counts.speakers:
-        lines += ["", *_aligned(_speaker_rows(check))]
+        lines += ["", *aligned(_speaker_rows(check))]
         if (more := len(check.counts.speakers) - _SPEAKERS) > 0:
             lines.append(f"  and {more} speakers more (--json has them)")
     if check.probes:
         lines += ["", "what a linear probe guesses from the recording alone: UAR (95 % interval)"]
-        lines += _aligned([("guessed from", *_targets(check.probes)), *probe_rows(check.probes)])
+        lines += aligned([("guessed from", *_targets(check.probes)), *probe_rows(check.probes)])
     for area in AREAS:
         findings = [one for one in check.findings if one.area == area]
         if findings:
@@ -147,15 +147,3 @@ def _speaker_rows(check: Check) -> list[tuple[str, ...]]:
 
 def _number(n: int | None) -> str:
     return "not known" if n is None else f"{n:,}"
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Columns below each other, the first to the left."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return [
-        "  ".join(
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]

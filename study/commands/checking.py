@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from study.commands.common import Debug, config_and_base, echo
+from study.progress import report_tenths
 
 __all__ = ["check"]
 
@@ -40,7 +42,8 @@ def check(
         expected = expected_digests(base / config.results / config.name)
     else:
         reading = Reading(corpus)
-    found = check_corpus(reading, full=full, expected=expected, progress=_progress)
+    progress = report_tenths("reading files", partial(print, file=sys.stderr))
+    found = check_corpus(reading, full=full, expected=expected, progress=progress)
     if as_json:
         echo(json.dumps(check_to_json(found), indent=1, ensure_ascii=False))
     else:
@@ -48,9 +51,3 @@ def check(
             echo(line)
     if not found.clean:
         raise typer.Exit(EXIT_PROBLEMS)
-
-
-def _progress(done: int, total: int) -> None:
-    """Say something at each tenth of a large corpus, apart from the answer."""
-    if total >= 2000 and 10 * done // total > 10 * (done - 1) // total:
-        print(f"reading: {done:,} of {total:,} files", file=sys.stderr)

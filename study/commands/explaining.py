@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ import typer
 
 from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, config_and_base, echo, results_folder
+from study.progress import Progress, report_tenths
 
 if TYPE_CHECKING:
     from reports.explain.inputs import ExplainInputs
@@ -111,23 +113,14 @@ def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress() -> Iterator[Progress]:
     """Show a bar, or a line every tenth where the output is no terminal."""
     if sys.stderr.isatty():
         from rich.console import Console
-        from rich.progress import Progress
+        from rich.progress import Progress as Bars
 
-        with Progress(console=Console(stderr=True), transient=True) as bars:
+        with Bars(console=Console(stderr=True), transient=True) as bars:
             bar = bars.add_task("explaining", total=None)
             yield lambda done, total: bars.update(bar, completed=done, total=total)
-        return
-    shown = 0
-
-    def told(done: int, total: int) -> None:
-        nonlocal shown
-        tenth = 10 * done // total
-        if tenth > shown:
-            shown = tenth
-            print(f"explaining: {10 * tenth} %", file=sys.stderr, flush=True)
-
-    yield told
+    else:
+        yield report_tenths("explaining", partial(print, file=sys.stderr, flush=True), least=1)

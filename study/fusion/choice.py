@@ -22,7 +22,7 @@ from study.honest.estimate import fit_on_all, nested_interval
 from study.metrics import count_by_speaker
 from study.metrics.intervals import IntervalMethod
 from study.metrics.speaker_counts import paired_difference
-from study.progress import Told, counted, silent
+from study.progress import Progress, no_progress, with_progress
 
 __all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods", "estimate"]
 
@@ -61,7 +61,7 @@ def compare_methods(
     n_folds: int = 10,
     fit: bool = True,
     seed: int = 0,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> tuple[MethodRow, ...]:
     """Nested UAR of every method in the same folds, the default first.
 
@@ -72,7 +72,7 @@ def compare_methods(
         fit: Whether to fit each on all clips too, for its apparent UAR and its members, and to
             give its interval.
         seed: Of the folds.
-        told: Is given how many folds are done, of how many.
+        progress: Is given how many folds are done, of how many.
 
     Raises:
         ValueError: When there are fewer than two clips, or the default is missing.
@@ -80,7 +80,7 @@ def compare_methods(
     if DEFAULT not in methods:
         raise ValueError(f"methods must hold {DEFAULT!r}, got {sorted(methods)}")
     folds = fold_splits(candidates.labels, candidates.fold_groups, n_folds=n_folds, seed=seed)
-    all_hits = held_out_hits(candidates, methods, counted(folds, told, total=len(folds)))
+    all_hits = held_out_hits(candidates, methods, with_progress(folds, progress, total=len(folds)))
     counts = {
         name: count_by_speaker(candidates.labels, hits, candidates.groups)
         for name, hits in all_hits.items()

@@ -133,7 +133,7 @@ def write_fusion(fusion: Fusion, results: StudyResults, record: dict[str, Any]) 
     folder = results.folder / "ensemble"
     folder.mkdir(exist_ok=True)
     columns = ("n", "trial", "name", "uar")
-    rows = [[step[column] for column in columns] for step in record["trajectory"]]
+    rows = [[step.get(column) for column in columns] for step in record["trajectory"]]
     replace_text(folder / "trajectory.csv", csv_text([columns, *rows]))
     _write_predictions(results, "devel", fusion.scores(fusion.library.devel), folder)
     if fusion.library.test:

@@ -22,7 +22,7 @@ from study.fusion.study_candidates import StudyCandidates
 from study.honest import Fitted, HonestValue, Method, estimate_library
 from study.metrics import uar_of_probabilities
 from study.metrics.permutation_tests import Comparison, compare_best_of
-from study.progress import telling
+from study.progress import report_time_left
 
 __all__ = ["Fusion", "References", "fuse"]
 
@@ -97,7 +97,10 @@ def fuse(
     rows: tuple[MethodRow, ...] = ()
     if compare or config.method == CHOSEN:
         rows = compare_methods(
-            pool, methods, seed=config.seed, told=telling("fusion: methods compared, fold", echo)
+            pool,
+            methods,
+            seed=config.seed,
+            progress=report_time_left("fusion: methods compared, fold", echo),
         )
     name = choose(rows) if config.method == CHOSEN else config.method
     repeated: Method = methods[name]
@@ -128,7 +131,7 @@ def fuse(
         apparent=uar,
         references=REFERENCES,
         seed=config.seed,
-        told=telling("fusion: chosen again without the clips that judge,", echo),
+        progress=report_time_left("fusion: chosen again without the clips that judge,", echo),
     )
     return Fusion(
         selection,

@@ -14,7 +14,7 @@ from study.fusion.fuse import Fusion
 from study.fusion.methods.table import COMPARED, DEFAULT
 from study.honest.estimate import search_note
 from study.metrics.permutation_tests import Comparison
-from study.text import NOTHING, percent
+from study.text import NOTHING, aligned, percent
 
 __all__ = [
     "all_sentences",
@@ -113,18 +113,11 @@ def compared_lines(rows: Sequence[Mapping[str, Any]], configured: str) -> list[s
         "MB",
         "ms",
     )
-    cells = [head, *(_cells(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     lines = [
         "methods, by what they are worth on clips they were not fitted on; gain over"
         f" {DEFAULT} in points, with its standard error"
     ]
-    for row in cells:
-        name, *numbers = (
-            f"{cell:{'<' if column == 0 else '>'}{width}}"
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join(["", name, *numbers]))
+    lines += [f"  {line}" for line in aligned([head, *map(_cells, rows)])]
     lines.append("  * for comparison, never chosen")
     if configured != "chosen":
         lines.append(f"(ensemble.method is {configured}; the choice counts with `chosen`)")
@@ -173,11 +166,11 @@ def _diversity(found: Diversity) -> str:
 def pairs_table(fusion: Fusion) -> list[str]:
     """Return the share of clips on which each pair of members disagrees, as lines."""
     names = [fusion.library.candidates[member].label() for member in fusion.selection.members]
-    width = max(len(name) for name in names)
-    lines = ["disagreement of members on devel (%)"]
-    for name, row in zip(names, fusion.diversity.pairwise_disagreement, strict=True):
-        lines.append(f"  {name:{width}}  " + " ".join(f"{100 * value:5.1f}" for value in row))
-    return lines
+    rows = [
+        (name, *(f"{100 * value:.1f}" for value in row))
+        for name, row in zip(names, fusion.diversity.pairwise_disagreement, strict=True)
+    ]
+    return ["disagreement of members on devel (%)", *(f"  {line}" for line in aligned(rows))]
 
 
 def _total(costs: NDArray[np.float64], members: Sequence[int]) -> float | None:

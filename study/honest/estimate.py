@@ -34,7 +34,7 @@ from study.metrics import compare, count_by_speaker, uar_of_probabilities
 from study.metrics.intervals import Interval, IntervalMethod, interval_of_correct
 from study.metrics.permutation_tests import Comparison
 from study.metrics.speaker_counts import paired_difference
-from study.progress import Told, counted, silent
+from study.progress import Progress, no_progress, with_progress
 
 __all__ = [
     "MEASURED",
@@ -132,7 +132,7 @@ def estimate_library(
     n_resamples: int = 25,
     interval_method: IntervalMethod = "expanded",
     seed: int = 0,
-    told: Told = silent,
+    progress: Progress = no_progress,
 ) -> HonestValue:
     """The honest value of a fusion by any method; see the module for the formulas.
 
@@ -147,7 +147,7 @@ def estimate_library(
         n_resamples: Bootstrap samples for the out-of-bag value; 0 leaves it out.
         interval_method: As in `study.metrics.interval`.
         seed: Of folds and resampling.
-        told: Is given how many fits are done, of how many.
+        progress: Is given how many fits are done, of how many.
 
     Raises:
         ValueError: When there are fewer than two clips.
@@ -169,7 +169,7 @@ def estimate_library(
     labels, groups = candidates.labels, candidates.fold_groups
     folds = fold_splits(labels, groups, n_folds=n_folds, seed=seed)
     total = len(folds) + n_resamples
-    hits = held_out_hits(candidates, methods, counted(folds, told, total=total))
+    hits = held_out_hits(candidates, methods, with_progress(folds, progress, total=total))
     nested, single = (
         nested_interval(candidates, hits[key], method=interval_method, seed=seed)
         for key in ("fusion", "single")
@@ -179,7 +179,7 @@ def estimate_library(
     ]
     gain, gain_se = paired_difference(*counts)
     samples = bootstrap_splits(labels, groups, n_resamples=n_resamples, seed=seed)
-    samples = counted(samples, told, total=total, before=len(folds))
+    samples = with_progress(samples, progress, total=total, before=len(folds))
     by_speaker = candidates.has_speakers and candidates.n_groups > 1
     return HonestValue(
         method=name,

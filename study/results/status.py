@@ -14,7 +14,7 @@ from study.results.throughput import is_network, pace_words, seconds_left, trial
 from study.results.trial_record import TrialRecord
 from study.results.trial_result import ENDS
 from study.results.trial_states import counted, told_counts
-from study.text import NOTHING, percent
+from study.text import NOTHING, aligned, percent
 
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
 
@@ -92,14 +92,19 @@ def leaderboard_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the leaderboard as lines for a terminal."""
     if not rows:
         return ["no trial has ended with a result yet"]
-    width = max(len(str(row["name"])) for row in rows)
-    lines = [f"rank  trial  {'system':{width}}  devel UAR  epoch  state"]
-    lines += [
-        f"{_cell(row['rank']):>4}  {_number(row['trial']):>5}  {row['name']:{width}}"
-        f"  {percent(row['uar']):>9}  {_cell(row['best_epoch']):>5}  {row['state']}"
+    cells = [
+        (
+            _cell(row["rank"]),
+            _number(row["trial"]),
+            str(row["name"]),
+            percent(row["uar"]),
+            _cell(row["best_epoch"]),
+            row["state"],
+        )
         for row in rows
     ]
-    return lines
+    head = ("rank", "trial", "system", "devel UAR", "epoch", "state")
+    return aligned([head, *cells], left=(2, 5))
 
 
 def _cell(value: int | None) -> str:

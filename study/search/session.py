@@ -17,6 +17,7 @@ from study.fusion.sentences import all_sentences, fusion_table
 from study.planning.cross_validation import protocol_sentence
 from study.planning.plan import Plan, plan_study, write_study
 from study.planning.warm_start import take_over
+from study.progress import report_tenths
 from study.results import StudyLock, StudyResults, read_results
 from study.results.seeds_table import seeds_lines, seeds_table
 from study.results.trial_folder import trial_folders
@@ -63,16 +64,15 @@ def run_study(
     Raises:
         InputError: If anything the user gave is wrong; nothing is written then.
     """
-    decoding = _counting("decoding", echo)
+    decoding = report_tenths("decoding files", echo)
     plan = plan_study(config, base=base, progress=decoding, command=command)
     check_stores(config, plan.state)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with StudyLock(plan.folder):
         write_study(plan)
         echo(plan.cached.summary())
-        check = write_check(
-            config, base=base, folder=plan.folder, progress=_counting("check", echo)
-        )
+        reading = report_tenths("checking files", echo)
+        check = write_check(config, base=base, folder=plan.folder, progress=reading)
         echo(f"{headline(check)}{'' if check.clean else '; `spectune check` says which'}")
         take_over(plan.taken, plan.trials)
         echo(_opening(plan))
@@ -150,20 +150,6 @@ def _interruptible(coordinator: Coordinator) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _counting(what: str, echo: Echo) -> Callable[[int, int], None]:
-    """Return a progress through files that says something at each tenth of a large corpus."""
-    told = 0
-
-    def progress(done: int, total: int) -> None:
-        nonlocal told
-        tenth = 10 * done // max(total, 1)
-        if total >= 2000 and tenth > told:
-            told = tenth
-            echo(f"{what}: {done} of {total} files")
-
-    return progress
 
 
 def _opening(plan: Plan) -> str:

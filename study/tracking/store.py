@@ -6,16 +6,16 @@ variables that silence MLflow must be set before its first import.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+
+from filelock import FileLock
 
 from search_spaces.grammar.errors import InputError
 from study.text import without_passwords
@@ -191,7 +191,7 @@ def initialise(store: TrackingStore) -> None:
     if path is None or (path.exists() and path.stat().st_size > 0):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.with_name(f".{path.name}.lock")):
+    with FileLock(path.with_name(f".{path.name}.lock")):
         if path.exists() and path.stat().st_size > 0:
             return
         for leftover in path.parent.glob(f".{path.name}.new-*"):  # of a killed process
@@ -257,14 +257,6 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; it goes with the process, however that ends."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def is_transient(error: BaseException) -> bool:
