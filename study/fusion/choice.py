@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.fusion.methods.selection import FusionMethod, Selection
 from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, REFERENCES
 from study.honest import (
     CandidateEpochs,
-    Fitted,
     HonestValue,
     Method,
     estimate_library,
@@ -144,8 +144,8 @@ def chosen(
     *,
     speakers: NDArray[np.intp],
     families: Sequence[Hashable],
-    methods: Mapping[str, Method] = METHODS,
-) -> Fitted:
+    methods: Mapping[str, FusionMethod] = METHODS,
+) -> Selection:
     """A method like the others that first chooses among them, by folds within its clips.
 
     Its honest estimate therefore includes the choice of the method.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.fusion.methods.scorer import check_library
+from study.fusion.methods.scorer import check_candidates
 
 __all__ = ["Diversity", "diversity"]
 
@@ -41,12 +41,13 @@ def diversity(probabilities: ArrayLike, labels: ArrayLike) -> Diversity:
     Raises:
         ValueError: When the shapes do not fit or a value is not finite.
     """
-    values, codes = check_library(probabilities, labels)
-    guesses = values.argmax(axis=-1)
-    hits = (guesses == codes).astype(np.float64)
-    differ = np.stack([(guesses != row).mean(axis=1) for row in guesses])
-    both, neither = hits @ hits.T, (1 - hits) @ (1 - hits).T
-    one, other = hits @ (1 - hits).T, (1 - hits) @ hits.T
+    values, truth = check_candidates(probabilities, labels)
+    predictions = values.argmax(axis=-1)
+    correct = (predictions == truth).astype(np.float64)
+    wrong = 1 - correct
+    differ = np.stack([(predictions != row).mean(axis=1) for row in predictions])
+    both, neither = correct @ correct.T, wrong @ wrong.T
+    one, other = correct @ wrong.T, wrong @ correct.T
     pairs = np.triu_indices(len(values), k=1)
     numerator = (both * neither - one * other)[pairs]
     denominator = (both * neither + one * other)[pairs]

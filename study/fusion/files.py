@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from study.files import csv_text, predictions_csv, replace_text, write_json
 from study.fusion.costs import megabytes_of, milliseconds_of
 from study.fusion.fuse import Fusion, References
-from study.fusion.methods.references import Selection
 from study.fusion.methods.rule import fuse_members
+from study.fusion.methods.selection import Selection
 from study.fusion.sentences import fusion_sentences, methods_table
 from study.fusion.study_candidates import Candidate
 from study.results import StudyResults
@@ -50,7 +50,7 @@ def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[s
         identity=fusion.library.identity.to_json(),
     )
     return record | {
-        "rule": None if fusion.rule.plain else fusion.rule.to_json(),
+        "rule": None if fusion.selection.rule.plain else fusion.selection.rule.to_json(),
         "decision": None if fusion.decision is None else fusion.decision.to_json(),
         "honest": fusion.honest.to_json(),
         "best_of": None if fusion.best_of is None else fusion.best_of.to_json(),
@@ -135,7 +135,7 @@ def write_fusion(fusion: Fusion, results: StudyResults, record: dict[str, Any]) 
     columns = ("n", "trial", "name", "uar")
     rows = [[step.get(column) for column in columns] for step in record["trajectory"]]
     replace_text(folder / "trajectory.csv", csv_text([columns, *rows]))
-    _write_predictions(results, "devel", fusion.scores(fusion.library.devel), folder)
+    _write_predictions(results, "devel", fusion.selection.scores(fusion.library.devel), folder)
     if fusion.library.test:
         _write_predictions(results, "test", _test(fusion), folder)
     write_json(folder / "ensemble.json", record)
@@ -151,7 +151,8 @@ def _test(fusion: Fusion) -> NDArray[np.float64]:
         values += [fusion.library.test_of(key) for key in keys]
         weights += [weight / len(keys)] * len(keys)
         places += [place] * len(keys)
-    return fuse_members(values, weights, places, None if fusion.rule.plain else fusion.rule)
+    rule = fusion.selection.rule
+    return fuse_members(values, weights, places, None if rule.plain else rule)
 
 
 def _keys(candidate: Candidate) -> tuple[int | str, ...]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from study.config import EnsembleConfig
 from study.fusion.choice import MethodRow, choice_sentence, choose, chosen, compare_methods
 from study.fusion.diversity import Diversity, diversity
 from study.fusion.methods.decision import Decision
-from study.fusion.methods.decision_wrappers import Decided, Tempered, with_decision
+from study.fusion.methods.decision_wrappers import with_decision
 from study.fusion.methods.limits import Limits
-from study.fusion.methods.references import Selection, best_single, top_k_average, uniform_average
-from study.fusion.methods.rule import FusionRule, rule_of
+from study.fusion.methods.references import best_single, top_k, uniform
+from study.fusion.methods.selection import FusionMethod, Selection
 from study.fusion.methods.table import DEFAULT, REFERENCES, fusion_methods
 from study.fusion.study_candidates import StudyCandidates
-from study.honest import Fitted, HonestValue, Method, estimate_library
-from study.metrics import uar_of_probabilities
+from study.honest import HonestValue, estimate_library
 from study.metrics.permutation_tests import Comparison, compare_best_of
 from study.progress import report_time_left
 
@@ -43,8 +41,7 @@ class Fusion:
     """A fusion and what is told of it.
 
     Args:
-        selection: Members, weights, path and apparent UAR.
-        rule: What is done with the members' probabilities.
+        selection: Members, rule, path and apparent UAR.
         decision: The decision rule that was tried, used or not; None where it is switched off.
         references: Simpler choices from the same candidates.
         library: The candidates.
@@ -58,7 +55,6 @@ class Fusion:
     """
 
     selection: Selection
-    rule: FusionRule
     decision: Decision | None
     references: References
     library: StudyCandidates
@@ -68,10 +64,6 @@ class Fusion:
     methods: tuple[MethodRow, ...] = ()
     choice: str = ""
     limits: Limits | None = None
-
-    def scores(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Probabilities, (clips, classes), of all candidates', (candidates, clips, classes)."""
-        return self.rule.scores(probabilities[list(self.selection.members)])
 
 
 def fuse(
@@ -103,63 +95,39 @@ def fuse(
             progress=report_time_left("fusion: methods compared, fold", echo),
         )
     name = choose(rows) if config.method == CHOSEN else config.method
-    repeated: Method = methods[name]
-    if config.method == CHOSEN:
-        repeated = partial(chosen, methods=methods)
+    fit: FusionMethod = methods[name]
+    repeated: FusionMethod = fit if config.method != CHOSEN else partial(chosen, methods=methods)
     if config.decision:
-        repeated = with_decision(repeated, calibrate=False)
-    fitted = _fit(methods[name], library, decision=config.decision)
-    base, decision = _parts(fitted)
-    rule = rule_of(fitted)
-    uar = float(uar_of_probabilities(fitted.scores(library.devel), pool.labels))
-    selection = Selection(
-        base.method if isinstance(base, Selection) and name == DEFAULT else name,
-        uar,
-        fitted.members,
-        rule.weights,
-        base.trajectory if isinstance(base, Selection) else (),
-    )
-    references = References(
-        best_single(library.devel, pool.labels),
-        uniform_average(library.devel, pool.labels),
-        top_k_average(library.devel, pool.labels),
-    )
+        fit, repeated = with_decision(fit), with_decision(repeated, calibrate=False)
+    labels, groups = pool.labels, pool.groups
+    fitted = fit(library.devel, labels, speakers=groups, families=pool.families)
+    decision = fitted.rule.decision
+    rule = fitted.rule
+    if decision is not None and not decision.changes:
+        rule = replace(rule, decision=None)
+    # the default says whether it was greedy selection with bags or without
+    named = fitted.method if name == DEFAULT else name
     honest = estimate_library(
         pool,
         repeated,
         name=config.method,
-        apparent=uar,
+        apparent=fitted.uar,
         references=REFERENCES,
         seed=config.seed,
         progress=report_time_left("fusion: chosen again without the clips that judge,", echo),
     )
     return Fusion(
-        selection,
-        rule,
+        replace(fitted, method=named, rule=rule),
         decision,
-        references,
+        References(*(simple(library.devel, labels) for simple in (best_single, uniform, top_k))),
         library,
         honest,
         _best_of(library, config.seed),
-        diversity(library.devel[list(fitted.members)], pool.labels),
+        diversity(library.devel[list(fitted.members)], labels),
         rows,
         choice_sentence(rows) if rows else "",
         limits,
     )
-
-
-def _fit(method: Method, library: StudyCandidates, *, decision: bool) -> Fitted:
-    pool = library.pool
-    families: Sequence[Hashable] = pool.families
-    fit = with_decision(method) if decision else method
-    return fit(library.devel, pool.labels, speakers=pool.groups, families=families)
-
-
-def _parts(fitted: Fitted) -> tuple[Fitted, Decision | None]:
-    """What a fusion is without decision and temperatures, and its decision."""
-    decision = fitted.decision if isinstance(fitted, Decided) else None
-    base = fitted.base if isinstance(fitted, Decided) else fitted
-    return (base.base if isinstance(base, Tempered) else base), decision
 
 
 def _best_of(library: StudyCandidates, seed: int) -> Comparison | None:

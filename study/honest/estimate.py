@@ -20,9 +20,9 @@ What cannot be chosen again is the search, which has seen every devel speaker: `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -46,6 +46,8 @@ __all__ = [
     "out_of_bag_uar",
     "search_note",
 ]
+
+F = TypeVar("F", bound=Fitted)
 
 ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flatters"
 NO_SPEAKERS = "clips treated as independent; too narrow, and the value still flatters"
@@ -207,7 +209,7 @@ def estimate_library(
     )
 
 
-def fit_on_all(candidates: CandidateEpochs, method: Method) -> tuple[Fitted, float]:
+def fit_on_all(candidates: CandidateEpochs, method: Callable[..., F]) -> tuple[F, float]:
     """A fusion fitted on all clips, each trial at its best epoch, and its apparent UAR."""
     probabilities = candidates.predictions_at(candidates.best_epochs())
     fitted = method(

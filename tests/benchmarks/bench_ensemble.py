@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.fusion.choice import estimate
-from study.fusion.methods.references import bagged_greedy, greedy
+from study.fusion.methods.bagged import bagged_greedy
+from study.fusion.methods.greedy import greedy
 
 __all__ = ["main", "random_library"]
 
@@ -30,9 +31,8 @@ def random_library(
     shared = rng.normal(0, 0.7, (n_clips, n_classes)) + np.eye(n_classes)[labels]
     candidates = []
     for _ in range(n_candidates):
-        odds = shared + rng.normal(0, 1, (n_epochs, n_clips, n_classes))
-        shares = np.exp(odds)
-        candidates.append((shares / shares.sum(axis=-1, keepdims=True)).astype(np.float16))
+        values = np.exp(shared + rng.normal(0, 1, (n_epochs, n_clips, n_classes)))
+        candidates.append((values / values.sum(axis=-1, keepdims=True)).astype(np.float16))
     return candidates, labels
 
 

@@ -1,6 +1,6 @@
 """Greedy selection from bags: Caruana et al., "Getting the most out of ensemble selection".
 
-ICDM 2006. A bag is half the library, the same share of every backbone family.
+ICDM 2006. A bag is half the candidates, the same fraction of every backbone family.
 """
 
 from __future__ import annotations
@@ -11,26 +11,51 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.greedy import (
-    Selection,
-    Step,
+    MAX_MEMBERS,
     best_prefix,
     check_at_least_one,
+    greedy,
     greedy_steps,
-    normalised,
+    heaviest_first,
 )
 from study.fusion.methods.limits import Limits, fitting
-from study.fusion.methods.scorer import FusionScorer, check_library
+from study.fusion.methods.rule import FusionRule
+from study.fusion.methods.scorer import FusionScorer, check_candidates
+from study.fusion.methods.selection import Selection, Step
 from study.honest.candidates import positions_by_key
 
-__all__ = ["MAX_MEMBERS", "bagged_greedy"]
+__all__ = ["BAGGED_FROM", "bagged_greedy", "default_fusion"]
 
-MAX_MEMBERS = 8  # what refit, export and serving still carry
+BAGGED_FROM = 20  # candidates; bags of fewer than ten choose too little
+
+
+def default_fusion(
+    probabilities: ArrayLike,
+    labels: ArrayLike,
+    *,
+    speakers: NDArray[np.intp] | None = None,
+    families: Sequence[Hashable] | None = None,
+    max_members: int = MAX_MEMBERS,
+    limits: Limits | None = None,
+    seed: int = 0,
+) -> Selection:
+    """Bagged greedy selection from `BAGGED_FROM` candidates on, else plain; see `bagged_greedy`.
+
+    Raises:
+        ValueError: As `greedy`.
+    """
+    if len(np.asarray(probabilities)) < BAGGED_FROM:
+        return greedy(probabilities, labels, max_members=max_members, limits=limits)
+    return bagged_greedy(
+        probabilities, labels, families=families, max_members=max_members, limits=limits, seed=seed
+    )
 
 
 def bagged_greedy(
     probabilities: ArrayLike,
     labels: ArrayLike,
     *,
+    speakers: NDArray[np.intp] | None = None,
     families: Sequence[Hashable] | None = None,
     n_bags: int = 20,
     fraction: float = 0.5,
@@ -39,18 +64,19 @@ def bagged_greedy(
     limits: Limits | None = None,
     seed: int = 0,
 ) -> Selection:
-    """Greedy selection from many random halves of the library, their weights summed.
+    """Greedy selection from many random halves of the candidates, their weights summed.
 
-    Candidates then enter by descending bag weight, and the best prefix of at most `max_members`
-    is kept; that path is the trajectory.
+    Candidates then enter by descending weight over the bags, and the best prefix of at most
+    `max_members` is kept; that path is the trajectory.
 
     Args:
         probabilities: (candidates, clips, classes).
         labels: Class indices, (clips,).
-        families: Backbone family of every candidate; a bag takes the same share of each. One
+        speakers: Not used.
+        families: Backbone family of every candidate; a bag takes the same fraction of each. One
             family when None.
         n_bags: Number of bags.
-        fraction: Share of the library in a bag.
+        fraction: Fraction of the candidates in a bag.
         max_members: Most distinct candidates in the fusion.
         n_steps: Most choices per bag, counting repetitions.
         limits: What the members may cost together; on the path those that do not fit are skipped.
@@ -62,51 +88,41 @@ def bagged_greedy(
     check_at_least_one(n_steps=n_steps, max_members=max_members, n_bags=n_bags)
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got fraction={fraction}")
-    values, codes = check_library(probabilities, labels)
+    values, truth = check_candidates(probabilities, labels)
     groups = positions_by_key([None] * len(values) if families is None else families, len(values))
     if limits is not None:
         alone = limits.affordable(np.zeros(len(values), dtype=bool))
         groups = [group[alone[group]] for group in groups if alone[group].any()]
     rng = np.random.default_rng(seed)
-    scorer = FusionScorer(values, codes)
-    bag_weights = np.zeros(len(values))
+    scorer = FusionScorer(values, truth)
+    weights = np.zeros(len(values))
     for _ in range(n_bags):
         bag = _draw_bag(groups, fraction, rng)
-        bag_weights[bag] += _greedy_weights(scorer.of(bag), n_steps)
-    order = _path(bag_weights, max_members, limits)
-    total, steps = scorer.empty(), []
-    for n, member in enumerate(order):
-        scorer.add(total, member, bag_weights[member])
-        steps.append(Step(n + 1, int(member), scorer.score(total)))
-    kept = best_prefix([step.uar for step in steps])
-    weights_kept = np.zeros(len(values))
-    weights_kept[order[:kept]] = bag_weights[order[:kept]]
-    return Selection("bagged_greedy", steps[kept - 1].uar, *normalised(weights_kept), tuple(steps))
-
-
-def _greedy_weights(scorer: FusionScorer, n_steps: int) -> NDArray[np.float64]:
-    steps = greedy_steps(scorer, n_steps=n_steps)
-    kept = best_prefix([step.uar for step in steps])
-    counts = np.bincount([step.member for step in steps[:kept]], minlength=scorer.n_candidates)
-    return counts / kept
-
-
-def _path(
-    bag_weights: NDArray[np.float64], max_members: int, limits: Limits | None
-) -> NDArray[np.intp]:
-    """The members in the order in which they enter: heaviest first, while they fit."""
-    order = np.lexsort((np.arange(bag_weights.size), -bag_weights.round(12)))
-    return fitting(order[bag_weights[order] > 0], limits, most=max_members)
+        steps = greedy_steps(scorer.of(bag), n_steps=n_steps)
+        kept = best_prefix([step.uar for step in steps])
+        chosen = [step.member for step in steps[:kept]]
+        weights[bag] += np.bincount(chosen, minlength=bag.size) / kept
+    order = np.lexsort((np.arange(weights.size), -weights.round(12)))
+    order = fitting(order[weights[order] > 0], limits, most=max_members)
+    total, path = scorer.empty(), []
+    for n, member in enumerate(order, start=1):
+        scorer.add(total, member, weights[member])
+        path.append(Step(n, int(member), scorer.score(total)))
+    kept = best_prefix([step.uar for step in path])
+    weights[np.setdiff1d(np.arange(weights.size), order[:kept])] = 0
+    members, weights_kept = heaviest_first(weights)
+    rule = FusionRule("average", weights_kept)
+    return Selection("bagged_greedy", path[kept - 1].uar, members, rule, tuple(path))
 
 
 def _draw_bag(
     groups: Sequence[NDArray[np.intp]], fraction: float, rng: np.random.Generator
 ) -> NDArray[np.intp]:
-    """The same share of every family; what is left of a candidate is drawn. Never empty."""
+    """The same fraction of every family; what is left of a candidate is drawn. Never empty."""
     parts = []
     for group in groups:
-        wanted = len(group) * fraction
-        size = int(wanted) + int(rng.random() < wanted - int(wanted))
+        expected = len(group) * fraction
+        size = int(expected) + int(rng.random() < expected - int(expected))
         parts.append(rng.choice(group, size=size, replace=False))
     bag = np.concatenate(parts)
     if bag.size == 0:

@@ -23,13 +23,7 @@ from study.metrics.calibration import expected_calibration_error
 from study.metrics.speaker_counts import paired_difference
 from study.metrics.uar import check_class_indices
 
-__all__ = [
-    "Decision",
-    "fit_bias",
-    "fit_decision",
-    "fit_temperature",
-    "temper",
-]
+__all__ = ["Decision", "fit_decision", "fit_temperature", "softmax", "temper"]
 
 SMALLEST = 1e-7
 COLDEST, HOTTEST = 0.05, 20.0
@@ -108,8 +102,8 @@ class Decision:
         )
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities after temperature and bias, (..., classes)."""
-        return _softmax(_logs(probabilities) / self.temperature + np.asarray(self.bias))
+        """Probabilities after temperature T and bias b, (..., classes): softmax(log(P) / T + b)."""
+        return softmax(_logs(probabilities) / self.temperature + np.asarray(self.bias))
 
 
 def temper(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
@@ -120,7 +114,7 @@ def temper(probabilities: ArrayLike, temperature: float) -> NDArray[np.float64]:
     """
     if not temperature > 0:
         raise ValueError(f"temperature must be above 0, got temperature={temperature}")
-    return _softmax(_logs(probabilities) / temperature)
+    return softmax(_logs(probabilities) / temperature)
 
 
 def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
@@ -135,26 +129,6 @@ def fit_temperature(probabilities: ArrayLike, labels: ArrayLike) -> float:
     """
     logs = _logs(probabilities)
     return _temperature(logs, check_class_indices(labels, logs.shape))
-
-
-def fit_bias(
-    probabilities: ArrayLike, labels: ArrayLike, *, n_sweeps: int = 2
-) -> tuple[float, ...]:
-    """Biases of the log-probabilities that maximise UAR on these clips, found class by class.
-
-    The best threshold of a class is exact, given the others; of equal ones the smallest change
-    is taken, in the middle of its plateau. The first class stays at 0.
-
-    Args:
-        probabilities: (clips, classes).
-        labels: Class indices, (clips,).
-        n_sweeps: How often to go through the classes.
-
-    Raises:
-        ValueError: When the shapes do not fit or there are no clips.
-    """
-    logs = _logs(probabilities)
-    return _floats(best_bias(logs, check_class_indices(labels, logs.shape), n_sweeps=n_sweeps))
 
 
 def fit_decision(
@@ -174,7 +148,7 @@ def fit_decision(
     Args:
         probabilities: Of the fusion, (clips, classes).
         labels: Class indices, (clips,).
-        speakers: Codes of the speakers, (clips,); where they are not known, one per clip.
+        speakers: Speaker of every clip, (clips,); where they are not known, one per clip.
         n_folds: Most folds; with one speaker nothing can be cross-fitted, so nothing is changed.
         calibrate: Whether to fit a temperature, which changes no decision.
         seed: Of the folds.
@@ -183,40 +157,43 @@ def fit_decision(
         ValueError: When the shapes do not fit or there are no clips.
     """
     values = np.asarray(probabilities, dtype=np.float64)
-    codes = check_class_indices(labels, values.shape)
-    units = np.unique(np.asarray(speakers), return_inverse=True)[1]
-    if units.size != codes.size:
-        raise ValueError(f"speakers must be one per clip, got {units.size} for {codes.size} clips")
-    before = expected_calibration_error(values, codes) if calibrate else None
+    truth = check_class_indices(labels, values.shape)
+    groups = np.unique(np.asarray(speakers), return_inverse=True)[1]
+    if groups.size != truth.size:
+        raise ValueError(f"speakers must be one per clip, got {groups.size} for {truth.size} clips")
+    before = expected_calibration_error(values, truth) if calibrate else None
     nothing = np.zeros(values.shape[1])
-    if units.max() == 0:
-        return Decision(1.0, _floats(nothing), ece_before=before)
+    if groups.max() == 0:
+        return Decision(1.0, tuple(nothing.tolist()), ece_before=before)
     logs = _logs(values)
-    folds = fold_splits(codes, units, n_folds=n_folds, seed=seed)
-    biases = [best_bias(logs[inside], codes[inside]) for inside, _ in folds]
+    folds = fold_splits(truth, groups, n_folds=n_folds, seed=seed)
+    biases = [best_bias(logs[inside], truth[inside]) for inside, _ in folds]
     counts = [
-        count_by_speaker(codes, odds.argmax(axis=-1) == codes, units)
-        for odds in (_shifted(logs, folds, biases), values)
+        count_by_speaker(truth, logits.argmax(axis=-1) == truth, groups)
+        for logits in (_shifted(logs, folds, biases), values)
     ]
     gain, error = paired_difference(*counts)
     biased = error is not None and gain > 0 and gain >= error
     if not biased:
         biases = [nothing] * len(folds)
-    bias = best_bias(logs, codes) if biased else nothing
+    bias = best_bias(logs, truth) if biased else nothing
     temperature, after = 1.0, None
     if calibrate:
-        crossed, cooled = _shifted(logs, folds, biases), _cooled(logs, codes, folds, biases)
-        if _log_loss(cooled, codes) < _log_loss(crossed, codes):
-            temperature, crossed = _temperature(logs + bias, codes), cooled
-        after = expected_calibration_error(_softmax(crossed), codes)
+        crossed = _shifted(logs, folds, biases)
+        cooled = crossed.copy()
+        for (inside, outside), own in zip(folds, biases, strict=True):
+            cooled[outside] /= _temperature(logs[inside] + own, truth[inside])
+        if _log_loss(cooled, truth) < _log_loss(crossed, truth):
+            temperature, crossed = _temperature(logs + bias, truth), cooled
+        after = expected_calibration_error(softmax(crossed), truth)
     return Decision(
         temperature,
-        _floats(bias / temperature),
+        tuple((bias / temperature).tolist()),
         gain,
         error,
         before,
         after,
-        held_out="clips" if np.unique(units).size == units.size else "speakers",
+        held_out="clips" if np.unique(groups).size == groups.size else "speakers",
     )
 
 
@@ -224,31 +201,18 @@ def _shifted(
     logs: NDArray[np.float64], folds: Sequence[Split], biases: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
     """Log-probabilities with the bias that was fitted without them, (clips, classes)."""
-    odds = logs.copy()
+    logits = logs.copy()
     for (_, outside), bias in zip(folds, biases, strict=True):
-        odds[outside] += bias
-    return odds
+        logits[outside] += bias
+    return logits
 
 
-def _cooled(
-    logs: NDArray[np.float64],
-    codes: NDArray[np.intp],
-    folds: Sequence[Split],
-    biases: Sequence[NDArray[np.float64]],
-) -> NDArray[np.float64]:
-    """As `_shifted`, and divided by the temperature that was fitted to it without them."""
-    odds = _shifted(logs, folds, biases)
-    for (inside, outside), bias in zip(folds, biases, strict=True):
-        odds[outside] /= _temperature(logs[inside] + bias, codes[inside])
-    return odds
-
-
-def _temperature(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
-    """What unnormalised log-probabilities are divided by for the least log-loss."""
+def _temperature(logits: NDArray[np.float64], labels: NDArray[np.intp]) -> float:
+    """What logits are divided by for the least log-loss."""
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
-        lambda log_temperature: _log_loss(odds / np.exp(log_temperature), codes),
+        lambda log_temperature: _log_loss(logits / np.exp(log_temperature), labels),
         bounds=(np.log(COLDEST), np.log(HOTTEST)),
         method="bounded",
         options={"xatol": 1e-4},
@@ -256,15 +220,11 @@ def _temperature(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
     return float(np.exp(found.x))
 
 
-def _log_loss(odds: NDArray[np.float64], codes: NDArray[np.intp]) -> float:
-    """Mean log-loss in nats of unnormalised log-probabilities, (clips, classes)."""
-    top = odds.max(axis=-1)
-    total = np.log(np.exp(odds - top[:, None]).sum(axis=-1)) + top
-    return float((total - odds[np.arange(codes.size), codes]).mean())
-
-
-def _floats(values: NDArray[np.float64]) -> tuple[float, ...]:
-    return tuple(float(value) for value in values)
+def _log_loss(logits: NDArray[np.float64], labels: NDArray[np.intp]) -> float:
+    """Mean log-loss in nats of logits, (clips, classes)."""
+    top = logits.max(axis=-1)
+    total = np.log(np.exp(logits - top[:, None]).sum(axis=-1)) + top
+    return float((total - logits[np.arange(labels.size), labels]).mean())
 
 
 def _logs(probabilities: ArrayLike) -> NDArray[np.float64]:
@@ -274,6 +234,7 @@ def _logs(probabilities: ArrayLike) -> NDArray[np.float64]:
     return np.log(np.clip(values, SMALLEST, None))
 
 
-def _softmax(odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = np.exp(odds - odds.max(axis=-1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of unnormalised log-probabilities, (..., classes)."""
+    values = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(values / values.sum(axis=-1, keepdims=True))

@@ -1,60 +1,27 @@
-"""Methods with a decision rule of their own: temperature per member, bias of the fusion."""
+"""Methods with a temperature per member, or with a decision of the fusion."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from study.fusion.methods.decision import Decision, fit_decision, fit_temperature, temper
-from study.honest import Fitted, Method
+from study.fusion.methods.decision import fit_decision, fit_temperature, temper
+from study.fusion.methods.selection import FusionMethod, Selection
+from study.metrics import uar_of_probabilities
 
-__all__ = ["Decided", "Tempered", "with_decision", "with_temperatures"]
+__all__ = ["with_decision", "with_temperatures"]
 
 
-@dataclass(frozen=True)
-class Tempered:
-    """A fusion of candidates whose probabilities were tempered first.
+def with_temperatures(method: FusionMethod) -> FusionMethod:
+    """The method on candidates that are made equally sharp: each gets its best temperature.
 
-    Args:
-        base: The fusion.
-        temperatures: One per candidate, (candidates,).
+    Temperature scaling: Guo et al., "On calibration of modern neural networks", ICML 2017. Not
+    where networks differ in kind more than in sharpness: the temperature sees the clips that
+    choose.
     """
-
-    base: Fitted
-    temperatures: tuple[float, ...]
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """Positions of the candidates that are needed."""
-        return self.base.members
-
-    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, (clips, classes)."""
-        return self.base.scores(_tempered(np.asarray(probabilities), self.temperatures))
-
-
-@dataclass(frozen=True)
-class Decided:
-    """A fusion with a temperature and a bias per class."""
-
-    base: Fitted
-    decision: Decision
-
-    @property
-    def members(self) -> tuple[int, ...]:
-        """Positions of the candidates that are needed."""
-        return self.base.members
-
-    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, (clips, classes)."""
-        return self.decision.scores(self.base.scores(probabilities))
-
-
-def with_temperatures(method: Method) -> Method:
-    """The method on candidates that are made equally sharp: each gets the best temperature."""
 
     def fit(
         probabilities: NDArray[np.float64],
@@ -62,16 +29,18 @@ def with_temperatures(method: Method) -> Method:
         *,
         speakers: NDArray[np.intp],
         families: Sequence[Hashable],
-    ) -> Tempered:
-        temperatures = tuple(fit_temperature(values, labels) for values in probabilities)
-        tempered = _tempered(probabilities, temperatures)
+    ) -> Selection:
+        temperatures = [fit_temperature(values, labels) for values in probabilities]
+        pairs = zip(probabilities, temperatures, strict=True)
+        tempered = np.stack([temper(values, temperature) for values, temperature in pairs])
         base = method(tempered, labels, speakers=speakers, families=families)
-        return Tempered(base, temperatures)
+        own = tuple(temperatures[member] for member in base.members)
+        return replace(base, rule=replace(base.rule, temperatures=own))
 
     return fit
 
 
-def with_decision(method: Method, *, calibrate: bool = True) -> Method:
+def with_decision(method: FusionMethod, *, calibrate: bool = True) -> FusionMethod:
     """The method with a temperature, and a bias per class, where they gain (`fit_decision`).
 
     Args:
@@ -86,16 +55,11 @@ def with_decision(method: Method, *, calibrate: bool = True) -> Method:
         *,
         speakers: NDArray[np.intp],
         families: Sequence[Hashable],
-    ) -> Decided:
+    ) -> Selection:
         base = method(probabilities, labels, speakers=speakers, families=families)
         scores = base.scores(probabilities)
-        return Decided(base, fit_decision(scores, labels, speakers, calibrate=calibrate))
+        decision = fit_decision(scores, labels, speakers, calibrate=calibrate)
+        uar = float(uar_of_probabilities(decision.scores(scores), labels))
+        return replace(base, uar=uar, rule=replace(base.rule, decision=decision))
 
     return fit
-
-
-def _tempered(
-    probabilities: NDArray[np.floating], temperatures: Sequence[float]
-) -> NDArray[np.float64]:
-    pairs = zip(probabilities, temperatures, strict=True)
-    return np.stack([temper(values, temperature) for values, temperature in pairs])

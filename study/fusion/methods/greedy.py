@@ -5,76 +5,35 @@ ICML 2004. Everything is deterministic; candidates are told apart by their posit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.limits import Limits
-from study.fusion.methods.scorer import FusionScorer, check_library
+from study.fusion.methods.rule import FusionRule
+from study.fusion.methods.scorer import FusionScorer, check_candidates
+from study.fusion.methods.selection import Selection, Step
 
 __all__ = [
-    "Selection",
-    "Step",
+    "MAX_MEMBERS",
     "best_prefix",
     "check_at_least_one",
     "greedy",
     "greedy_steps",
-    "normalised",
+    "heaviest_first",
 ]
 
 TIE = 1e-12
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a trajectory: the n-th choice, which candidate, and the UAR with it."""
-
-    n: int
-    member: int
-    uar: float
-
-
-@dataclass(frozen=True)
-class Selection:
-    """A fusion: which candidates, with which weights, and how it came about.
-
-    Args:
-        method: Name of the rule that chose.
-        uar: UAR of the fusion on the clips it was chosen on: apparent, in [0, 1].
-        members: Positions of the candidates, by descending weight, then position.
-        weights: Their weights, which sum to 1.
-        trajectory: UAR after every step, also after those that were not kept.
-    """
-
-    method: str
-    uar: float
-    members: tuple[int, ...]
-    weights: tuple[float, ...]
-    trajectory: tuple[Step, ...] = ()
-
-    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """The fusion's probabilities.
-
-        Args:
-            probabilities: All candidates, in the order they were selected from,
-                (candidates, ..., classes).
-
-        Returns:
-            Weighted average, (..., classes).
-        """
-        values = np.asarray(probabilities)
-        total = np.zeros(values.shape[1:])
-        for member, weight in zip(self.members, self.weights, strict=True):
-            total += weight * values[member].astype(np.float64)
-        return total
+MAX_MEMBERS = 8  # what refit, export and serving still carry
 
 
 def greedy(
     probabilities: ArrayLike,
     labels: ArrayLike,
     *,
+    speakers: NDArray[np.intp] | None = None,
+    families: Sequence[Hashable] | None = None,
     n_steps: int = 50,
     max_members: int | None = None,
     limits: Limits | None = None,
@@ -87,24 +46,27 @@ def greedy(
     Args:
         probabilities: (candidates, clips, classes).
         labels: Class indices, (clips,).
+        speakers: Not used, as every method is called alike.
+        families: Not used.
         n_steps: Most choices, counting repetitions.
         max_members: Most distinct candidates; no limit when None.
         limits: What the members may cost together.
 
     Raises:
         ValueError: When the shapes do not fit, there are no candidates or clips, a value is not
-            finite, a code is outside the classes, or a limit is below 1.
+            finite, an index is outside the classes, or a limit is below 1.
 
     >>> greedy([[[0.9, 0.1], [0.6, 0.4]], [[0.6, 0.4], [0.1, 0.9]]], [0, 1]).members
     (1,)
     """
     check_at_least_one(n_steps=n_steps, max_members=max_members)
-    scorer = FusionScorer(*check_library(probabilities, labels))
+    scorer = FusionScorer(*check_candidates(probabilities, labels))
     steps = greedy_steps(scorer, n_steps=n_steps, max_members=max_members, limits=limits)
     kept = best_prefix([step.uar for step in steps])
-    counts = np.bincount([step.member for step in steps[:kept]], minlength=scorer.n_candidates)
-    members, weights = normalised(counts.astype(np.float64))
-    return Selection("greedy", steps[kept - 1].uar, members, weights, tuple(steps))
+    chosen = [step.member for step in steps[:kept]]
+    members, weights = heaviest_first(np.bincount(chosen).astype(np.float64))
+    rule = FusionRule("average", weights)
+    return Selection("greedy", steps[kept - 1].uar, members, rule, tuple(steps))
 
 
 def greedy_steps(
@@ -152,12 +114,11 @@ def best_prefix(uars: Sequence[float]) -> int:
     return next(n for n, uar in enumerate(uars, start=1) if uar >= best - TIE)
 
 
-def normalised(weights: NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+def heaviest_first(weights: NDArray[np.float64]) -> tuple[tuple[int, ...], tuple[float, ...]]:
     """Members with a weight above 0, heaviest first, and their weights, which sum to 1."""
     members = np.lexsort((np.arange(weights.size), -weights))
     members = members[weights[members] > 0]
-    shares = weights[members] / weights[members].sum()
-    return tuple(int(member) for member in members), tuple(float(share) for share in shares)
+    return tuple(members.tolist()), tuple((weights[members] / weights[members].sum()).tolist())
 
 
 def check_at_least_one(**limits: int | None) -> None:

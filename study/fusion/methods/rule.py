@@ -5,33 +5,39 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from study.fusion.methods.decision import COLDEST, HOTTEST, Decision, temper
-from study.fusion.methods.decision_wrappers import Decided, Tempered
-from study.fusion.methods.greedy import Selection
-from study.fusion.methods.stacking import Stacked, Voted
-from study.honest import Fitted
+from study.fusion.methods.decision import COLDEST, HOTTEST, Decision, softmax, temper
 
-__all__ = ["FusionRule", "fuse_members", "rule_of"]
+__all__ = ["FusionRule", "centred_logits", "fuse_members"]
+
+SMALLEST = 1e-4  # probabilities are kept away from 0, or one sure member would outweigh all
 
 
 @dataclass(frozen=True)
 class FusionRule:
-    """How the probabilities of a fusion's candidates become one.
+    """How the probabilities of a fusion's members become one.
+
+    Of member m with weight w_m and probabilities P_m(c) of class c, tempered first where there
+    are temperatures, and its class v_m = argmax_c P_m(c):
+
+    - `average`: sum_m w_m P_m(c);
+    - `vote`: the fraction of members with v_m = c; their mean probability breaks ties;
+    - `stacking`: softmax_c(b_c + sum_mk a_cmk L_mk), L_mk = log P_m(k) - mean_k log P_m(k).
+
+    The decision is applied to the result.
 
     Args:
         kind: A weighted average, a majority vote, or stacking by logistic regression.
-        weights: One per candidate, summing to 1; of vote and stacking equal shares.
-        temperatures: One per candidate; empty when there are none.
-        coefficients: Of stacking, (classes, candidates * classes).
-        intercepts: Of stacking, (classes,); None for a class that is never predicted.
+        weights: One per member, summing to 1; equal for vote and stacking.
+        temperatures: One per member; empty when there are none.
+        coefficients: Of stacking, a: (classes, members * classes).
+        intercepts: Of stacking, b: (classes,); None for a class that is never predicted.
         decision: Temperature and bias of the fusion; None without.
     """
 
@@ -42,36 +48,47 @@ class FusionRule:
     intercepts: tuple[float | None, ...] = ()
     decision: Decision | None = None
 
+    @classmethod
+    def equal(cls, kind: Literal["average", "vote", "stacking"], n: int, **more: Any) -> FusionRule:
+        """The rule of `n` members with equal weights."""
+        return cls(kind, (1 / n,) * n, **more)
+
     @property
     def plain(self) -> bool:
         """Whether it is nothing but the weighted average."""
         return self.kind == "average" and not self.temperatures and self.decision is None
 
     def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities, (clips, classes), of the members', (candidates, clips, classes)."""
+        """Probabilities, (clips, classes), of the members', (members, clips, classes).
+
+        >>> rule = FusionRule("average", (0.75, 0.25))
+        >>> rule.scores([[[0.8, 0.2]], [[0.4, 0.6]]]).round(6).tolist()
+        [[0.7, 0.3]]
+        """
         values = np.asarray(probabilities, dtype=np.float64)
         if self.temperatures:
             pairs = zip(values, self.temperatures, strict=True)
             values = np.stack([temper(one, temperature) for one, temperature in pairs])
-        fused = self._base().scores(values)
+        fused = self._fuse(values)
         return fused if self.decision is None else self.decision.scores(fused)
 
-    def _base(self) -> Fitted:
-        everyone = tuple(range(len(self.weights)))
-        if self.kind == "vote":
-            return Voted(everyone)
+    def _fuse(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.kind == "average":
-            return Selection("average", math.nan, everyone, self.weights)
+            return _weighted_sum(values, self.weights)
+        if self.kind == "vote":
+            votes = np.eye(values.shape[-1])[values.argmax(axis=-1)]
+            half = 1 / (2 * len(values))  # less than a vote, all members together
+            return np.asarray((votes + half * values).mean(axis=0) / (1 + half))
         intercepts = [-np.inf if value is None else value for value in self.intercepts]
-        return Stacked(everyone, np.asarray(self.coefficients), np.asarray(intercepts))
+        return softmax(centred_logits(values) @ np.transpose(self.coefficients) + intercepts)
 
-    def without(self, places: Sequence[int]) -> FusionRule:
-        """The rule of the other candidates alone, reweighted; the decision was not theirs.
+    def without(self, positions: Sequence[int]) -> FusionRule:
+        """The rule of the other members alone, reweighted; the decision was not theirs.
 
         Raises:
             ValueError: When it is stacking, whose coefficients belong together, or none is left.
         """
-        left = [place for place in range(len(self.weights)) if place not in places]
+        left = [place for place in range(len(self.weights)) if place not in positions]
         if self.kind == "stacking" or not left:
             raise ValueError("stacking cannot do without a member, and something must be left")
         total = sum(self.weights[place] for place in left)
@@ -99,7 +116,7 @@ class FusionRule:
 
         Args:
             values: What `to_json` gave.
-            weights: Of the candidates.
+            weights: Of the members.
             n_classes: Number of classes.
 
         Raises:
@@ -133,28 +150,15 @@ class FusionRule:
         return rule
 
 
-def rule_of(fitted: Fitted) -> FusionRule:
-    """What a fitted fusion does with the probabilities of its members, in their order.
+def centred_logits(probabilities: ArrayLike) -> NDArray[np.float64]:
+    """Log-probabilities less their mean over the classes, (clips, members * classes).
 
-    Raises:
-        TypeError: When it is of an unknown kind.
+    Args:
+        probabilities: (members, clips, classes).
     """
-    match fitted:
-        case Decided():
-            decision = fitted.decision if fitted.decision.changes else None
-            return replace(rule_of(fitted.base), decision=decision)
-        case Tempered():
-            temperatures = tuple(fitted.temperatures[member] for member in fitted.members)
-            return replace(rule_of(fitted.base), temperatures=temperatures)
-        case Selection():
-            return FusionRule("average", fitted.weights)
-        case Voted():
-            return FusionRule("vote", _equal(fitted))
-        case Stacked():
-            rows = tuple(tuple(float(value) for value in row) for row in fitted.coefficients)
-            ends = tuple(float(v) if np.isfinite(v) else None for v in fitted.intercepts)
-            return FusionRule("stacking", _equal(fitted), coefficients=rows, intercepts=ends)
-    raise TypeError(f"a fusion of an unknown kind: {type(fitted).__name__}")
+    logits = np.log(np.clip(np.asarray(probabilities, dtype=np.float64), SMALLEST, None))
+    logits -= logits.mean(axis=-1, keepdims=True)
+    return np.asarray(logits.transpose(1, 0, 2).reshape(logits.shape[1], -1))
 
 
 def fuse_members(
@@ -163,31 +167,33 @@ def fuse_members(
     candidates: Sequence[int] | None = None,
     rule: FusionRule | None = None,
 ) -> NDArray[np.float64]:
-    """Fuse the probabilities of a fusion's members.
+    """Fuse the probabilities of a fusion's networks.
 
     Args:
-        values: Of every member, (clips, classes) each.
-        weights: Of every member; several networks of one candidate share its weight.
-        candidates: Which candidate each member belongs to, from 0; only needed with a rule.
+        values: Of every network, (clips, classes) each.
+        weights: Of every network; several networks of one member share its weight.
+        candidates: Which member each network belongs to, from 0; only needed with a rule.
         rule: None: the weighted average.
 
     Returns:
         Probabilities, (clips, classes).
     """
-    arrays = [np.asarray(one, dtype=np.float64) for one in values]
     if rule is None:
-        total = np.zeros(arrays[0].shape)
-        for array, weight in zip(arrays, weights, strict=True):
-            total += weight * array
-        return total
+        return _weighted_sum(values, weights)
+    arrays = [np.asarray(one, dtype=np.float64) for one in values]
     groups = range(len(arrays)) if candidates is None else candidates
     sums = np.zeros((len(rule.weights), *arrays[0].shape))
-    shares = np.zeros(len(rule.weights))
+    totals = np.zeros(len(rule.weights))
     for array, weight, group in zip(arrays, weights, groups, strict=True):
         sums[group] += weight * array
-        shares[group] += weight
-    return rule.scores(sums / shares[:, None, None])
+        totals[group] += weight
+    return rule.scores(sums / totals[:, None, None])
 
 
-def _equal(fitted: Fitted) -> tuple[float, ...]:
-    return (1 / len(fitted.members),) * len(fitted.members)
+def _weighted_sum(
+    values: Sequence[ArrayLike] | NDArray[np.float64], weights: Sequence[float]
+) -> NDArray[np.float64]:
+    total = np.zeros(np.shape(values[0]))
+    for one, weight in zip(values, weights, strict=True):
+        total += weight * np.asarray(one, dtype=np.float64)
+    return total

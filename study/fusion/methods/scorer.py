@@ -10,31 +10,31 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.metrics.uar import check_class_indices
 
-__all__ = ["FusionScorer", "check_library"]
+__all__ = ["FusionScorer", "check_candidates"]
 
 SMALLEST_PROBABILITY = 1e-15
 
 
-def check_library(
+def check_candidates(
     probabilities: ArrayLike, labels: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Candidates as float64 (candidates, clips, classes) and labels as codes (clips,).
+    """Candidates as float64 (candidates, clips, classes) and labels as class indices (clips,).
 
     Raises:
         ValueError: When the shapes do not fit, there are no candidates or clips, a value is not
-            finite, or a code is outside the classes.
+            finite, or an index is outside the classes.
     """
     values = np.asarray(probabilities, dtype=np.float64)
     if values.ndim != 3:
         raise ValueError(
             f"probabilities must have the axes (candidates, clips, classes), got {values.shape}"
         )
-    codes = check_class_indices(labels, values.shape[1:])
+    truth = check_class_indices(labels, values.shape[1:])
     if values.shape[0] == 0:
         raise ValueError("probabilities must hold at least one candidate, got none")
     if not np.isfinite(values).all():
         raise ValueError("probabilities must be finite, got NaN or infinity")
-    return values, codes
+    return values, truth
 
 
 class FusionScorer:
@@ -52,12 +52,12 @@ class FusionScorer:
     def __init__(self, probabilities: NDArray[np.float64], labels: NDArray[np.intp]) -> None:
         n_clips, n_classes = probabilities.shape[1:]
         self._order = np.argsort(labels, kind="stable")  # a class is a slice
-        codes = labels[self._order]
-        self._starts = np.unique(codes, return_index=True)[1]
+        truth = labels[self._order]
+        self._starts = np.unique(truth, return_index=True)[1]
         self._sizes = np.diff(np.append(self._starts, n_clips))
         ranks = np.arange(n_classes - 1)[:, None]
-        self._wins_ties = ranks >= codes  # whether it comes before a rival, (classes - 1, clips)
-        self._own_at = self._order * n_classes + codes
+        self._wins_ties = ranks >= truth  # whether it comes before a rival, (classes - 1, clips)
+        self._own_at = self._order * n_classes + truth
         self._rivals_at = self._order * n_classes + ranks + self._wins_ties
         self._values = probabilities
         self._everyone = np.arange(len(probabilities))
@@ -99,12 +99,12 @@ class FusionScorer:
         """UAR of the sum plus each candidate in turn, (candidates,)."""
         needed = total.take(self._rivals_at) - total.take(self._own_at)
         least = _to_exceed(needed, self._margins.dtype, self._wins_ties)
-        hits = np.ones(self._own.shape, dtype=bool)
-        exceeds = np.empty_like(hits)
+        correct = np.ones(self._own.shape, dtype=bool)
+        exceeds = np.empty_like(correct)
         for margin, threshold in zip(self._margins, least, strict=True):
             np.greater(margin, threshold, out=exceeds)
-            np.logical_and(hits, exceeds, out=hits)
-        return self._uar(hits)
+            np.logical_and(correct, exceeds, out=correct)
+        return self._uar(correct)
 
     def log_losses_with(
         self, total: NDArray[np.float64], candidates: NDArray[np.intp]
@@ -113,8 +113,14 @@ class FusionScorer:
         sums = self._sums[candidates] + self._sums_of(total)
         sums = np.maximum(sums, SMALLEST_PROBABILITY)
         own = self._own[candidates] + total.take(self._own_at)
-        share = np.clip(own / sums, SMALLEST_PROBABILITY, 1.0)
-        return np.asarray(-np.log(share).sum(axis=1) / share.shape[1])
+        normalised = np.clip(own / sums, SMALLEST_PROBABILITY, 1.0)
+        return np.asarray(-np.log(normalised).sum(axis=1) / normalised.shape[1])
+
+    def ranking(self) -> NDArray[np.intp]:
+        """Candidates by their own UAR, then log-loss, then position, best first."""
+        uars = self.scores_with(self.empty()).round(12)
+        losses = self.log_losses_with(self.empty(), np.arange(self.n_candidates))
+        return np.lexsort((losses, -uars))
 
     def _sums_of(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sums over the classes, (..., clips), of (..., clips, classes)."""
@@ -134,8 +140,8 @@ class FusionScorer:
                 return None
         return margins
 
-    def _uar(self, hits: NDArray[np.bool_]) -> NDArray[np.float64]:
-        counts = np.add.reduceat(hits.view(np.int8), self._starts, axis=1, dtype=np.int64)
+    def _uar(self, correct: NDArray[np.bool_]) -> NDArray[np.float64]:
+        counts = np.add.reduceat(correct.view(np.int8), self._starts, axis=1, dtype=np.int64)
         return np.asarray((counts / self._sizes).sum(axis=1) / len(self._sizes))
 
 

@@ -1,121 +1,81 @@
-"""The fusions there are. A method fits on some clips and gives something that scores others.
+"""The fusion methods by name: what each computes, where it comes from, when not to use it.
 
-Every method has one signature, so that the honest estimate can repeat all of it on any clips:
-`method(probabilities, labels, speakers=..., families=...) -> Fitted`.
+A method fits on some clips and gives something that scores others: every one is called as
+`method(probabilities, labels, speakers=..., families=...)` (`study.honest.Method`), so that the
+honest estimate can repeat the whole choice on any clips. Below, P_m(c) is the probability that
+candidate m gives a clip for class c; a fusion predicts argmax_c F(c).
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from functools import partial
 
-import numpy as np
-from numpy.typing import NDArray
-
-from study.fusion.methods import references as ensemble
+from study.fusion.methods.bagged import default_fusion
 from study.fusion.methods.cma_es import cma_es
 from study.fusion.methods.decision_wrappers import with_decision, with_temperatures
+from study.fusion.methods.greedy import MAX_MEMBERS, greedy
 from study.fusion.methods.limits import Limits
-from study.fusion.methods.stacking import majority_vote, stacking
-from study.honest import Fitted, Method
+from study.fusion.methods.references import best_single, majority_vote, top_k, uniform
+from study.fusion.methods.selection import FusionMethod
+from study.fusion.methods.stacking import stacking
+from study.honest import Method
 
-__all__ = [
-    "COMPARED",
-    "DEFAULT",
-    "METHODS",
-    "REFERENCES",
-    "Fitted",
-    "Method",
-    "bagged_greedy",
-    "best_single",
-    "fusion_methods",
-    "greedy",
-    "top_k",
-    "uniform",
-]
+__all__ = ["COMPARED", "DEFAULT", "METHODS", "REFERENCES", "fusion_methods"]
 
 DEFAULT = "bagged_greedy"
 
 
-def bagged_greedy(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-    max_members: int = ensemble.MAX_MEMBERS,
-    limits: Limits | None = None,
-    seed: int = 0,
-) -> ensemble.Selection:
-    """The default: bagged greedy selection, plain below 20 candidates."""
-    return ensemble.select(
-        probabilities,
-        labels,
-        families=families,
-        max_members=max_members,
-        limits=limits,
-        seed=seed,
-    )
-
-
-def greedy(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-    max_members: int = ensemble.MAX_MEMBERS,
-    limits: Limits | None = None,
-) -> ensemble.Selection:
-    """Plain greedy selection with replacement, without bags."""
-    return ensemble.greedy(probabilities, labels, max_members=max_members, limits=limits)
-
-
-def best_single(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-) -> ensemble.Selection:
-    """The candidate with the best UAR alone."""
-    return ensemble.best_single(probabilities, labels)
-
-
-def uniform(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-) -> ensemble.Selection:
-    """All candidates with equal weights."""
-    return ensemble.uniform_average(probabilities, labels)
-
-
-def top_k(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-    k: int = 5,
-) -> ensemble.Selection:
-    """The best few with equal weights."""
-    return ensemble.top_k_average(probabilities, labels, k=k)
-
-
 def fusion_methods(
-    *, max_members: int = ensemble.MAX_MEMBERS, limits: Limits | None = None, seed: int = 0
-) -> dict[str, Method]:
+    *, max_members: int = MAX_MEMBERS, limits: Limits | None = None, seed: int = 0
+) -> dict[str, FusionMethod]:
     """Every method by its name, the default first.
+
+    `bagged_greedy`
+        F = sum_m w_m P_m, w_m summed over greedy selections from 20 random halves of the
+        candidates; plain `greedy` below 20 candidates. Caruana et al., "Getting the most out of
+        ensemble selection", ICDM 2006. The default; its weights still follow the devel speakers
+        where these are few.
+    `greedy`
+        F = sum_m n_m P_m / n, n_m of n choices with replacement, each the one that raises UAR
+        most. Caruana et al., "Ensemble selection from libraries of models", ICML 2004. Not with
+        many candidates and few clips: it takes whoever was lucky.
+    `best_single`
+        F = P_m of the best UAR. A reference, never chosen.
+    `uniform`
+        F = mean of all P_m. A reference, never chosen: it needs every network.
+    `top_k`
+        F = mean of the five best P_m. A reference, never chosen.
+    `cma_es`
+        F = sum_m w_m P_m, w found by CMA-ES. Purucker and Beel, "CMA-ES for post hoc ensembling
+        in AutoML", AutoML 2023. Not for few speakers: it compares hundreds of weightings.
+    `stacking`
+        F = softmax(b + A L), L the members' centred log-probabilities; logistic regression.
+        Wolpert, "Stacked generalization", Neural Networks 1992. Not for many classes with few
+        clips, nor where members may be missing later.
+    `majority_vote`
+        F(c) = fraction of the best eight with argmax P_m = c. Not where probabilities are worth
+        something: it throws them away.
+    `tempered`
+        `bagged_greedy` of P_m^(1/T_m), normalised, T_m of the least log-loss. Guo et al., "On
+        calibration of modern neural networks", ICML 2017. Not where networks are alike sharp.
+    `decided`
+        `bagged_greedy`, then a bias per class where it gains (`fit_decision`). For simulations:
+        `ensemble.decision` does it for any method.
 
     Args:
         max_members: Most candidates in a fusion; the references know no limits.
         limits: What the members may cost together.
         seed: Of the bags and of CMA-ES.
+
+    >>> import numpy as np
+    >>> labels, groups = np.arange(6) % 2, np.arange(6) // 2
+    >>> right, wrong = np.eye(2)[labels], np.eye(2)[1 - labels]
+    >>> methods = fusion_methods(max_members=2)
+    >>> fitted = methods["greedy"](np.stack([wrong, right]), labels, speakers=groups, families="ab")
+    >>> fitted.members, fitted.uar
+    ((1,), 1.0)
     """
-    default = partial(bagged_greedy, max_members=max_members, limits=limits, seed=seed)
+    default = partial(default_fusion, max_members=max_members, limits=limits, seed=seed)
     return {
         DEFAULT: default,
         "greedy": partial(greedy, max_members=max_members, limits=limits),

@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.fusion.choice import chosen
-from study.fusion.methods.greedy import Selection
-from study.fusion.methods.rule import rule_of
+from study.fusion.methods.rule import FusionRule
+from study.fusion.methods.selection import Selection
 from study.fusion.methods.table import DEFAULT, METHODS
 from study.fusion.simulation.search import Search, search
 from study.fusion.simulation.summary import INTERVALS, summarise, table
 from study.fusion.simulation.world import TASTE, Population, Trial, World, probabilities
-from study.honest import CandidateEpochs, Fitted, fold_splits, held_out_hits
+from study.honest import CandidateEpochs, fold_splits, held_out_hits
 from study.honest.estimate import fit_on_all, nested_interval, out_of_bag_uar
 from study.honest.held_out import bootstrap_splits
 from study.metrics import count_by_speaker, uar_of_probabilities
@@ -74,7 +74,7 @@ def repetition(
         bag = out_of_bag_uar(candidates, methods["fusion"], splits)
     last = len(outputs[0]) - 1
     fixed = (outputs[0][last].argmax(axis=-1) == labels).astype(np.float64)
-    alone = Selection("fixed", 0.0, (0,), (1.0,))
+    alone = Selection("fixed", 0.0, (0,), FusionRule("average", (1.0,)))
     return {
         "search": kind,
         "n_speakers": n_speakers,
@@ -113,13 +113,13 @@ def _truth(
     new: Population,
     trials: Sequence[Trial],
     epochs: NDArray[np.intp],
-    fusion: Fitted,
+    fusion: Selection,
 ) -> float:
     outputs = [
         probabilities(world, new, trials[member], [int(epochs[member])])[0]
         for member in fusion.members
     ]
-    return float(uar_of_probabilities(rule_of(fusion).scores(np.stack(outputs)), new.labels))
+    return float(uar_of_probabilities(fusion.rule.scores(np.stack(outputs)), new.labels))
 
 
 def _intervals(

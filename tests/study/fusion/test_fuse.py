@@ -78,7 +78,7 @@ def test_a_fusion_predicts_the_same_in_its_files_its_submission_and_its_bundle(
     fusion, record = select(folder, synthetic, method=method)
     results = read_results(folder)
     assert results.ensemble.method == record["method"] == method
-    assert stored_rule(results.ensemble, len(results.classes)) == fusion.rule
+    assert stored_rule(results.ensemble, len(results.classes)) == fusion.selection.rule
     assert sum(member.weight for member in results.ensemble.members) == pytest.approx(1)
     test = blind_probabilities(results, "train")
     np.testing.assert_allclose(test, stored(folder, "test"), atol=1e-5)
@@ -142,7 +142,7 @@ def test_few_speakers_have_a_reason_once_and_no_p_value(finished, synthetic, tmp
     assert text.count("`protocol: loso`, leaving one speaker") == 1
     assert "(p = " not in text
     assert "95 %" not in text
-    assert fusion.rule.decision is None
+    assert fusion.selection.rule.decision is None
 
 
 def test_the_best_trial_is_not_compared_with_itself(finished):

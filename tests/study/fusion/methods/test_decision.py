@@ -8,10 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from study.fusion.methods.decision import Decision, fit_bias, fit_decision, fit_temperature, temper
+from study.fusion.methods.class_bias import best_bias
+from study.fusion.methods.decision import Decision, fit_decision, fit_temperature, temper
 from study.honest import fold_splits
 from study.metrics import uar_of_probabilities
 from study.metrics.calibration import expected_calibration_error
+
+
+def fit_bias(probabilities, labels):
+    logs = np.log(np.clip(np.asarray(probabilities), 1e-7, None))
+    return tuple(best_bias(logs, np.asarray(labels)))
 
 
 def shifted(n_speakers=20, per_speaker=30, shift=1.2, n_classes=2, seed=0):
@@ -291,7 +297,7 @@ def test_one_clip_can_be_fitted(labels):
         (lambda: temper([[0.5, 0.5]], 0), "temperature must be above 0, got temperature=0"),
         (lambda: temper([[np.nan, 0.5]], 1), "NaN"),
         (lambda: fit_temperature([[np.nan, 0.5]], [0]), "NaN"),
-        (lambda: fit_bias([[0.5, 0.5]], [2]), "class indices in"),
+        (lambda: fit_temperature([[0.5, 0.5]], [2]), "class indices in"),
         (lambda: fit_decision([[0.5, 0.5]], [0], [0, 1]), "one per clip"),
         (lambda: expected_calibration_error([[0.5, 0.5]], [0], n_bins=0), "n_bins"),
         (lambda: expected_calibration_error([[np.nan, 0.5]], [0]), "NaN"),

@@ -14,7 +14,10 @@ from sklearn.metrics import log_loss
 from benchmarks import bench_ensemble as ensemble_benchmark
 from study.fusion.files import ensemble_record
 from study.fusion.fuse import References
-from study.fusion.methods import references as ensemble
+from study.fusion.methods import bagged
+from study.fusion.methods.bagged import bagged_greedy, default_fusion
+from study.fusion.methods.greedy import greedy
+from study.fusion.methods.references import best_single, top_k, uniform
 from study.fusion.methods.scorer import FusionScorer
 from study.fusion.study_candidates import Candidate
 
@@ -72,7 +75,7 @@ def libraries(draw, max_candidates=6, max_clips=14, max_classes=4):
 @given(libraries(), st.integers(1, 12), st.sampled_from([None, 1, 2]))
 def test_greedy_chooses_what_the_literal_rule_chooses(library, n_steps, max_members):
     probabilities, labels = library
-    fast = ensemble.greedy(probabilities, labels, n_steps=n_steps, max_members=max_members)
+    fast = greedy(probabilities, labels, n_steps=n_steps, max_members=max_members)
     chosen, scores = literal_greedy(probabilities, labels, n_steps, max_members)
     assert [step.member for step in fast.trajectory] == chosen
     assert [step.uar for step in fast.trajectory] == pytest.approx(scores, abs=1e-12)
@@ -87,10 +90,10 @@ def test_greedy_chooses_what_the_literal_rule_chooses(library, n_steps, max_memb
 def test_bagged_selection_keeps_its_promises(library, seed, max_members):
     probabilities, labels = library
     families = ["even" if i % 2 else "odd" for i in range(len(probabilities))]
-    chosen = ensemble.bagged_greedy(
+    chosen = bagged_greedy(
         probabilities, labels, families=families, max_members=max_members, seed=seed, n_steps=5
     )
-    again = ensemble.bagged_greedy(
+    again = bagged_greedy(
         probabilities, labels, families=families, max_members=max_members, seed=seed, n_steps=5
     )
     assert chosen == again
@@ -106,29 +109,27 @@ def test_one_bag_of_everything_has_the_weights_of_plain_greedy():
     rng = np.random.default_rng(3)
     probabilities = rng.dirichlet([1, 1], (6, 40))
     labels = rng.integers(0, 2, 40)
-    plain = ensemble.greedy(probabilities, labels)
-    bagged = ensemble.bagged_greedy(probabilities, labels, n_bags=1, fraction=1.0, max_members=6)
+    plain = greedy(probabilities, labels)
+    found = bagged_greedy(probabilities, labels, n_bags=1, fraction=1.0, max_members=6)
     members = dict(zip(plain.members, plain.weights, strict=True))
-    assert {m: members[m] for m in bagged.members}.keys() <= members.keys()
-    assert max(step.uar for step in bagged.trajectory) >= plain.uar - 1e-12
+    assert {m: members[m] for m in found.members}.keys() <= members.keys()
+    assert max(step.uar for step in found.trajectory) >= plain.uar - 1e-12
 
 
 def test_bags_take_the_same_share_of_every_family(monkeypatch):
-    from study.fusion.methods import bagged as ensemble_bagged
-
     sizes = []
-    draw = ensemble_bagged._draw_bag
+    draw = bagged._draw_bag
 
     def spy(groups, fraction, rng):
         bag = draw(groups, fraction, rng)
         sizes.append([int(np.isin(bag, group).sum()) for group in groups])
         return bag
 
-    monkeypatch.setattr(ensemble_bagged, "_draw_bag", spy)
+    monkeypatch.setattr(bagged, "_draw_bag", spy)
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([1, 1, 1], (15, 20))
     families = ["big"] * 8 + ["middle"] * 4 + ["odd"] * 3
-    ensemble.bagged_greedy(probabilities, rng.integers(0, 3, 20), families=families)
+    bagged_greedy(probabilities, rng.integers(0, 3, 20), families=families)
     assert {tuple(size[:2]) for size in sizes} == {(4, 2)}
     assert {size[2] for size in sizes} == {1, 2}
 
@@ -136,22 +137,22 @@ def test_bags_take_the_same_share_of_every_family(monkeypatch):
 def test_plain_selection_below_twenty_candidates_bagged_from_there_on():
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet([1, 1], (20, 30)), rng.integers(0, 2, 30)
-    assert ensemble.select(probabilities[:19], labels).method == "greedy"
-    assert ensemble.select(probabilities, labels).method == "bagged_greedy"
-    assert len(ensemble.select(probabilities, labels).members) <= 8
+    assert default_fusion(probabilities[:19], labels).method == "greedy"
+    assert default_fusion(probabilities, labels).method == "bagged_greedy"
+    assert len(default_fusion(probabilities, labels).members) <= 8
 
 
 def test_the_weighted_average_scores_what_the_selection_says():
     rng = np.random.default_rng(1)
     probabilities, labels = rng.dirichlet([2, 2, 2], (25, 60)), rng.integers(0, 3, 60)
     for chosen in (
-        ensemble.greedy(probabilities, labels, n_steps=8),
-        ensemble.bagged_greedy(probabilities, labels),
-        ensemble.best_single(probabilities, labels),
-        ensemble.uniform_average(probabilities, labels),
-        ensemble.top_k_average(probabilities, labels, k=4),
+        greedy(probabilities, labels, n_steps=8),
+        bagged_greedy(probabilities, labels),
+        best_single(probabilities, labels),
+        uniform(probabilities, labels),
+        top_k(probabilities, labels, k=4),
     ):
-        total = ensemble.combine(probabilities, chosen)
+        total = chosen.scores(probabilities)
         assert total.sum(-1) == pytest.approx(np.ones(60))
         assert chosen.uar == pytest.approx(literal_uar(total, labels.tolist()))
 
@@ -163,33 +164,23 @@ def test_references_are_what_their_names_say():
     half = right.copy()
     half[0] = wrong[0]
     probabilities = np.stack([wrong, half, right, right])
-    assert ensemble.best_single(probabilities, labels).members == (2,)
-    assert ensemble.top_k_average(probabilities, labels, k=2).members == (2, 3)
-    assert ensemble.top_k_average(probabilities, labels, k=9).members == (0, 1, 2, 3)
-    assert ensemble.uniform_average(probabilities, labels).weights == (0.25,) * 4
+    assert best_single(probabilities, labels).members == (2,)
+    assert top_k(probabilities, labels, k=2).members == (2, 3)
+    assert top_k(probabilities, labels, k=9).members == (0, 1, 2, 3)
+    assert uniform(probabilities, labels).weights == (0.25,) * 4
 
 
 def test_a_perfect_candidate_is_chosen_once():
     labels = np.array([0, 1])
-    chosen = ensemble.greedy(np.stack([np.eye(2), np.eye(2)]), labels)
+    chosen = greedy(np.stack([np.eye(2), np.eye(2)]), labels)
     assert (chosen.members, chosen.weights, chosen.uar) == ((0,), (1.0,), 1.0)
 
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_one_clip_of_one_class_is_enough(code):
-    chosen = ensemble.greedy([[[0.5, 0.5]]], [code])
+    chosen = greedy([[[0.5, 0.5]]], [code])
     assert chosen.uar == (1.0 if code == 0 else 0.0)
     assert chosen.members == (0,)
-
-
-def test_repeated_seeds_of_one_spec_are_one_candidate():
-    arrays = [np.full((2, 2), value, dtype=np.float16) for value in (0.25, 0.5, 0.75)]
-    merged, groups = ensemble.merge_seeds(arrays, ["a", "b", "a"])
-    assert groups == ((0, 2), (1,))
-    assert merged.shape == (2, 2, 2)
-    assert (merged == 0.5).all()
-    with pytest.raises(ValueError, match="one key per candidate, got 1 for 3"):
-        ensemble.merge_seeds(arrays, ["a"])
 
 
 @pytest.mark.parametrize(
@@ -207,7 +198,7 @@ def test_repeated_seeds_of_one_spec_are_one_candidate():
     ],
 )
 def test_what_cannot_be_selected_from_is_refused(probabilities, labels, options, message):
-    for rule in (ensemble.greedy, ensemble.bagged_greedy):
+    for rule in (greedy, bagged_greedy):
         with pytest.raises(ValueError, match=message):
             rule(probabilities, labels, **options)
 
@@ -215,24 +206,24 @@ def test_what_cannot_be_selected_from_is_refused(probabilities, labels, options,
 def test_fractions_and_families_of_bags_are_checked():
     library = np.full((3, 2, 2), 0.5), [0, 1]
     with pytest.raises(ValueError, match=r"fraction must lie in \(0, 1\], got fraction=0"):
-        ensemble.bagged_greedy(*library, fraction=0)
+        bagged_greedy(*library, fraction=0)
     with pytest.raises(ValueError, match="one key per candidate, got 2 for 3"):
-        ensemble.bagged_greedy(*library, families=["a", "b"])
+        bagged_greedy(*library, families=["a", "b"])
 
 
 def test_the_record_has_the_shape_of_ensemble_json():
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet([1, 1], (4, 50)), rng.integers(0, 2, 50)
-    chosen = ensemble.greedy(probabilities, labels, n_steps=10)
+    chosen = greedy(probabilities, labels, n_steps=10)
     candidates = [Candidate((10 + i,), f"net {i}", 0.5) for i in range(4)]
     candidates[chosen.members[0]] = Candidate((3, 4), "twice", 0.6)
     record = ensemble_record(
         chosen,
         candidates,
         references=References(
-            ensemble.best_single(probabilities, labels),
-            ensemble.uniform_average(probabilities, labels),
-            ensemble.top_k_average(probabilities, labels, k=2),
+            best_single(probabilities, labels),
+            uniform(probabilities, labels),
+            top_k(probabilities, labels, k=2),
         ),
         identity={"fold": 0},
     )
@@ -260,7 +251,7 @@ def test_a_library_of_the_reference_size_takes_seconds():
     first = rng.beta(2, 2, (200, 15_000))
     probabilities = np.stack([first, 1 - first], axis=-1).astype(np.float16)
     start = time.perf_counter()
-    ensemble.greedy(probabilities, labels, n_steps=50)
+    greedy(probabilities, labels, n_steps=50)
     assert time.perf_counter() - start < 10
 
 
@@ -293,7 +284,7 @@ def test_a_fusion_of_many_classes_takes_no_step_per_pair_of_them():
     probabilities[:, np.arange(2000), labels] += 1.2
     probabilities /= probabilities.sum(axis=-1, keepdims=True)
     start = time.process_time()
-    ensemble.greedy(probabilities.astype(np.float16), labels, max_members=8)
+    greedy(probabilities.astype(np.float16), labels, max_members=8)
     assert time.process_time() - start < 5  # 0.7 s; with a step per pair 18 s
 
 

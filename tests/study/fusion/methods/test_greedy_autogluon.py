@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.bench_ensemble import random_library
-from study.fusion.methods.references import greedy
+from study.fusion.methods.greedy import greedy
 
 selection = pytest.importorskip("autogluon.core.models.greedy_ensemble.ensemble_selection")
 

@@ -15,13 +15,14 @@ from study.fusion.choice import (
     compare_methods,
     estimate,
 )
-from study.fusion.methods import references as ensemble
+from study.fusion.methods import references
+from study.fusion.methods.bagged import bagged_greedy
 from study.fusion.methods.decision import temper
 from study.fusion.methods.decision_wrappers import with_decision
+from study.fusion.methods.greedy import greedy
 from study.fusion.methods.limits import limits_of
-from study.fusion.methods.rule import FusionRule, fuse_members, rule_of
-from study.fusion.methods.stacking import Voted, _features
-from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, bagged_greedy, fusion_methods
+from study.fusion.methods.rule import FusionRule, centred_logits, fuse_members
+from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, fusion_methods
 from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
 
@@ -73,7 +74,7 @@ def test_members_are_limited(name):
 def test_cma_es_is_at_least_as_good_as_the_uniform_average_on_its_own_clips():
     probabilities, labels, speakers = data()
     found = METHODS["cma_es"](probabilities, labels, speakers=speakers, families=[None] * 6)
-    uniform = ensemble.uniform_average(probabilities, labels)
+    uniform = references.uniform(probabilities, labels)
     assert found.uar >= uniform.uar
     assert uar_of_probabilities(found.scores(probabilities), labels) == pytest.approx(found.uar)
 
@@ -82,7 +83,7 @@ def test_cma_es_is_at_least_as_good_as_the_uniform_average_on_its_own_clips():
 def test_stacking_predicts_what_scikit_learn_predicts(n_classes):
     probabilities, labels, speakers = data(n_classes)
     fitted = METHODS["stacking"](probabilities, labels, speakers=speakers, families=[None] * 6)
-    features = _features(probabilities[list(fitted.members)])
+    features = centred_logits(probabilities[list(fitted.members)])
     model = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000)
     expected = model.fit(features, labels).predict_proba(features)
     np.testing.assert_allclose(fitted.scores(probabilities), expected, atol=1e-6)
@@ -98,8 +99,8 @@ def test_a_class_that_did_not_occur_is_never_predicted_by_stacking():
 def test_the_majority_wins_the_vote_and_the_mean_breaks_ties():
     first, second = [0.6, 0.4], [0.01, 0.99]
     votes = np.array([[first, first], [first, second], [second, second]])
-    assert Voted((0, 1, 2)).scores(votes).argmax(-1).tolist() == [0, 1]
-    assert Voted((0, 2)).scores(votes)[0].argmax() == 1
+    assert FusionRule.equal("vote", 3).scores(votes).argmax(-1).tolist() == [0, 1]
+    assert FusionRule.equal("vote", 2).scores(votes[[0, 2]])[0].argmax() == 1
 
 
 def test_members_stay_within_megabytes_and_milliseconds():
@@ -109,9 +110,9 @@ def test_members_stay_within_megabytes_and_milliseconds():
         24, megabytes=sizes, milliseconds=np.ones(24), max_megabytes=150, max_milliseconds=3
     )
     for fitted in (
-        ensemble.greedy(probabilities, labels, limits=limits),
-        ensemble.bagged_greedy(probabilities, labels, limits=limits),
-        bagged_greedy(
+        greedy(probabilities, labels, limits=limits),
+        bagged_greedy(probabilities, labels, limits=limits),
+        METHODS[DEFAULT](
             probabilities, labels, speakers=speakers, families=[None] * 24, limits=limits
         ),
     ):
@@ -201,7 +202,7 @@ def test_the_rule_of_a_fusion_gives_its_scores_also_after_json(name):
     fitted = method(probabilities, labels, speakers=speakers, families=[None] * 6)
     new, _, _ = data(3, seed=1)
     members = new[list(fitted.members)]
-    rule = rule_of(fitted)
+    rule = fitted.rule
     assert rule.decision is not None
     np.testing.assert_allclose(rule.scores(members), fitted.scores(new), atol=1e-12)
     plain = json.loads(json.dumps(rule.to_json()))
