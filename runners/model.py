@@ -24,7 +24,6 @@ __all__ = [
     "load_weights",
     "make_backbone",
     "make_classifier",
-    "make_front_end",
     "save_weights",
 ]
 
@@ -61,7 +60,7 @@ def make_classifier(
         weights: File of pretrained weights where the spec asks for them.
     """
     torch.manual_seed(spec.seed)
-    front_end = make_front_end(spec, sampling_rate=sampling_rate)
+    front_end = spec.front_end(sampling_rate=sampling_rate)
     with torch.no_grad():
         images = front_end(torch.zeros(1, n_samples))
     channels, height, width = images.shape[1:]
@@ -69,22 +68,6 @@ def make_classifier(
     if backbone is None:
         backbone = BandStatistics(channels * height * 2, n_classes)
     return Classifier(front_end, backbone)
-
-
-def make_front_end(spec: TrialSpec, *, sampling_rate: int) -> FrontEnd:
-    """Build a spec's front end.
-
-    Raises:
-        ValueError: If a window does not fit the transform or `fmin` the sampling rate.
-    """
-    return FrontEnd(
-        spec.spectrogram,
-        spec.channels,
-        spec.scale,
-        spec.amplitude,
-        spec.image,
-        sampling_rate=sampling_rate,
-    )
 
 
 def make_backbone(
@@ -124,16 +107,17 @@ def fold_prefix(fold: int) -> str:
     return f"fold-{fold}."
 
 
+def _read(path: Path, start: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors whose names begin with `start`, and what the file says about itself."""
+    with safe_open(path, framework="pt") as file:
+        about = json.loads((file.metadata() or {}).get("spectune", "{}"))
+        names = [name for name in file.keys() if name.startswith(start)]  # noqa: SIM118
+        return {name.removeprefix(start): file.get_tensor(name) for name in names}, dict(about)
+
+
 def copy_fold(source: Path, target: Path, *, fold: int) -> None:
     """Write the network of one fold of a cross-validated trial as a file of its own."""
-    with safe_open(source, framework="pt") as file:
-        about = json.loads(file.metadata()["spectune"])
-        start = fold_prefix(fold)
-        state = {
-            name.removeprefix(start): file.get_tensor(name)
-            for name in file.keys()  # noqa: SIM118
-            if name.startswith(start)
-        }
+    state, about = _read(source, fold_prefix(fold))
     save_weights(state, target, about=about | {"folds": 0, "fold": fold})
 
 
@@ -144,17 +128,12 @@ def load_front_end(path: Path) -> dict[str, Tensor]:
         InputError: If the file is damaged.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            start = next(n for n in ("front_end.", f"{fold_prefix(0)}front_end.")
-                         if any(name.startswith(n) for name in names))  # fmt: skip
-            return {
-                name.removeprefix(start): file.get_tensor(name)
-                for name in names
-                if name.startswith(start)
-            }
-    except (OSError, SafetensorError, StopIteration) as error:
+        state = _read(path, "front_end.")[0] or _read(path, f"{fold_prefix(0)}front_end.")[0]
+    except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as weights: {error}") from error
+    if not state:
+        raise InputError(f"{path}: cannot be read as weights: it has no front end")
+    return state
 
 
 def load_weights(model: nn.Module, path: Path, *, fold: int | None = None) -> dict[str, Any]:
@@ -169,18 +148,11 @@ def load_weights(model: nn.Module, path: Path, *, fold: int | None = None) -> di
         InputError: If the file is damaged or holds another network.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("spectune", "{}"))
-            start = "" if fold is None else fold_prefix(fold)
-            state = {
-                name.removeprefix(start): file.get_tensor(name)
-                for name in file.keys()  # noqa: SIM118
-                if name.startswith(start)
-            }
+        state, about = _read(path, "" if fold is None else fold_prefix(fold))
         model.load_state_dict(state)
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"{path}: cannot be read as weights: {error}") from error
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path}: holds the weights of another network: {reason}") from error
-    return dict(about)
+    return about

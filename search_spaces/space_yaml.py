@@ -15,7 +15,7 @@ from search_spaces.grammar.kinds import nearest
 from search_spaces.grammar.values import Fixed, Values, choices_of, is_number, parse_values
 from search_spaces.grammar.yaml_file import load_yaml
 from search_spaces.space import Parameters, Space
-from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec
+from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, check_augment_names
 from search_spaces.suggesters import Refuse
 
 __all__ = ["load_space", "parse_space", "preset_names"]
@@ -123,12 +123,7 @@ def _augment(given: Any) -> dict[str, Parameters]:
         given = {name: {} for name in given}
     if not isinstance(given, Mapping):
         raise InputError(f"augment must be a list or a mapping of augmentations, got {given!r}")
-    for name in given:
-        if name not in AUGMENTATIONS:
-            raise InputError(
-                f"augment: unknown augmentation {name!r}{nearest(name, AUGMENTATIONS)};"
-                f" there are {', '.join(AUGMENTATIONS)}"
-            )
+    check_augment_names(given)
     parsed = {}
     for name, kind in AUGMENTATIONS.items():
         if name in given:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from search_spaces.augment import AUGMENTATIONS
 from search_spaces.backbones.backbones import BACKBONES, Backbone, BandSvm, Timm, family
 from search_spaces.front_end.amplitude import AMPLITUDES, Amplitude, Db
 from search_spaces.front_end.channels import CHANNELS, Channels, Mono
-from search_spaces.front_end.front_end import Image, Spectrogram
+from search_spaces.front_end.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.kinds import Dimension, build, later, nearest, settled
 from search_spaces.recipe import (
@@ -132,6 +132,17 @@ class TrialSpec:
                 del values[name]
         return canonical_digest(plain)
 
+    def front_end(self, *, sampling_rate: int) -> FrontEnd:
+        """Return the spec's front end for waveforms at a sampling rate in Hz.
+
+        Raises:
+            ValueError: If a window does not fit the transform or `fmin` the sampling rate.
+        """
+        return FrontEnd(
+            self.spectrogram, self.channels, self.scale, self.amplitude, self.image,
+            sampling_rate=sampling_rate,
+        )  # fmt: skip
+
     @property
     def family(self) -> str:
         """Backbone family."""
@@ -149,18 +160,27 @@ def augment_name(augmentation: Any) -> str:
     return next(name for name, kind in AUGMENTATIONS.items() if type(augmentation) is kind)
 
 
+def check_augment_names(names: Iterable[str]) -> None:
+    """Check that there is an augmentation of each name.
+
+    Raises:
+        InputError: With the nearest known name.
+    """
+    for name in names:
+        if name not in AUGMENTATIONS:
+            raise InputError(
+                f"augment: unknown augmentation {name!r}{nearest(name, AUGMENTATIONS)};"
+                f" there are {', '.join(AUGMENTATIONS)}"
+            )
+
+
 def build_augment(plain: Mapping[str, Any]) -> tuple[Any, ...]:
     """Make the augmentations of `{name: {parameter: value}}` in the order in which they act.
 
     Raises:
         InputError: If a name or a value is wrong.
     """
-    for name in plain:
-        if name not in AUGMENTATIONS:
-            raise InputError(
-                f"augment: unknown augmentation {name!r}{nearest(name, AUGMENTATIONS)};"
-                f" there are {', '.join(AUGMENTATIONS)}"
-            )
+    check_augment_names(plain)
     return tuple(
         build(kind, _mapping(f"augment.{name}", plain[name]), where=f"augment.{name}")
         for name, kind in AUGMENTATIONS.items()

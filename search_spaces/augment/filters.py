@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.fourier import fast_length, frequencies
+from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import within
 
 __all__ = ["BandStop", "Equalizer"]

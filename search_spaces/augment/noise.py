@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.fourier import fast_length, frequencies
+from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import later, one_of, within
 
 __all__ = ["COLORS", "Background", "Noise"]

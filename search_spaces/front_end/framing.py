@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor
 
+from search_spaces.fourier import fast_length
 from search_spaces.scales import ConstantQ, Scale
 from search_spaces.scales.constant_q import quality
 
@@ -52,7 +52,8 @@ def transform_size(
             f"a window of {max(windows_ms):g} ms is {longest} samples at {sampling_rate} Hz; it"
             f" must be at most {MAX_N_FFT}"
         )
-    size = n_fft or padding * (_smooth(longest) if len(windows_ms) > 1 else _power_of_2(longest))
+    power_of_2 = 1 << (longest - 1).bit_length()
+    size = n_fft or padding * (fast_length(longest) if len(windows_ms) > 1 else power_of_2)
     if size > MAX_N_FFT:
         raise ValueError(f"padding={padding} makes transforms of {size}, at most {MAX_N_FFT}")
     if longest > size:
@@ -61,22 +62,6 @@ def transform_size(
             f" {sampling_rate} Hz and does not fit n_fft={size}"
         )
     return size
-
-
-def _power_of_2(n: int) -> int:
-    return 1 << (n - 1).bit_length()
-
-
-def _smooth(n: int) -> int:
-    """Return the smallest even number from n on whose only prime factors are 2, 3 and 5."""
-
-    def rest(value: int) -> int:
-        for factor in (2, 3, 5):
-            while value % factor == 0:
-                value //= factor
-        return value
-
-    return next(size for size in itertools.count(n + n % 2, 2) if rest(size) == 1)
 
 
 def longest_window(scale: Scale, window_ms: float, sampling_rate: int) -> float:

@@ -15,7 +15,6 @@ from runners.model import (
     load_weights,
     make_backbone,
     make_classifier,
-    make_front_end,
 )
 from search_spaces.backbones.backbones import Timm, check_backbone
 from search_spaces.grammar.errors import InputError
@@ -102,7 +101,7 @@ def _expected(bundle: Bundle, member: BundleMember) -> dict[str, tuple[int, ...]
         return None
     shapes = {f"backbone.{name}": tuple(t.shape) for name, t in backbone.state_dict().items()}
     # The front end is small: its filters were limited when the bundle was read.
-    front_end = make_front_end(spec, sampling_rate=bundle.sampling_rate).state_dict()
+    front_end = spec.front_end(sampling_rate=bundle.sampling_rate).state_dict()
     return shapes | {f"front_end.{name}": tuple(t.shape) for name, t in front_end.items()}
 
 

@@ -10,7 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from runners.model import make_front_end
 from search_spaces.front_end.amplitude import AMPLITUDES
 from search_spaces.front_end.turning import FLIPS, turn
 from search_spaces.scales import SCALES
@@ -72,7 +71,7 @@ def input_images(
     Raises:
         ValueError: If the front end cannot be built.
     """
-    front_end = make_front_end(spec, sampling_rate=sampling_rate).eval()
+    front_end = spec.front_end(sampling_rate=sampling_rate).eval()
     if learnt:
         front_end.load_state_dict(dict(learnt))
     waves = torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))[None]

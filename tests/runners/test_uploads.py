@@ -7,7 +7,6 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from runners.model import make_front_end
 from search_spaces.front_end.front_end import FrontEnd
 from support.tiny_trial import RATE, recipe
 
@@ -52,7 +51,7 @@ def pretend(front_end: FrontEnd, mode: FakeTensorMode) -> None:
     ids=str,
 )
 def test_a_front_end_brings_nothing_to_the_gpu_with_every_batch(choice):
-    front_end = make_front_end(recipe(**choice), sampling_rate=RATE)
+    front_end = recipe(**choice).front_end(sampling_rate=RATE)
     mode = FakeTensorMode()
     pretend(front_end, mode)
     with mode, Uploads() as uploads:

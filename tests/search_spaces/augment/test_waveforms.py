@@ -19,8 +19,8 @@ from search_spaces.augment import (
     Speed,
 )
 from search_spaces.augment.filters import apply_gain, stop_db
-from search_spaces.augment.fourier import fast_length, frequencies
 from search_spaces.augment.timing import play
+from search_spaces.fourier import fast_length, frequencies
 
 RATE = 8000
 LEVELS = torch.tensor([1.0, 0.1, 3.0, 0.5, 0.01, 1.0])[:, None]

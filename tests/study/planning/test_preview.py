@@ -11,7 +11,7 @@ import torch
 from PIL import Image as Pil
 from typer.testing import CliRunner
 
-from runners.model import load_front_end, make_classifier, make_front_end, save_weights
+from runners.model import load_front_end, make_classifier, save_weights
 from search_spaces import InputError, load_space
 from search_spaces.backbones.backbones import Timm
 from search_spaces.front_end.amplitude import Pcen, Power
@@ -90,7 +90,7 @@ def test_a_picture_shows_what_the_front_end_has_learnt(tmp_path):
         model.front_end.amplitudes[0].log_gains.fill_(0.3)
     save_weights(model.state_dict(), tmp_path / "model.safetensors", about={})
     learnt = load_front_end(tmp_path / "model.safetensors")
-    assert learnt.keys() == make_front_end(spec, sampling_rate=RATE).state_dict().keys()
+    assert learnt.keys() == spec.front_end(sampling_rate=RATE).state_dict().keys()
     seen = input_images(spec, sine(440), RATE, learnt=learnt)
     with torch.no_grad():
         expected = model.front_end(torch.from_numpy(sine(440))[None])[0]

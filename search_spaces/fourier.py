@@ -1,4 +1,4 @@
-"""Lengths and frequencies of the transforms that augmentations filter with."""
+"""Lengths that a fast Fourier transform takes readily, and the frequencies of its bins."""
 
 from __future__ import annotations
 
