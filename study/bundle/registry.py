@@ -91,8 +91,8 @@ def _register(
 
 
 def _digest(bundle: Bundle) -> str:
-    """Return what makes two bundles the same predictor, whenever they were written."""
-    members = [[m.sha256, m.weight, m.candidate, m.spec.to_dict()] for m in bundle.members]
+    """Return what makes two bundles the same predictor, whenever and by whatever revision."""
+    members = [[m.sha256, m.weight, m.candidate, m.spec.digest] for m in bundle.members]
     heard = [bundle.sampling_rate, bundle.clip_seconds, bundle.pad]
     rule = _what_it_does(bundle.rule)
     return canonical_digest([bundle.protocol, list(bundle.classes), heard, members, rule])

@@ -113,10 +113,12 @@ def test_the_study_is_explained(old, spectune):
     assert (old / "results/before/explain/explain.json").is_file()
 
 
-def test_the_study_is_exported_as_the_very_bundle_that_is_registered(old, spectune):
-    code, out, said = spectune("export", "study.yaml", "-o", "again")
-    assert code == 0, out + said
-    assert "already registered: models:/before@champion (version 1)" in out
+def test_the_study_is_exported_and_becomes_the_champion_once(old, spectune):
+    # The digest of version 1 was of all fields of its specs, and since then there are more.
+    for how in ("registered: models:", "already registered: models:"):
+        code, out, said = spectune("export", "study.yaml", "-o", "again")
+        assert code == 0, out + said
+        assert f"{how}/before@champion (version 2)" in out
     code, out, said = spectune("predict", "again", "corpus/wav", "--device", "cpu")
     assert code == 0, said
     check_predictions(out, (old / "expected/bundle.csv").read_text())
