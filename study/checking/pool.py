@@ -1,27 +1,28 @@
-"""Looking into many audio files at once, in subprocesses that may crash or hang."""
+"""Looking into many audio files at once, in worker processes that may crash or hang.
+
+``python -m study.checking.pool SECONDS`` is such a process. A request is
+``[path, [[start, end], ...]]``; behind an answer come the rows of ``FACTS``.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
-import signal
-import subprocess
 import sys
-import threading
-from collections.abc import Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runners.cores import n_cores
-from study.checking.facts import FACTS, Segment, without_facts
+from study.checking.facts import FACTS, Segment, facts_of, without_facts
+from study.corpus.audio.worker_pool import WorkerPool
+from study.corpus.audio.worker_process import Answer, serve
 
-__all__ = ["WORKER", "look_into"]
+__all__ = ["WORKER", "look_into", "main"]
 
-WORKER = (sys.executable, "-P", "-m", "study.checking.check_worker")
+WORKER = (sys.executable, "-P", "-m", "study.checking.pool")
 
 
 def look_into(
@@ -29,86 +30,44 @@ def look_into(
     *,
     seconds_per_file: float = 60.0,
     command: Sequence[str] = WORKER,
-) -> Generator[NDArray[np.void], None, None]:
-    """Yield the rows of ``FACTS`` of each file's segments, in the order of ``files``.
+) -> WorkerPool[NDArray[np.void]]:
+    """Begin to look into files; read the rows of ``FACTS`` of each file's segments, in their order.
 
-    A file that ends its process, or takes longer than ``seconds_per_file``, gets rows that say so,
-    and the next one a new process.
-
-    Raises:
-        RuntimeError: The worker does not start at all.
+    A file that ends its process, or takes longer than ``seconds_per_file``, gets rows that say so.
     """
-    arguments = [*command, repr(seconds_per_file)]
-    own = threading.local()
-    started: list[_Worker] = []
+    return WorkerPool(
+        [*command, repr(seconds_per_file)],
+        [(os.fspath(path), list(segments)) for path, segments in files],
+        _rows,
+        workers=n_cores(),
+        ahead=max(len(files), 1),
+        limit=seconds_per_file,
+    )
 
-    def one(file: tuple[Path, Sequence[Segment]]) -> NDArray[np.void]:
-        worker: _Worker | None = getattr(own, "worker", None)
-        if worker is None or not worker.alive:
-            worker = own.worker = _Worker(arguments)
-            started.append(worker)
-        return worker.look(*file, seconds_per_file)
 
-    pool = ThreadPoolExecutor(min(n_cores(), max(len(files), 1)), thread_name_prefix="check")
-    waiting: list[Future[NDArray[np.void]]] = []
+def _rows(request: Sequence[Any], answer: Answer | str) -> NDArray[np.void]:
+    if isinstance(answer, str):
+        return without_facts(answer, len(request[1]))
+    return np.frombuffer(answer[1], FACTS)
+
+
+def _answer(request: Sequence[Any]) -> tuple[dict[str, Any], bytes]:
+    path, segments = request
     try:
-        waiting = [pool.submit(one, file) for file in files]
-        for future in waiting:
-            yield future.result()
-    finally:
-        for future in waiting:
-            future.cancel()
-        for worker in started:
-            worker.stop()
-        pool.shutdown()
-        for worker in started:  # one may have started while the others were stopped
-            worker.stop()
+        rows = facts_of(Path(path).read_bytes(), segments)
+    except OSError as error:
+        rows = without_facts(f"cannot be read: {error.strerror or error}", len(segments))
+    except MemoryError:
+        rows = without_facts("does not fit in memory", len(segments))
+    return {}, rows.tobytes()
 
 
-class _Worker:
-    """One process, used by one thread."""
+def main(seconds: float) -> None:
+    """Answer the files on standard input until it closes, with a time limit for each."""
+    import soundfile  # noqa: F401 (before "ready": a broken install is not a broken file)
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        pipe = subprocess.PIPE
-        # One thread each: there is one process per core already.
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        self._process = subprocess.Popen(
-            arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        assert self._process.stderr is not None
-        self._in, self._out = self._process.stdin, self._process.stdout
-        self._err = self._process.stderr
-        self.alive = self._out.readline() == b"ready\n"
-        if not self.alive:
-            said = self._err.read().decode(errors="replace").strip()
-            self.stop()
-            raise RuntimeError(f"{' '.join(arguments)} does not start: {said[-500:]}")
+    serve(_answer, seconds)
 
-    def look(self, path: Path, segments: Sequence[Segment], limit: float) -> NDArray[np.void]:
-        try:
-            self._in.write(json.dumps([os.fspath(path), list(segments)]).encode() + b"\n")
-            self._in.flush()
-            size = int(self._out.readline() or b"none")
-            data = self._out.read(size)
-            if len(data) == size:
-                return np.frombuffer(data, FACTS)
-        except (OSError, ValueError):
-            pass  # it died; what it died of is said below
-        self.alive = False
-        code = self._process.wait()
-        if hasattr(signal, "SIGALRM") and code == -signal.SIGALRM:
-            return without_facts(f"takes longer than {limit:g} s to decode", len(segments))
-        died = f"exit code {code}"
-        with contextlib.suppress(ValueError):
-            died = signal.Signals(-code).name
-        return without_facts(f"crashes the decoder ({died})", len(segments))
 
-    def stop(self) -> None:
-        self.alive = False
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._in, self._out, self._err):
-            with contextlib.suppress(OSError):
-                pipe.close()
+if __name__ == "__main__":
+    main(float(sys.argv[1]))

@@ -1,22 +1,19 @@
-"""A program that decodes audio files and may crash or hang.
+"""The program that decodes audio files and may crash or hang.
 
-`python -m study.corpus.audio.decoder RATE SECONDS`.
-
-It reads lines, each a JSON array of arrays (path, start, end), and answers every one of these with
-one JSON line, followed by the samples' bytes. What starts it is ``study.corpus.audio.decode``.
+``python -m study.corpus.audio.decoder RATE SECONDS`` is started by ``study.corpus.audio.decode``.
+A request is [path, start, end]; behind an answer come the samples' bytes.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from study.corpus.audio.samples import decode_segment
+from study.corpus.audio.worker_process import serve
 
 if TYPE_CHECKING:
     import soundfile
@@ -47,8 +44,8 @@ class _Files:
         self._raw: _Watched | None = None
         self._file: soundfile.SoundFile | None = None
 
-    def read(self, request: Sequence[Any], sampling_rate: int) -> dict[str, Any]:
-        """Answer a path with start and end; ``samples`` is what is sent behind the rest."""
+    def read(self, request: Sequence[Any], sampling_rate: int) -> tuple[dict[str, Any], Any]:
+        """Answer a path with start and end: what is said of the samples, and these."""
         import soundfile
 
         path, start, end = request
@@ -64,13 +61,8 @@ class _Files:
         samples, scale = decode_segment(self._file, sampling_rate, start, end)
         if raw.error is not None:
             raise raw.error
-        return {
-            "n": samples.size,
-            "scale": scale,
-            "size": stat.st_size,
-            "mtime_ns": stat.st_mtime_ns,
-            "samples": samples,
-        }
+        head = {"scale": scale, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        return head, samples.data
 
     def close(self) -> None:
         for file in (self._file, self._raw):
@@ -79,12 +71,12 @@ class _Files:
         self._path, self._file, self._raw = "", None, None
 
 
-def _answer(request: Sequence[Any], sampling_rate: int, files: _Files) -> tuple[bytes, Any]:
-    """Return an answer's line and its samples."""
+def _answer(request: Sequence[Any], sampling_rate: int, files: _Files) -> tuple[Any, Any]:
+    """Return what is said of a request, and its samples."""
     import soundfile
 
     try:
-        head = files.read(request, sampling_rate)
+        return files.read(request, sampling_rate)
     except OSError as error:
         fault = f"one that cannot be read: {error.strerror or error}"
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -93,11 +85,8 @@ def _answer(request: Sequence[Any], sampling_rate: int, files: _Files) -> tuple[
         fault = str(error)
     except MemoryError:
         fault = "one that does not fit in memory"
-    else:
-        samples = head.pop("samples")
-        return json.dumps(head).encode() + b"\n", samples.data
     files.close()
-    return json.dumps({"fault": fault}).encode() + b"\n", b""
+    return {"fault": fault}, b""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -109,24 +98,8 @@ def main(arguments: Sequence[str]) -> None:
     # all their threads wait for the one that lost its turn.
     if hasattr(os, "nice"):
         os.nice(NICE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us by closing the pipe
-    out = sys.stdout.buffer
-    out.write(b"ready\n")
-    out.flush()
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 2)  # MP3 decoders chat on standard error, and nobody reads it
-    alarm = getattr(signal, "setitimer", None)
     files = _Files()
-    for line in sys.stdin.buffer:
-        for request in json.loads(line):
-            if alarm is not None:  # SIGALRM's default action ends even a hung C library
-                alarm(signal.ITIMER_REAL, limit)
-            head, samples = _answer(request, sampling_rate, files)
-            if alarm is not None:  # while it writes, the reader may let it wait
-                alarm(signal.ITIMER_REAL, 0)
-            out.write(head)
-            out.write(samples)
-            out.flush()
+    serve(lambda request: _answer(request, sampling_rate, files), limit)
 
 
 if __name__ == "__main__":

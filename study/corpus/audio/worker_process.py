@@ -1,4 +1,7 @@
-"""One decoder: a program of its own that may crash or hang, and what it says of a file."""
+"""A worker process that may crash or hang on a request: both ends of its pipes.
+
+A request is JSON, several a line; an answer is a line of JSON with the number of `bytes` behind it.
+"""
 
 from __future__ import annotations
 
@@ -7,75 +10,64 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+__all__ = ["Answer", "WorkerProcess", "serve"]
 
-__all__ = ["Decoded", "DecoderProcess", "Segment"]
-
-Segment = tuple[float | None, float | None]  # start and end in seconds; None: of the file
+Answer = tuple[dict[str, Any], bytes]
 
 
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """One decoded file, or a part of it.
+class WorkerProcess:
+    """A worker process, used by one thread.
 
-    Attributes:
-        samples: int16 of shape ``(samples,)``; ``waveform = samples * scale``.
-        scale: See :class:`runners.clips.Clips`.
-        stamp: Size in bytes and modification time in ns of the file that was read.
+    Args:
+        arguments: Its command line, a program that calls `serve`.
+        limit: The seconds that it was given for a request, for the message.
+
+    Raises:
+        RuntimeError: It does not start.
     """
 
-    samples: NDArray[np.int16]
-    scale: float
-    stamp: tuple[int, int]
-
-
-class DecoderProcess:
-    """One decoder process, used by one thread."""
-
-    def __init__(self, arguments: Sequence[str]) -> None:
+    def __init__(self, arguments: Sequence[str], limit: float) -> None:
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+        # One thread each: there is one process per core already.
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(
+            arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         self._in, self._out = self._process.stdin, self._process.stdout
+        self._limit = limit
         self.alive = self._out.readline() == b"ready\n"
         if not self.alive:
-            said = self._process.stderr.read().decode(errors="replace").strip()
+            message = self._process.stderr.read().decode(errors="replace").strip()
             self.stop()
-            raise RuntimeError(f"the decoder {' '.join(arguments)} does not start: {said[-500:]}")
+            raise RuntimeError(f"{' '.join(arguments)} does not start: {message[-500:]}")
 
-    def ask(self, items: Sequence[tuple[Path, Segment]]) -> None:
-        """Send what is to be decoded; each is answered in turn."""
-        requests = [[os.fspath(path), *segment] for path, segment in items]
+    def ask(self, requests: Sequence[Any]) -> None:
+        """Send requests; each is answered in turn."""
         with contextlib.suppress(OSError):  # it died; the answer says so
             self._in.write(json.dumps(requests).encode() + b"\n")
             self._in.flush()
 
-    def answer(self, limit: float) -> Decoded | str:
-        """Return what became of the next of what was asked; a death is the fault of that one."""
-        try:
+    def answer(self) -> Answer | str:
+        """Return the next answer; what that request did to the process where it has died."""
+        with contextlib.suppress(OSError, ValueError):  # it died; what it died of is said below
             head = json.loads(self._out.readline())
-            if "fault" in head:
-                return str(head["fault"])
-            data = self._out.read(2 * head["n"])
-            if len(data) == 2 * head["n"]:
-                samples = np.frombuffer(data, np.int16)
-                return Decoded(samples, head["scale"], (head["size"], head["mtime_ns"]))
-        except (OSError, json.JSONDecodeError):
-            pass  # it died; what it died of is said below
+            data = self._out.read(head["bytes"])
+            if len(data) == head["bytes"]:
+                return head, data
         self.alive = False
         code = self._process.wait()
         if hasattr(signal, "SIGALRM") and code == -signal.SIGALRM:
-            return f"one that takes longer than {limit:g} s to decode"
+            return f"takes longer than {self._limit:g} s to decode"
         with contextlib.suppress(ValueError):
-            return f"one that crashes the decoder ({signal.Signals(-code).name})"
-        return f"one that crashes the decoder (exit code {code})"
+            return f"crashes the decoder ({signal.Signals(-code).name})"
+        return f"crashes the decoder (exit code {code})"
 
     def kill(self) -> None:
         """End the process; whoever waits for an answer is told."""
@@ -90,3 +82,31 @@ class DecoderProcess:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def serve(answer: Callable[[Any], tuple[dict[str, Any], Any]], limit: float) -> None:
+    """Answer requests on standard input until it closes: what a worker process does.
+
+    Args:
+        answer: Returns of a request what is said of it, and the buffer that is sent behind.
+        limit: Seconds after which a request ends the process (POSIX only).
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us by closing the pipe
+    out = sys.stdout.buffer
+    out.write(b"ready\n")
+    out.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # MP3 decoders chat, and nobody reads it
+    for line in sys.stdin.buffer:
+        for request in json.loads(line):
+            _set_alarm(limit)
+            head, data = answer(request)
+            _set_alarm(0)  # while it writes, the reader may let it wait
+            size = memoryview(data).nbytes
+            out.write(json.dumps({**head, "bytes": size}).encode() + b"\n")
+            out.write(data)
+            out.flush()
+
+
+def _set_alarm(seconds: float) -> None:
+    if hasattr(signal, "setitimer"):  # SIGALRM's default action ends even a hung C library
+        signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -15,14 +15,14 @@ from support.planting import encoded
 RATE = 16000
 FRAGILE = """
 import json, os, sys, time
-from study.checking import check_worker
-real = check_worker.facts_of
+from study.checking import pool
+real = pool.facts_of
 def fragile(data, segments):
     if b"crash" in data[-9:]: os.abort()
     if b"hang" in data[-9:]: time.sleep(60)
     return real(data, segments)
-check_worker.facts_of = fragile
-check_worker.main(float(sys.argv[1]))
+pool.facts_of = fragile
+pool.main(float(sys.argv[1]))
 """
 
 

@@ -38,7 +38,7 @@ def test_a_file_that_crashes_or_hangs_the_decoder_is_named_and_the_rest_goes_on(
 def test_what_is_decoded_ahead_is_bounded_by_its_bytes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("study.corpus.audio.decode._MOST_BYTES", 40_000)
+    monkeypatch.setattr("study.corpus.audio.worker_pool._MOST_BYTES", 40_000)
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros(10_000), RATE)
     log = tmp_path / "log.txt"
