@@ -9,8 +9,6 @@ sorted by name and shuffled. The labels of test are blind in `lab/labels.csv` an
 
 from __future__ import annotations
 
-import csv
-import json
 import re
 import shutil
 import sys
@@ -20,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.names import PARTITIONS, Partition
+from study.corpus.layouts.write_compare import shuffled_names, write_labels
+from study.files import new_folder
 
 __all__ = ["lay_out_fsdd"]
 
@@ -54,38 +53,21 @@ def lay_out_fsdd(
             )
     if out.exists():
         raise InputError(f"{out}: exists already; nothing was written")
-    rng = np.random.default_rng(seed)
-    part_of: dict[str, Partition] = {devel: "devel", test: "test"}
-    labels, voices, blind = [], [], []
-    partial = out.with_name(f"{out.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "wav").mkdir(parents=True)
-    (partial / "lab").mkdir()
-    for partition in PARTITIONS:
-        own = [match for match in found if part_of.get(match[2], "train") == partition]
-        for number, i in enumerate(rng.permutation(len(own)), start=1):
-            digit, speaker = own[i][1], own[i][2]
-            name = f"{partition}_{number:05d}.wav"
-            shutil.copyfile(recordings / own[i][0], partial / "wav" / name)
-            labels.append((name, "?" if partition == "test" else WORDS[int(digit)]))
-            voices.append((name, speaker))
-            if partition == "test":
-                blind.append((name, WORDS[int(digit)]))
-    _write(partial / "lab/labels.csv", ("file_name", "label"), labels)
-    _write(partial / "lab/speakers.csv", ("file_name", "speaker"), voices)
-    _write(partial / "lab/test_labels.csv", ("file_name", "label"), blind)
-    about = {"name": out.name, "simulated": False, "licence": "CC BY-SA 4.0", "seed": seed}
-    (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
-    partial.rename(out)
+    part_of = {devel: "devel", test: "test"}
+    partitions = [part_of.get(match[2], "train") for match in found]
+    info = {"name": out.name, "simulated": False, "licence": "CC BY-SA 4.0", "seed": seed}
+    with new_folder(out) as partial:
+        (partial / "wav").mkdir()
+        clips = []
+        for name, i in shuffled_names(partitions, np.random.default_rng(seed)):
+            file, digit, speaker = found[i].group(0, 1, 2)
+            shutil.copyfile(recordings / file, partial / "wav" / name)
+            clips.append((name, WORDS[int(digit)], speaker))
+        write_labels(partial, clips, info)
 
 
 def _names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-
-
-def _write(path: Path, header: tuple[str, str], rows: Sequence[tuple[str, str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def main(arguments: Sequence[str]) -> int:

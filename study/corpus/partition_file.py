@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import Partition, known_partition
+from study.corpus.layouts.rows import BLIND
 from study.corpus.layouts.tables import read_table
-from study.files.csv_files import spreadsheet_plain, spreadsheet_safe
+from study.files.csv_files import csv_text, spreadsheet_plain, spreadsheet_safe
 
 __all__ = ["read_partitions", "write_partitions"]
 
@@ -59,16 +58,13 @@ def write_partitions(
     Raises:
         InputError: There is something at ``path`` already.
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file_name", "partition", "label", "speaker", *map(spreadsheet_safe, columns)])
+    table = [["file_name", "partition", "label", "speaker", *columns]]
     for row in rows:
-        more = [row.metadata.get(column, "") for column in columns]
-        label = "?" if row.label is None else row.label
-        cells = [row.file_name, partitions[row.file_name], label, row.speaker or "", *more]
-        writer.writerow(map(spreadsheet_safe, cells))
+        label = BLIND if row.label is None else row.label
+        cells = [row.file_name, partitions[row.file_name], label, row.speaker or ""]
+        table.append(cells + [row.metadata.get(column, "") for column in columns])
     try:
         with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(out.getvalue())
+            file.write(csv_text(map(spreadsheet_safe, cells) for cells in table))
     except FileExistsError as error:
         raise InputError(f"{path}: exists already; nothing was written") from error

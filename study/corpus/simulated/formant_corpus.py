@@ -10,9 +10,6 @@ for both classes alike, so that neither level nor spectral tilt alone gives the 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +22,7 @@ from numpy.typing import NDArray
 
 from runners.cores import n_cores
 from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.write_compare import is_written, shuffled_names, write_labels
 from study.corpus.simulated.formant_voices import Voice, draw_voice, speak
 from study.corpus.simulated.masks import MASK_DB
 from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
@@ -77,11 +75,11 @@ def make_synthetic(
     Raises:
         InputError: An argument is out of range, or the folder holds something else.
     """
-    _judge(seed, n_speakers, clips_per_speaker, sampling_rate, mask_strength, cue_hz)
-    about = {
+    _check_arguments(seed, n_speakers, clips_per_speaker, sampling_rate, mask_strength, cue_hz)
+    info = {
         "name": "synthetic-mask" if cue_hz is None else "synthetic-cue",
         "simulated": True,
-        "generator": "study.synthetic",
+        "generator": "study.synthetic",  # what corpora made by earlier revisions say too
         "generator_version": GENERATOR_VERSION,
         "seed": seed,
         "parameters": {
@@ -92,10 +90,8 @@ def make_synthetic(
             "cue_hz": cue_hz,
         },
     }
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if _about(folder) == about:
-            return folder
-        raise InputError(f"{folder}: a synthetic corpus is never written over something else")
+    if is_written(folder, info):
+        return folder
 
     def voice(i: int) -> tuple[list[str], Array]:
         rng = np.random.default_rng([GENERATOR_VERSION, seed, i])
@@ -103,14 +99,12 @@ def make_synthetic(
         return labels, _say(rng, i, labels, sampling_rate, mask_strength, cue_hz)
 
     with new_folder(folder) as partial, ThreadPoolExecutor(n_cores()) as pool:
-        (partial / "wav").mkdir()
-        (partial / "lab").mkdir()
-        _write(partial, list(pool.map(voice, range(n_speakers))), seed, sampling_rate)
-        (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+        voices = list(pool.map(voice, range(n_speakers)))
+        write_labels(partial, _write_audio(partial / "wav", voices, seed, sampling_rate), info)
     return folder
 
 
-def _judge(
+def _check_arguments(
     seed: int, speakers: int, clips: int, rate: int, strength: float, cue_hz: float | None
 ) -> None:
     if seed < 0:
@@ -144,13 +138,6 @@ def mask_response(
     return strength * table + leak
 
 
-def _about(folder: Path) -> Any:
-    try:
-        return json.loads((folder / "corpus.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _partition_of(speaker: int, n_speakers: int) -> str:
     """Of 24 speakers 10 are in train, 7 in devel and 7 in test."""
     n_train = round(n_speakers * 10 / 24)
@@ -160,36 +147,23 @@ def _partition_of(speaker: int, n_speakers: int) -> str:
     return "devel" if speaker < n_train + n_devel else "test"
 
 
-def _write(folder: Path, voices: list[tuple[list[str], Array]], seed: int, rate: int) -> None:
-    """Files in an order that says nothing about speaker or class."""
-    labels: list[tuple[str, str]] = []
-    truth: list[tuple[str, str]] = []
-    speakers: list[tuple[str, str]] = []
+def _write_audio(
+    folder: Path, voices: list[tuple[list[str], Array]], seed: int, rate: int
+) -> list[tuple[str, str, str]]:
+    """Write the clips; return file name, label and speaker of each."""
     every = [
-        (_partition_of(i, len(voices)), f"s{i + 1:02d}", label, wave)
-        for i, (said, waves) in enumerate(voices)
-        for label, wave in zip(said, waves, strict=True)
+        (_partition_of(i, len(voices)), label, f"s{i + 1:02d}", wave)
+        for i, (labels, waves) in enumerate(voices)
+        for label, wave in zip(labels, waves, strict=True)
     ]
+    folder.mkdir()
+    clips = []
     rng = np.random.default_rng([GENERATOR_VERSION, seed])
-    for partition in ("train", "devel", "test"):
-        here = [one for one in every if one[0] == partition]
-        for n, k in enumerate(rng.permutation(len(here)), start=1):
-            _, speaker, label, wave = here[k]
-            name = f"{partition}_{n:05d}.wav"
-            soundfile.write(folder / "wav" / name, wave, rate, subtype="PCM_16")
-            labels.append((name, "?" if partition == "test" else label))
-            speakers.append((name, speaker))
-            if partition == "test":
-                truth.append((name, label))
-    _write_csv(folder / "lab/labels.csv", ("file_name", "label"), labels)
-    _write_csv(folder / "lab/test_labels.csv", ("file_name", "label"), truth)
-    _write_csv(folder / "lab/speakers.csv", ("file_name", "speaker"), speakers)
-
-
-def _write_csv(path: Path, header: tuple[str, str], rows: list[tuple[str, str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    path.write_text(text.getvalue(), "utf-8")
+    for name, i in shuffled_names([partition for partition, *_ in every], rng):
+        _, label, speaker, wave = every[i]
+        soundfile.write(folder / name, wave, rate, subtype="PCM_16")
+        clips.append((name, label, speaker))
+    return clips
 
 
 def _draw_speaker(rng: Generator, i: int, rate: int) -> _Speaker:

@@ -10,9 +10,6 @@ speaker, what is particular to a recording (microphone, noise, level) for both c
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -30,23 +27,24 @@ from search_spaces.grammar.errors import InputError
 from study.corpus.audio.headers import common_rate
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
 from study.corpus.corpus import Corpus, read_corpus
+from study.corpus.layouts.write_compare import is_written, write_labels
 from study.corpus.simulated.mask_pieces import CLASSES, Piece, partitions_by_speaker, plan_pieces
 from study.corpus.simulated.masks import (
     ATTENUATION_DB,
     Wearer,
     attenuation,
+    check_masks,
     draw_wearer,
     filter_frequencies,
     filter_taps,
-    judge_masks,
 )
 from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
 from study.files import new_folder
-from study.files.csv_files import spreadsheet_safe
+from study.files.csv_files import csv_text, spreadsheet_safe
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
 
-GENERATOR = "study.masks_corpus"
+GENERATOR = "study.masks_corpus"  # what corpora made by earlier revisions say too
 GENERATOR_VERSION = 1  # raised whenever the same arguments give other bytes
 
 Array = NDArray[np.floating[Any]]
@@ -89,14 +87,14 @@ def simulate_masks(
         InputError: An argument is out of range, ``source`` cannot be read or is such a corpus
             already, or ``folder`` holds something else.
     """
-    judge_masks(masks)
+    check_masks(masks)
     corpus = read_corpus(source)
     rate = sampling_rate or min(common_rate(corpus.clips), 16_000)
-    _judge(seed, seconds, rate)
+    _check_arguments(seed, seconds, rate)
     if corpus.info.get("generator") == GENERATOR:
         raise InputError(f"{source}: is a simulated mask corpus already; give it clear speech")
     cached = cache_corpus(corpus, rate, default_cache_root())
-    about = {
+    info = {
         "name": f"simulated-mask-{corpus.name}",
         "simulated": True,
         "generator": GENERATOR,
@@ -106,23 +104,21 @@ def simulate_masks(
         "parameters": {"seconds": seconds, "sampling_rate": rate, "masks": list(masks)},
     }
     if "licence" in corpus.info:
-        about["licence"] = corpus.info["licence"]
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if _about(folder) == about:
-            return folder
-        raise InputError(f"{folder}: a simulated corpus is never written over something else")
+        info["licence"] = corpus.info["licence"]
+    if is_written(folder, info):
+        return folder
     pieces = _pieces(corpus, cached.clips, seed, seconds)
     people = _draw_people(pieces, masks, seed, rate)
     with new_folder(folder) as partial:
         (partial / "wav").mkdir()
-        (partial / "lab").mkdir()
         _write_audio(partial / "wav", cached.clips, pieces, people, seed, progress)
-        _write_labels(partial, corpus, pieces, people)
-        (partial / "corpus.json").write_text(json.dumps(about, indent=2) + "\n", "utf-8")
+        clips = [(p.file_name, p.label, corpus.clips[p.clip].speaker) for p in pieces]
+        write_labels(partial, clips, info)
+        (partial / "wearers.csv").write_text(_wearers_csv(people), "utf-8")
     return folder
 
 
-def _judge(seed: int, seconds: float | None, rate: int) -> None:
+def _check_arguments(seed: int, seconds: float | None, rate: int) -> None:
     if seed < 0:
         raise InputError(f"seed must be at least 0, got seed={seed}")
     if seconds is not None and not 0.05 <= seconds <= 60:
@@ -130,13 +126,6 @@ def _judge(seed: int, seconds: float | None, rate: int) -> None:
     if not 8000 <= rate <= 48000:
         rule = "sampling_rate must be from 8000 to 48000 Hz"
         raise InputError(f"{rule}, since masks act on 1 to 8 kHz, got sampling_rate={rate}")
-
-
-def _about(folder: Path) -> Any:
-    try:
-        return json.loads((folder / "corpus.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _pieces(corpus: Corpus, clips: Clips, seed: int, seconds: float | None) -> list[Piece]:
@@ -215,28 +204,9 @@ def _moved(rng: np.random.Generator, wearer: Wearer) -> Wearer:
     )
 
 
-def _write_labels(
-    folder: Path, corpus: Corpus, pieces: Sequence[Piece], people: dict[str, _Person]
-) -> None:
-    blind = [(p.file_name, "?" if p.partition == "test" else p.label) for p in pieces]
-    truth = [(p.file_name, p.label) for p in pieces if p.partition == "test"]
-    _write_csv(folder / "lab/labels.csv", ("file_name", "label"), blind)
-    if truth:
-        _write_csv(folder / "lab/test_labels.csv", ("file_name", "label"), truth)
-    speakers = [(p.file_name, p.voice) for p in pieces if corpus.clips[p.clip].speaker is not None]
-    if speakers:
-        _write_csv(folder / "lab/speakers.csv", ("file_name", "speaker"), speakers)
-    wearers = [
-        (
-            spreadsheet_safe(voice),
-            *(x if isinstance(x, str) else f"{x:.4f}" for x in asdict(person.wearer).values()),
-        )
-        for voice, person in sorted(people.items())
-    ]
-    _write_csv(folder / "wearers.csv", ("voice", "mask", "fit", "shift", "leak"), wearers)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([header, *rows])
-    path.write_text(text.getvalue(), "utf-8")
+def _wearers_csv(people: dict[str, _Person]) -> str:
+    rows: list[tuple[str, ...]] = [("voice", "mask", "fit", "shift", "leak")]
+    for voice, person in sorted(people.items()):
+        mask, *numbers = asdict(person.wearer).values()
+        rows.append((spreadsheet_safe(voice), mask, *(f"{number:.4f}" for number in numbers)))
+    return csv_text(rows)

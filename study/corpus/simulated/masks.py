@@ -22,9 +22,9 @@ __all__ = [
     "MASK_DB",
     "Wearer",
     "attenuation",
+    "check_masks",
     "draw_wearer",
     "filter_taps",
-    "judge_masks",
 ]
 
 # Attenuation of a surgical mask, dB by Hz (Corey et al. 2020, as read off in public code).
@@ -123,7 +123,7 @@ def _n_fft(sampling_rate: int) -> int:
     return int(2 ** math.ceil(math.log2(2 * FILTER_SECONDS * sampling_rate)))
 
 
-def judge_masks(masks: Sequence[str]) -> None:
+def check_masks(masks: Sequence[str]) -> None:
     """Check names of masks.
 
     Raises:

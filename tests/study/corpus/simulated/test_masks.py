@@ -10,10 +10,10 @@ from study.corpus.simulated.masks import (
     ATTENUATION_DB,
     Wearer,
     attenuation,
+    check_masks,
     draw_wearer,
     filter_frequencies,
     filter_taps,
-    judge_masks,
 )
 
 VARIED = [draw_wearer(np.random.default_rng(i), mask) for i, mask in enumerate(ATTENUATION_DB)]
@@ -99,4 +99,4 @@ def test_wearers_differ_and_stay_in_their_bounds() -> None:
 )
 def test_unknown_doubled_and_no_masks_are_refused(masks: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told):
-        judge_masks(masks)
+        check_masks(masks)
