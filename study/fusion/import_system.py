@@ -46,15 +46,14 @@ def import_system(
             f"{folder}: there is a system of that name already; choose another --name, or remove "
             "that folder first"
         )
-    wanted = [part for part in ("devel", "test") if part in results.partitions]
+    parts = [part for part in ("devel", "test") if part in results.partitions]
     system = import_predictions(
         predictions,
         classes=results.classes,
         file_names={
-            part: [clip.file_name for clip in results.partitions[part].clips] for part in wanted
+            part: [clip.file_name for clip in results.partitions[part].clips] for part in parts
         },
         trained_on=trained_on,
-        name=called,
         held_out=results.protocol != "holdout",
     )
     devel = system.probabilities["devel"].astype(np.float16)

@@ -6,7 +6,7 @@ names, as nkululeko writes them; a file with a predicted class alone counts as c
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -33,14 +33,12 @@ class ImportedSystem:
     """Somebody else's predictions, in the order of the study's clips.
 
     Args:
-        name: What to call it.
         trained_on: Partitions its models were fitted on, never devel; or `out-of-fold`.
         probabilities: (clips, classes) per partition: `devel`, and `test` where it was predicted.
         hard: Whether the file held classes alone, so that all probabilities are 0 or 1.
         n_ignored: Rows of the file that belong to no clip of these partitions.
     """
 
-    name: str
     trained_on: tuple[str, ...]
     probabilities: Mapping[str, NDArray[np.float32]]
     hard: bool
@@ -53,7 +51,6 @@ def import_predictions(
     classes: Sequence[str],
     file_names: Mapping[str, Sequence[str]],
     trained_on: str | Sequence[str] | None,
-    name: str | None = None,
     held_out: bool = False,
 ) -> ImportedSystem:
     """Read a prediction CSV.
@@ -65,7 +62,6 @@ def import_predictions(
         trained_on: What the system's models were fitted on: `train`, or several names, or one
             text like `train+devel`. A system that has seen devel is refused: its devel
             predictions would win every selection.
-        name: What to call it; the file's name when None.
         held_out: Whether the study's devel clips are those of train too, in folds of speakers
             (`kfold`, `loso`): then only `out-of-fold` predictions can be judged on them.
 
@@ -75,34 +71,27 @@ def import_predictions(
     path = Path(path)
     partitions = _trained_on(path, trained_on, held_out=held_out)
     table = _read(path)
-    header, rows = table.header, table.rows
-    column = next((name for name in FILE_COLUMNS if name in header), None)
+    column = table.column(FILE_COLUMNS)
     if column is None:
         raise InputError(
             f"{path}: needs a column with file names ({', '.join(FILE_COLUMNS)}), "
-            f"got {', '.join(header)}."
+            f"got {', '.join(table.header)}."
         )
-    values, hard = _values(path, table, tuple(classes))
-    positions_by_name = _positions(path, table, header.index(column))
+    values, hard = _values(path, table, classes)
+    positions_by_name = _positions(path, table, column)
     probabilities: dict[str, NDArray[np.float32]] = {}
-    used = 0
-    for partition, wanted in file_names.items():
-        positions, missing = _align(path, positions_by_name, wanted)
-        if missing and (partition == "devel" or len(missing) < len(wanted)):
+    for partition, clips in file_names.items():
+        positions, missing = _align(positions_by_name, clips)
+        if missing and (partition == "devel" or len(missing) < len(clips)):
+            some = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
             raise InputError(
                 f"{path}: must predict every clip of {partition}, "
-                f"{len(missing)} of {len(wanted)} are missing ({_some(missing)})."
+                f"{len(missing)} of {len(clips)} are missing ({some})."
             )
-        if not missing and wanted:
+        if not missing and clips:
             probabilities[partition] = values[positions]
-            used += len(positions)
-    return ImportedSystem(
-        name=path.stem if name is None else name,
-        trained_on=partitions,
-        probabilities=probabilities,
-        hard=hard,
-        n_ignored=len(rows) - used,
-    )
+    n_used = sum(map(len, probabilities.values()))
+    return ImportedSystem(partitions, probabilities, hard, len(table.rows) - n_used)
 
 
 def _trained_on(
@@ -152,64 +141,59 @@ def _read(path: Path) -> CsvTable:
 
 
 def _values(
-    path: Path, table: CsvTable, classes: tuple[str, ...]
+    path: Path, table: CsvTable, classes: Sequence[str]
 ) -> tuple[NDArray[np.float32], bool]:
     """Probabilities of all rows, (rows, classes), and whether they are bare decisions."""
-    header, rows, lines = table
+    header = table.header
     for pattern in CLASS_COLUMNS:
         names = [pattern.format(label) for label in classes]
-        lacking = [name for name in names if name not in header]
-        if not lacking:
+        there = [name for name in names if name in header]
+        if len(there) == len(names):
             return _probabilities(path, table, names), False
-        if len(lacking) < len(names):
+        if there:
+            lacking = [name for name in names if name not in header]
             raise InputError(
                 f"{path}: needs a column per class, {', '.join(lacking)} "
-                f"{'is' if len(lacking) == 1 else 'are'} missing beside "
-                f"{', '.join(name for name in names if name in header)}."
+                f"{'is' if len(lacking) == 1 else 'are'} missing beside {', '.join(there)}."
             )
-    column = next((name for name in PREDICTION_COLUMNS if name in header), None)
+    column = table.column(PREDICTION_COLUMNS)
     if column is None:
         raise InputError(
             f"{path}: needs a column per class (prob_{classes[0]}, probability_{classes[0]} or "
             f"{classes[0]}) or a column prediction, got {', '.join(header)}."
         )
-    codes = {label: code for code, label in enumerate(classes)}
-    values = np.zeros((len(rows), len(classes)), dtype=np.float32)
-    for index, row in enumerate(rows):
-        label = row[header.index(column)].strip()
-        if label not in codes:
+    indices = {label: index for index, label in enumerate(classes)}
+    values = np.zeros((len(table.rows), len(classes)), dtype=np.float32)
+    for own, row, line in zip(values, table.rows, table.lines, strict=True):
+        label = row[column].strip()
+        if label not in indices:
             raise InputError(
-                f"{path}:{lines[index]}: {column} must be one of {', '.join(classes)}, "
+                f"{path}:{line}: {header[column]} must be one of {', '.join(classes)}, "
                 f"got {label!r}."
             )
-        values[index, codes[label]] = 1
+        own[indices[label]] = 1
     return values, True
 
 
-def _probabilities(path: Path, table: CsvTable, names: list[str]) -> NDArray[np.float32]:
+def _probabilities(path: Path, table: CsvTable, names: Sequence[str]) -> NDArray[np.float32]:
     columns = [table.header.index(name) for name in names]
     values = np.empty((len(table.rows), len(names)))
-    for index, (row, line) in enumerate(zip(table.rows, table.lines, strict=True)):
+    for own, row, line in zip(values, table.rows, table.lines, strict=True):
         for position, column in enumerate(columns):
-            values[index, position] = _probability(path, line, names[position], row[column])
-        total = values[index].sum()
-        if abs(total - 1) > ROW_SUM_TOLERANCE:
+            try:
+                own[position] = float(row[column])
+            except ValueError:
+                own[position] = np.nan
+            if not 0 <= own[position] <= 1:
+                raise InputError(
+                    f"{path}:{line}: {names[position]} must be a probability in [0, 1], "
+                    f"got {row[column].strip()!r}."
+                )
+        if abs(own.sum() - 1) > ROW_SUM_TOLERANCE:
             raise InputError(
-                f"{path}:{line}: the probabilities of a clip must sum to 1, got {total:.4g}."
+                f"{path}:{line}: the probabilities of a clip must sum to 1, got {own.sum():.4g}."
             )
     return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def _probability(path: Path, line: int, column: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1:
-        raise InputError(
-            f"{path}:{line}: {column} must be a probability in [0, 1], got {text.strip()!r}."
-        )
-    return value
 
 
 def _positions(path: Path, table: CsvTable, column: int) -> dict[str, int]:
@@ -226,10 +210,8 @@ def _positions(path: Path, table: CsvTable, column: int) -> dict[str, int]:
     return positions
 
 
-def _align(
-    path: Path, rows: Mapping[str, int], wanted: Sequence[str]
-) -> tuple[list[int], list[str]]:
-    """Rows of the wanted clips and the clips without one.
+def _align(rows: Mapping[str, int], clips: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Rows of some clips, and the clips without one.
 
     Tried in turn: the names as they are, without folders, and without folders and extension.
     """
@@ -238,26 +220,15 @@ def _align(
         lambda name: PurePosixPath(name).name,
         lambda name: PurePosixPath(name).stem,
     )
-    fewest = list(wanted)
+    fewest = list(clips)
     for key in keys:
-        found: dict[str, int] = {}
-        twice: set[str] = set()
-        for name, position in rows.items():
-            short = key(name)
-            if short in found:
-                twice.add(short)
-            found[short] = position
-        shorts = [key(name.replace("\\", "/")) for name in wanted]
-        ambiguous = [short for short in shorts if short in twice]
-        if ambiguous or len(set(shorts)) < len(shorts):
-            continue
-        missing = [name for name, short in zip(wanted, shorts, strict=True) if short not in found]
+        shorts = [key(name.replace("\\", "/")) for name in clips]
+        counts = Counter(map(key, rows))
+        if len(set(shorts)) < len(shorts) or any(counts[short] > 1 for short in shorts):
+            continue  # ambiguous
+        missing = [name for name, short in zip(clips, shorts, strict=True) if not counts[short]]
         if not missing:
+            found = {key(name): position for name, position in rows.items()}
             return [found[short] for short in shorts], []
         fewest = min(fewest, missing, key=len)
     return [], fewest
-
-
-def _some(names: Sequence[str]) -> str:
-    more = ", ..." if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

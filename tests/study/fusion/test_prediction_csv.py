@@ -36,16 +36,15 @@ def test_the_columns_of_other_tools_are_aligned_by_file_name(path, text):
     np.testing.assert_allclose(system.probabilities["devel"], [[0.9, 0.1], [0.2, 0.8]], atol=1e-6)
     assert set(system.probabilities) == {"devel"}
     assert system.probabilities["devel"].dtype == np.float32
-    assert (system.name, system.trained_on, system.hard) == ("svm", ("train",), False)
+    assert (system.trained_on, system.hard) == (("train",), False)
     assert system.n_ignored == 0
 
 
 def test_test_clips_are_taken_where_all_are_there_and_other_rows_are_counted(path):
     rows = "devel_1.wav,.9,.1\ndevel_2.wav,.2,.8\ntest_1.wav,.5,.5\ntrain_1.wav,.5,.5\n"
-    system = read(path, "file,clear,mask\n" + rows, name="baseline")
+    system = read(path, "file,clear,mask\n" + rows)
     assert system.probabilities["test"].tolist() == [[0.5, 0.5]]
     assert system.n_ignored == 1
-    assert system.name == "baseline"
 
 
 def test_bare_decisions_are_certain(path):
