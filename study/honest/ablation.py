@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
 from study.honest.candidates import CandidateEpochs
-from study.honest.held_out import fold_splits, held_out_hits, only_candidate
+from study.honest.held_out import fold_splits
 from study.metrics import compare
 from study.metrics.intervals import Interval, interval_of_correct
 from study.metrics.permutation_tests import Comparison, compare_all_pairs, holm
+from study.metrics.uar import uar_of_correct
 from study.results import StudyResults
 from study.results.probabilities import labels_of, load_devel, speakers_of
 from study.results.trial_record import GRID
@@ -137,7 +138,7 @@ def ablation_rows(
         for i, point in enumerate(points)
     ]
     correction: Correction = "holm" if reference else "all_pairs"
-    p_values = _holm(compared) if reference else _all_pairs(judged, points)
+    p_values = _corrected(judged, points, compared, correction)
     return [
         AblationRow(
             point.settings,
@@ -169,7 +170,7 @@ def _points(judged: Judged) -> Iterator[_Point]:
     settings = _settings([judged.params[group[0]] for group in groups.values()])
     for group, own in zip(groups.values(), settings, strict=True):
         each = np.stack([_hits(judged, position) for position in group])
-        uars = tuple(_uar(judged.labels, hits) for hits in each)
+        uars = tuple(uar_of_correct(judged.labels, each).tolist())
         hits = each.mean(axis=0)
         value = interval_of_correct(judged.labels, hits, judged.speakers)
         yield _Point(own, group, uars, hits, value)
@@ -180,18 +181,20 @@ def _compare(judged: Judged, point: _Point, base: _Point) -> Comparison:
     return compare(judged.labels, point.hits, base.hits, judged.speakers, names=names)
 
 
-def _holm(compared: Sequence[Comparison | None]) -> list[float | None]:
-    """Corrected p-values of those that have one, in their order."""
+def _corrected(
+    judged: Judged,
+    points: Sequence[_Point],
+    compared: Sequence[Comparison | None],
+    correction: Correction,
+) -> list[float | None]:
+    """P-values of the points among all comparisons; None for the reference, and where none is."""
+    if correction == "all_pairs":
+        hits = [point.hits for point in points]
+        found = compare_all_pairs(judged.labels, hits, judged.speakers)
+        return [None if i == 0 or found is None else float(found[0, i]) for i in range(len(points))]
     p_values = [None if one is None else one.p_value for one in compared]
     corrected = iter(holm([p for p in p_values if p is not None]))
     return [None if p is None else next(corrected) for p in p_values]
-
-
-def _all_pairs(judged: Judged, points: Sequence[_Point]) -> list[float | None]:
-    """Of every point beside the first, corrected for all pairs; the first has none."""
-    found = compare_all_pairs(judged.labels, [point.hits for point in points], judged.speakers)
-    others = len(points) - 1
-    return [None, *([None] * others if found is None else map(float, found[0, 1:]))]
 
 
 def _hits(judged: Judged, position: int) -> NDArray[np.float64]:
@@ -200,13 +203,11 @@ def _hits(judged: Judged, position: int) -> NDArray[np.float64]:
     Without the clip, where there is one speaker or none known.
     """
     epochs = [judged.epochs[position]]
-    one = CandidateEpochs.from_probabilities(epochs, judged.labels, judged.speakers)
-    folds = fold_splits(one.labels, one.fold_groups, n_folds=N_FOLDS)
-    return held_out_hits(one, {"": only_candidate}, folds)[""]
-
-
-def _uar(labels: NDArray[np.int64], hits: NDArray[np.float64]) -> float:
-    return float(np.mean([hits[labels == index].mean() for index in np.unique(labels)]))
+    training = CandidateEpochs.from_probabilities(epochs, judged.labels, judged.speakers)
+    hits = np.empty(judged.labels.size)
+    for inside, outside in fold_splits(judged.labels, training.fold_groups, n_folds=N_FOLDS):
+        hits[outside] = training.correct[training.best_epochs(inside)[0], outside]
+    return hits
 
 
 def _settings(params: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -45,8 +45,8 @@ def ablation_lines(rows: Sequence[AblationRow]) -> list[str]:
     for row in rows:
         low, high = row.interval.low, row.interval.high
         bounds = "" if low is None or high is None else f"{100 * low:.1f} to {100 * high:.1f}"
-        told = row.comparison
-        difference = "reference" if told is None else f"{100 * told.difference:+.1f}"
+        beside = row.comparison
+        difference = "reference" if beside is None else f"{100 * beside.difference:+.1f}"
         p = "" if row.p_corrected is None else probability(row.p_corrected)
         sd = f" (SD {100 * np.std(row.uars, ddof=1):.1f})" if len(row.uars) > 1 else ""
         cells = [str(row.settings[key]) for key in keys]

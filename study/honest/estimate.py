@@ -34,6 +34,7 @@ from study.metrics import compare, count_by_speaker, uar_of_probabilities
 from study.metrics.intervals import Interval, IntervalMethod, interval_of_correct
 from study.metrics.permutation_tests import Comparison
 from study.metrics.speaker_counts import paired_difference
+from study.metrics.uar import uar_of_correct
 from study.progress import Progress, no_progress, with_progress
 
 __all__ = [
@@ -156,7 +157,12 @@ def estimate_library(
 
     Twenty epochs of a trial that knows nothing; the best one looks better than guessing:
 
-    >>> from study.honest.held_out import only_candidate as method
+    >>> class First:
+    ...     members = (0,)
+    ...     def scores(self, probabilities):
+    ...         return probabilities[0]
+    >>> def method(probabilities, labels, *, speakers, families):
+    ...     return First()
     >>> speakers, labels = np.arange(240) // 24, np.arange(240) % 2
     >>> epochs = np.random.default_rng(0).dirichlet([1, 1], (20, 240))
     >>> candidates = CandidateEpochs.from_probabilities([epochs], labels, speakers)
@@ -227,9 +233,7 @@ def out_of_bag_uar(
     """UAR of the hits out of bag, over the clips that some sample left out; None without any."""
     hits = held_out_hits(candidates, {"": method}, samples)[""]
     judged = ~np.isnan(hits)
-    labels = candidates.labels[judged]
-    recalls = [hits[judged][labels == index].mean() for index in np.unique(labels)]
-    return float(np.mean(recalls)) if recalls else None
+    return float(uar_of_correct(candidates.labels[judged], hits[judged])) if judged.any() else None
 
 
 def nested_interval(

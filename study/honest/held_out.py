@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from study.honest.candidates import CandidateEpochs
-from study.honest.method import Fitted, Method
+from study.honest.method import Method
 from study.metrics.speaker_bootstrap import strata_of_speakers
 
-__all__ = ["Split", "bootstrap_splits", "fold_splits", "held_out_hits", "only_candidate"]
+__all__ = ["Split", "bootstrap_splits", "fold_splits", "held_out_hits"]
 
 
 class Split(NamedTuple):
@@ -110,31 +109,6 @@ def held_out_hits(
         judged[outside] += 1
     with np.errstate(invalid="ignore"):
         return {name: total / judged for name, total in sums.items()}
-
-
-def only_candidate(
-    probabilities: NDArray[np.float64],
-    labels: NDArray[np.intp],
-    *,
-    speakers: NDArray[np.intp],
-    families: Sequence[Hashable],
-) -> Fitted:
-    """The method for one candidate: only its epoch is chosen.
-
-    Raises:
-        ValueError: There are more.
-    """
-    if len(probabilities) != 1:
-        raise ValueError(f"there must be one candidate, got {len(probabilities)}")
-    return _First()
-
-
-@dataclass(frozen=True)
-class _First:
-    members: tuple[int, ...] = (0,)
-
-    def scores(self, probabilities: ArrayLike) -> NDArray[np.float64]:
-        return np.asarray(np.asarray(probabilities, dtype=np.float64)[0])
 
 
 def _clips_of_classes(labels: NDArray[np.intp], groups: NDArray[np.intp]) -> NDArray[np.float64]:

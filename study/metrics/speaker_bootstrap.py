@@ -23,7 +23,7 @@ def strata_of_speakers(totals: NDArray[np.float64]) -> list[NDArray[np.intp]]:
         totals: Clips, (speakers, classes).
     """
     _, pattern = np.unique(totals > 0, axis=0, return_inverse=True)
-    groups = [np.flatnonzero(pattern == code) for code in np.unique(pattern)]
+    groups = [np.flatnonzero(pattern == one) for one in np.unique(pattern)]
     large = [group for group in groups if group.size >= MIN_SPEAKERS]
     small = [group for group in groups if group.size < MIN_SPEAKERS]
     return [*large, np.sort(np.concatenate(small))] if small else large

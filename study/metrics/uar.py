@@ -19,6 +19,7 @@ __all__ = [
     "confusion_matrix",
     "recall_per_class",
     "uar_from_confusion",
+    "uar_of_correct",
     "uar_of_probabilities",
     "unweighted_average_recall",
 ]
@@ -182,8 +183,12 @@ def uar_of_probabilities(probabilities: ArrayLike, labels: ArrayLike) -> NDArray
     truth = check_class_indices(labels, values.shape[-2:])
     if np.isnan(values).any():
         raise ValueError("probabilities must not contain NaN")
-    correct = argmax_last(values) == truth
-    recalls = [correct[..., truth == index].mean(axis=-1) for index in np.unique(truth)]
+    return uar_of_correct(truth, argmax_last(values) == truth)
+
+
+def uar_of_correct(labels: NDArray[Any], correct: NDArray[Any]) -> NDArray[np.float64]:
+    """UAR of what is correct (or how often, in [0, 1]), (..., clips) -> (...)."""
+    recalls = [correct[..., labels == name].mean(axis=-1) for name in np.unique(labels)]
     return np.asarray(np.mean(recalls, axis=0), dtype=np.float64)
 
 

@@ -14,9 +14,8 @@ from sklearn.metrics import balanced_accuracy_score
 from search_spaces import InputError
 from study.fusion.methods.table import METHODS
 from study.honest import CandidateEpochs, ablation_rows, fold_splits, held_out_hits
-from study.honest.ablation import Judged
+from study.honest.ablation import Judged, _hits
 from study.honest.ablation_table import ablation_csv, ablation_lines, ablation_notes
-from study.honest.held_out import only_candidate
 from study.metrics import compare
 from study.metrics.permutation_tests import holm
 
@@ -141,13 +140,9 @@ def test_thousands_of_clips_without_speakers_take_little_memory():
     tracemalloc.stop()
 
 
-def test_the_only_candidate_is_judged_as_the_best_of_one():
+def test_a_training_is_judged_as_the_best_of_one_candidate():
     given = judged(n_seeds=1)
-    library = CandidateEpochs.from_probabilities(given.epochs[1:2], given.labels, given.speakers)
-    folds = fold_splits(library.labels, library.fold_groups, n_folds=5)
-    methods = {"only": only_candidate, "single": METHODS["best_single"]}
-    hits = held_out_hits(library, methods, folds)
-    assert np.array_equal(hits["only"], hits["single"])
-    two = CandidateEpochs.from_probabilities(given.epochs[:2], given.labels, given.speakers)
-    with pytest.raises(ValueError, match="one candidate, got 2"):
-        held_out_hits(two, {"only": only_candidate}, folds)
+    one = CandidateEpochs.from_probabilities(given.epochs[1:2], given.labels, given.speakers)
+    folds = fold_splits(one.labels, one.fold_groups, n_folds=10)
+    expected = held_out_hits(one, {"": METHODS["best_single"]}, folds)[""]
+    assert np.array_equal(_hits(given, 1), expected)
