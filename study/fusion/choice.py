@@ -101,7 +101,7 @@ def compare_methods(
 def choose(rows: Sequence[MethodRow]) -> str:
     """The default, unless a method gains at least one standard error; then the best of those.
 
-    The references (best single, uniform, top-k) are told in the table and never chosen.
+    The references (best single, uniform, top-k) are shown in the table and never chosen.
     """
     better = [
         row
@@ -116,22 +116,21 @@ def choice_sentence(rows: Sequence[MethodRow]) -> str:
     """What `choose` takes, and why, in words."""
     name = choose(rows)
     others = [row for row in rows if row.method in COMPARED and row.method != DEFAULT]
-    best = max(others, key=lambda row: row.gain, default=None)
-    if best is None:
+    if not others:
         return f"chosen: {name}, because nothing was compared with it"
+    best = max(others, key=lambda row: row.gain)
     if best.gain_se is None:
         return (
             f"chosen: {name}, because with fewer than 5 speakers nothing tells whether another "
             "method is better"
         )
-    figures = f"{100 * best.gain:+.1f} points, standard error {100 * best.gain_se:.1f}"
+    row = best if name == DEFAULT else next(row for row in rows if row.method == name)
+    figures = f"{100 * row.gain:+.1f} points, standard error {100 * (row.gain_se or 0):.1f}"
     if name == DEFAULT:
         return (
             f"chosen: {name}, because no other method gains one standard error over it on clips "
             f"it was not fitted on (best: {best.method}, {figures})"
         )
-    row = next(row for row in rows if row.method == name)
-    figures = f"{100 * row.gain:+.1f} points, standard error {100 * (row.gain_se or 0):.1f}"
     return (
         f"chosen: {name}, because on clips it was not fitted on it gains at least one standard "
         f"error over {DEFAULT} ({figures})"

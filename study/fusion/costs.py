@@ -21,7 +21,7 @@ from runners.trial import WEIGHTS
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 from study.files import write_json
-from study.fusion.methods.limits import Limits, limits_of
+from study.fusion.methods.limits import Limits, limits_from_costs
 from study.fusion.study_candidates import Candidate
 from study.results import StudyResults, TrialRecord
 
@@ -32,30 +32,26 @@ RUNS = 5
 
 def megabytes_of(results: StudyResults, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     """Megabytes (1e6 bytes) of each candidate's weights, NaN for an imported system."""
-    return np.array(
-        [
-            np.nan if one.imported else sum(_megabytes(results, n) for n in one.trials)
-            for one in candidates
-        ]
-    )
+    costs = [sum(_megabytes(results, n) for n in one.trials) for one in candidates]
+    return np.where([one.imported for one in candidates], np.nan, costs)
 
 
 def milliseconds_of(
-    results: StudyResults, candidates: Sequence[Candidate], wanted: Sequence[int] | None = None
+    results: StudyResults, candidates: Sequence[Candidate], positions: Sequence[int] | None = None
 ) -> NDArray[np.float64]:
     """Milliseconds of each candidate for one clip, measured where they are not known yet.
 
     Args:
         results: The study; its folder keeps what was measured, so the caller holds its lock.
         candidates: All candidates.
-        wanted: Positions of those to measure; all when None. The others are NaN, as imported
-            systems are.
+        positions: Of those to measure; all when None. The others are NaN, as imported systems
+            are.
     """
     path = results.folder / "ensemble" / "costs.json"
     known: dict[str, float] = _read(path)
     before = len(known)
     found = np.full(len(candidates), np.nan)
-    for position in range(len(candidates)) if wanted is None else wanted:
+    for position in range(len(candidates)) if positions is None else positions:
         one = candidates[position]
         if not one.imported:
             trials = [results.trial(number) for number in one.trials]
@@ -79,26 +75,28 @@ def candidate_limits(
     Raises:
         InputError: A sentence for each limit within which no candidate fits.
     """
-    megabytes = None if max_mb is None else megabytes_of(results, candidates)
-    milliseconds = None if max_ms is None else milliseconds_of(results, candidates)
+    costs: dict[str, NDArray[np.float64]] = {}
     problems = []
-    for key, unit, most, costs in (
-        ("max_mb", "MB", max_mb, megabytes),
-        ("max_ms", "ms for a clip", max_ms, milliseconds),
+    for key, unit, most, measure in (
+        ("max_mb", "MB", max_mb, megabytes_of),
+        ("max_ms", "ms for a clip", max_ms, milliseconds_of),
     ):
-        if most is not None and costs is not None and costs.min() > most:
-            least = candidates[int(costs.argmin())]
+        if most is None:
+            continue
+        costs[key] = measure(results, candidates)
+        least = int(costs[key].argmin())
+        if costs[key][least] > most:
             problems.append(
-                f"ensemble.{key} must let in at least one candidate: the cheapest, {least.label()},"
-                f" needs {costs.min():.3g} {unit}, got {most:g}"
+                f"ensemble.{key} must let in at least one candidate: the cheapest, "
+                f"{candidates[least].label()}, needs {costs[key][least]:.3g} {unit}, got {most:g}"
             )
     if problems:
         raise InputError(problems)
     try:
-        return limits_of(
+        return limits_from_costs(
             len(candidates),
-            megabytes=megabytes,
-            milliseconds=milliseconds,
+            megabytes=costs.get("max_mb"),
+            milliseconds=costs.get("max_ms"),
             max_megabytes=max_mb,
             max_milliseconds=max_ms,
         )
@@ -155,8 +153,7 @@ def _run(network: Any, waveform: Any) -> float:
 def _read(path: Path) -> dict[str, float]:
     """What was measured before; nothing where the file is missing or damaged."""
     try:
-        return {
-            str(key): float(ms) for key, ms in json.loads(path.read_text())["milliseconds"].items()
-        }
+        known = json.loads(path.read_text())["milliseconds"]
+        return {str(key): float(milliseconds) for key, milliseconds in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

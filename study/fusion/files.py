@@ -14,7 +14,7 @@ from study.fusion.costs import megabytes_of, milliseconds_of
 from study.fusion.fuse import Fusion, References
 from study.fusion.methods.rule import fuse_members
 from study.fusion.methods.selection import Selection
-from study.fusion.sentences import fusion_sentences, methods_table
+from study.fusion.sentences import fusion_sentences, methods_table, total_cost
 from study.fusion.study_candidates import Candidate
 from study.results import StudyResults
 
@@ -38,10 +38,6 @@ def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[s
         milliseconds = milliseconds_of(results, candidates)
     elif measure:
         milliseconds = milliseconds_of(results, candidates, members)
-    costs = {
-        name: None if np.isnan(values[members]).any() else float(values[members].sum())
-        for name, values in (("megabytes", megabytes), ("milliseconds", milliseconds))
-    }
     pairs = fusion.diversity
     record = ensemble_record(
         fusion.selection,
@@ -59,7 +55,10 @@ def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[s
             "q": _known(pairs.q),
             "pairwise_disagreement": pairs.pairwise_disagreement.tolist(),
         },
-        "costs": costs,
+        "costs": {
+            "megabytes": total_cost(megabytes, members),
+            "milliseconds": total_cost(milliseconds, members),
+        },
         "methods": methods_table(fusion, megabytes, milliseconds),
         "sentences": fusion_sentences(fusion),
     }
@@ -84,28 +83,15 @@ def ensemble_record(
         references: Best single, uniform and top-k average.
         identity: Of the probabilities (`Identity.to_json()`).
     """
-    chosen = [
-        (place, weight, candidates[member])
-        for place, (member, weight) in enumerate(
-            zip(selection.members, selection.weights, strict=True)
-        )
-    ]
-    members = [
-        {
-            "trial": trial,
-            "name": c.name,
-            "weight": weight / len(c.trials),
-            "uar": c.uar,
-            "candidate": place,
-        }
-        for place, weight, c in chosen
-        for trial in c.trials
-    ]
-    imported = [
-        {"name": c.name, "weight": weight, "uar": c.uar, "candidate": place}
-        for place, weight, c in chosen
-        if c.imported
-    ]
+    members, imported = [], []
+    weighted = zip(selection.members, selection.weights, strict=True)
+    for position, (member, weight) in enumerate(weighted):
+        one = candidates[member]
+        entry = {"name": one.name, "weight": weight, "uar": one.uar, "candidate": position}
+        if one.imported:
+            imported.append(entry)
+        entry = entry | {"weight": weight / max(1, len(one.trials))}
+        members += [{"trial": trial, **entry} for trial in one.trials]
     trajectory = [
         {"n": s.n, **candidates[s.member].about(), "uar": s.uar} for s in selection.trajectory
     ]
@@ -144,19 +130,16 @@ def write_fusion(fusion: Fusion, results: StudyResults, record: dict[str, Any]) 
 
 def _test(fusion: Fusion) -> NDArray[np.float64]:
     """Return the fusion's test probabilities (clips, classes) from the members' own."""
-    values, weights, places = [], [], []
+    values, weights, positions = [], [], []
     chosen = zip(fusion.selection.members, fusion.selection.weights, strict=True)
-    for place, (member, weight) in enumerate(chosen):
-        keys = _keys(fusion.library.candidates[member])
+    for position, (member, weight) in enumerate(chosen):
+        candidate = fusion.library.candidates[member]
+        keys = (candidate.name,) if candidate.imported else candidate.trials
         values += [fusion.library.test_of(key) for key in keys]
         weights += [weight / len(keys)] * len(keys)
-        places += [place] * len(keys)
+        positions += [position] * len(keys)
     rule = fusion.selection.rule
-    return fuse_members(values, weights, places, None if rule.plain else rule)
-
-
-def _keys(candidate: Candidate) -> tuple[int | str, ...]:
-    return (candidate.name,) if candidate.imported else candidate.trials
+    return fuse_members(values, weights, positions, None if rule.plain else rule)
 
 
 def _write_predictions(

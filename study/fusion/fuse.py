@@ -38,7 +38,7 @@ class References:
 
 @dataclass(frozen=True)
 class Fusion:
-    """A fusion and what is told of it.
+    """A fusion and what is known of it.
 
     Args:
         selection: Members, rule, path and apparent UAR.

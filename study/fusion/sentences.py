@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = [
     "fusion_table",
     "methods_table",
     "pairs_table",
+    "total_cost",
 ]
 
 
@@ -50,20 +52,16 @@ def all_sentences(fusion: Fusion) -> list[str]:
 
 def fusion_sentences(fusion: Fusion) -> list[str]:
     """Return what is said beside the honest value: comparisons, caution, decision, imports."""
-    compared = [_compared(one) for one in fusion.honest.comparisons]
-    compared += _best_of(fusion)
-    said = [*compared, search_note(fusion.library.n_speakers)]
+    sentences = [_compared(one) for one in fusion.honest.comparisons]
+    sentences += [*_best_of(fusion), search_note(fusion.library.n_speakers)]
     if fusion.decision is not None:
-        said.append(fusion.decision.sentence())
+        sentences.append(fusion.decision.sentence())
     if len(fusion.selection.members) > 1:
-        said.append(_diversity(fusion.diversity))
+        sentences.append(_diversity(fusion.diversity))
     if fusion.limits is not None:
-        told = fusion.limits.sentence(fusion.selection.members)
-        said.append(f"Limits on {told}.")
-    if fusion.choice:
-        said.append(f"{fusion.choice[0].upper()}{fusion.choice[1:]}.")
-    said += [f"{sentence[0].upper()}{sentence[1:]}." for sentence in fusion.library.left_out]
-    return said
+        sentences.append(f"Limits on {fusion.limits.sentence(fusion.selection.members)}.")
+    rest = [fusion.choice, *fusion.library.left_out]
+    return sentences + [f"{one[0].upper()}{one[1:]}." for one in rest if one]
 
 
 def methods_table(
@@ -78,16 +76,10 @@ def methods_table(
     """
     rows: list[dict[str, Any]] = [
         {
-            "method": row.method,
-            "uar": row.uar,
-            "apparent": row.apparent,
-            "gain": row.gain,
-            "gain_se": row.gain_se,
-            "low": row.low,
-            "high": row.high,
+            **asdict(row),
             "members": len(row.members),
-            "megabytes": _total(megabytes, row.members),
-            "milliseconds": _total(milliseconds, row.members),
+            "megabytes": total_cost(megabytes, row.members),
+            "milliseconds": total_cost(milliseconds, row.members),
             "may_be_chosen": row.method in COMPARED,
         }
         for row in fusion.methods
@@ -102,42 +94,34 @@ def compared_lines(rows: Sequence[Mapping[str, Any]], configured: str) -> list[s
         rows: What `methods_table` gave.
         configured: `ensemble.method` of the study.
     """
-    head = (
-        "method",
-        "honest UAR",
-        "95 % interval",
-        "apparent",
-        "gain",
-        "SE",
-        "members",
-        "MB",
-        "ms",
-    )
+    head = ["method", "honest UAR", "95 % interval", "apparent", "gain", "SE", "members"]
     lines = [
         "methods, by what they are worth on clips they were not fitted on; gain over"
         f" {DEFAULT} in points, with its standard error"
     ]
-    lines += [f"  {line}" for line in aligned([head, *map(_cells, rows)])]
+    lines += [f"  {line}" for line in aligned([[*head, "MB", "ms"], *map(_cells, rows)])]
     lines.append("  * for comparison, never chosen")
     if configured != "chosen":
         lines.append(f"(ensemble.method is {configured}; the choice counts with `chosen`)")
     return lines
 
 
-def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    known = row["low"] is not None
-    bounds = f"{100 * row['low']:.1f} to {100 * row['high']:.1f}" if known else NOTHING
-    return (
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    def known(value: float | None, factor: float = 1) -> str:
+        return NOTHING if value is None else f"{factor * value:.1f}"
+
+    low, high = known(row["low"], 100), known(row["high"], 100)
+    return [
         row["method"] + ("" if row["may_be_chosen"] else " *"),
-        f"{100 * row['uar']:.1f}",
-        bounds,
-        f"{100 * row['apparent']:.1f}",
+        known(row["uar"], 100),
+        NOTHING if low == NOTHING else f"{low} to {high}",
+        known(row["apparent"], 100),
         f"{100 * row['gain']:+.1f}",
-        NOTHING if row["gain_se"] is None else f"{100 * row['gain_se']:.1f}",
+        known(row["gain_se"], 100),
         str(row["members"]),
-        NOTHING if row["megabytes"] is None else f"{row['megabytes']:.1f}",
-        NOTHING if row["milliseconds"] is None else f"{row['milliseconds']:.1f}",
-    )
+        known(row["megabytes"]),
+        known(row["milliseconds"]),
+    ]
 
 
 def _compared(one: Comparison) -> str:
@@ -164,7 +148,7 @@ def _diversity(found: Diversity) -> str:
 
 
 def pairs_table(fusion: Fusion) -> list[str]:
-    """Return the share of clips on which each pair of members disagrees, as lines."""
+    """Return the fraction of clips on which each pair of members disagrees, as lines."""
     names = [fusion.library.candidates[member].label() for member in fusion.selection.members]
     rows = [
         (name, *(f"{100 * value:.1f}" for value in row))
@@ -173,7 +157,7 @@ def pairs_table(fusion: Fusion) -> list[str]:
     return ["disagreement of members on devel (%)", *(f"  {line}" for line in aligned(rows))]
 
 
-def _total(costs: NDArray[np.float64], members: Sequence[int]) -> float | None:
+def total_cost(costs: NDArray[np.float64], members: Sequence[int]) -> float | None:
     """Return the sum over members, None where one is not known."""
     total = float(costs[list(members)].sum())
     return None if np.isnan(total) else total

@@ -47,7 +47,7 @@ def stored_rule(ensemble: Ensemble, n_classes: int) -> FusionRule | None:
         weights[member.candidate] = weights.get(member.candidate, 0.0) + member.weight
     try:
         return FusionRule.from_json(
-            ensemble.rule, weights=[weights[place] for place in sorted(weights)],
+            ensemble.rule, weights=[weights[candidate] for candidate in sorted(weights)],
             n_classes=n_classes,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:
@@ -89,8 +89,8 @@ def fuse_on_test(
         values.append(load_test(path, clips=clips, classes=classes))
     members: tuple[Member | ImportedMember, ...] = (*ensemble.members, *ensemble.imported)
     rule = stored_rule(ensemble, classes)
-    places = None if rule is None else [member.candidate or 0 for member in members]
-    return fuse_members(values, [member.weight for member in members], places, rule)
+    candidates = None if rule is None else [member.candidate or 0 for member in members]
+    return fuse_members(values, [member.weight for member in members], candidates, rule)
 
 
 def networks_alone(
@@ -113,10 +113,10 @@ def networks_alone(
     fusion_members(results)
     rule = stored_rule(ensemble, len(results.classes))
     gone = [one.candidate for one in ensemble.imported]
-    share = sum(member.weight for member in ensemble.members)
+    total = sum(member.weight for member in ensemble.members)
     left = sorted({m.candidate for m in ensemble.members if m.candidate is not None})
     members = tuple(
-        dataclasses.replace(m, weight=m.weight / share, candidate=left.index(m.candidate or 0))
+        dataclasses.replace(m, weight=m.weight / total, candidate=left.index(m.candidate or 0))
         for m in ensemble.members
     )
     try:

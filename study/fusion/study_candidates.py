@@ -53,9 +53,8 @@ class Candidate:
 
     def about(self) -> dict[str, Any]:
         """How records name it: by its first trial, or by name alone when it was imported."""
-        return {"name": self.name} if self.imported else {
-            "trial": self.trials[0], "name": self.name
-        }  # fmt: skip
+        named = {"name": self.name}
+        return named if self.imported else {"trial": self.trials[0], **named}
 
 
 @dataclass(frozen=True)
@@ -170,28 +169,27 @@ def _usable(
 ) -> tuple[list[ImportedRecord], tuple[str, ...]]:
     """Imported systems that predicted the same clips, and a sentence for each other one."""
     usable, left_out = [], []
+    expected = {n: part.digest for n, part in identity.partitions.items() if n != "train"}
     for one in results.imports:
-        wanted = {n: part.digest for n, part in identity.partitions.items() if n != "train"}
         found = {name: part["digest"] for name, part in one.partitions.items()}
-        lacking = [name for name in wanted if name not in found]
-        other = [name for name in wanted if name in found and found[name] != wanted[name]]
+        lacking = [name for name in expected if name not in found]
+        other = [name for name in expected if name in found and found[name] != expected[name]]
         if only_trials:
-            left_out.append(
-                f"{one.name} is no candidate: ensemble.max_mb and ensemble.max_ms need costs, and "
-                "those of an imported system are not known"
+            reason = (
+                "ensemble.max_mb and ensemble.max_ms need costs, and those of an imported system "
+                "are not known"
             )
         elif results.protocol != "holdout" and one.trained_on != (OUT_OF_FOLD,):
-            left_out.append(
-                f"{one.name} is no candidate: it was fitted on {'+'.join(one.trained_on)}, whose "
-                f"clips this study judges; import {OUT_OF_FOLD} predictions"
+            reason = (
+                f"it was fitted on {'+'.join(one.trained_on)}, whose clips this study judges; "
+                f"import {OUT_OF_FOLD} predictions"
             )
         elif lacking:
-            left_out.append(f"{one.name} is no candidate: it does not predict {lacking[0]}")
+            reason = f"it does not predict {lacking[0]}"
         elif other:
-            left_out.append(
-                f"{one.name} is no candidate: it was imported for other {other[0]} clips; import "
-                "it again"
-            )
+            reason = f"it was imported for other {other[0]} clips; import it again"
         else:
             usable.append(one)
+            continue
+        left_out.append(f"{one.name} is no candidate: {reason}")
     return usable, tuple(left_out)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Limits", "fitting", "limits_of"]
+__all__ = ["Limits", "fitting", "limits_from_costs"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Limits:
     def sentence(self, members: Sequence[int]) -> str:
         """What some members need of what they may cost.
 
-        >>> limits = limits_of(2, megabytes=[3, 9], max_megabytes=5)
+        >>> limits = limits_from_costs(2, megabytes=[3, 9], max_megabytes=5)
         >>> limits.sentence([0])
         'max_megabytes: members need 3 of at most 5, and 1 of 2 candidates needs more alone'
         """
@@ -69,7 +69,7 @@ def fitting(
     return np.asarray(path, dtype=np.intp)
 
 
-def limits_of(
+def limits_from_costs(
     n_candidates: int,
     *,
     megabytes: ArrayLike | None = None,
@@ -90,24 +90,22 @@ def limits_of(
         ValueError: When there is a limit without one finite cost per candidate, or no candidate
             fits alone.
     """
-    given = [
-        ("max_megabytes", megabytes, max_megabytes),
-        ("max_milliseconds", milliseconds, max_milliseconds),
-    ]
-    kinds, costs, most = [], [], []
-    for kind, cost, limit in given:
+    given = {
+        "max_megabytes": (megabytes, max_megabytes),
+        "max_milliseconds": (milliseconds, max_milliseconds),
+    }
+    costs, most = {}, []
+    for kind, (cost, limit) in given.items():
         if limit is None:
             continue
-        values = np.asarray(np.nan if cost is None else cost, dtype=np.float64)
-        if values.shape != (n_candidates,) or not np.isfinite(values).all():
+        costs[kind] = np.asarray(np.nan if cost is None else cost, dtype=np.float64)
+        if costs[kind].shape != (n_candidates,) or not np.isfinite(costs[kind]).all():
             raise ValueError(f"{kind}={limit:g} needs one finite cost per candidate, got {cost!r}")
-        kinds.append(kind)
-        costs.append(values)
         most.append(limit)
-    if not kinds:
+    if not costs:
         return None
-    limits = Limits(np.stack(costs, axis=1), np.asarray(most, dtype=np.float64), tuple(kinds))
+    limits = Limits(np.stack([*costs.values()], axis=1), np.array(most, np.float64), tuple(costs))
     if not limits.affordable(np.zeros(n_candidates, dtype=bool)).any():
-        rule = ", ".join(f"{kind}={limit:g}" for kind, limit in zip(kinds, most, strict=True))
+        rule = ", ".join(f"{kind}={limit:g}" for kind, limit in zip(costs, most, strict=True))
         raise ValueError(f"no candidate fits alone within {rule}")
     return limits

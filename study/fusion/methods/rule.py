@@ -88,14 +88,14 @@ class FusionRule:
         Raises:
             ValueError: When it is stacking, whose coefficients belong together, or none is left.
         """
-        left = [place for place in range(len(self.weights)) if place not in positions]
+        left = [n for n in range(len(self.weights)) if n not in positions]
         if self.kind == "stacking" or not left:
             raise ValueError("stacking cannot do without a member, and something must be left")
-        total = sum(self.weights[place] for place in left)
+        total = sum(self.weights[n] for n in left)
         return FusionRule(
             self.kind,
-            tuple(self.weights[place] / total for place in left),
-            tuple(self.temperatures[place] for place in left) if self.temperatures else (),
+            tuple(self.weights[n] / total for n in left),
+            tuple(self.temperatures[n] for n in left) if self.temperatures else (),
         )
 
     def to_json(self) -> dict[str, Any]:

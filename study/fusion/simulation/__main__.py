@@ -1,6 +1,6 @@
 """Does the honest value keep its promise? A simulation with known truth.
 
-    python -m study.fusion.simulation.__main__ --repetitions 500 --out simulation.jsonl --minutes 60
+    python -m study.fusion.simulation --repetitions 500 --out simulation.jsonl --minutes 60
 
 Every repetition draws a world, devel speakers and a search over trials with learning curves and
 pruning; fits the fusion on devel; and compares the apparent, nested and out-of-bag UAR with the
@@ -25,7 +25,7 @@ from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.selection import Selection
 from study.fusion.methods.table import DEFAULT, METHODS
 from study.fusion.simulation.search import Search, search
-from study.fusion.simulation.summary import INTERVALS, summarise, table
+from study.fusion.simulation.summary import INTERVALS, TOLD, summarise, table
 from study.fusion.simulation.world import TASTE, Population, Trial, World, probabilities
 from study.honest import CandidateEpochs, fold_splits, held_out_hits
 from study.honest.estimate import fit_on_all, nested_interval, out_of_bag_uar
@@ -137,9 +137,9 @@ def _intervals(
 def _nested_intervals(
     candidates: CandidateEpochs, hits: NDArray[np.float64], seed: int
 ) -> dict[str, list[float | None]]:
-    """Those over speakers alone, and the one that is told: widened for the choice."""
-    told = nested_interval(candidates, hits, seed=seed)
-    return {"told": [told.low, told.high], **_intervals(candidates, hits, seed)}
+    """Those over speakers alone, and the one that users see: widened for the choice."""
+    widened = nested_interval(candidates, hits, seed=seed)
+    return {TOLD: [widened.low, widened.high], **_intervals(candidates, hits, seed)}
 
 
 def _read(path: Path) -> list[dict[str, Any]]:
@@ -157,7 +157,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; see the module."""
     parser = argparse.ArgumentParser(
-        prog="python -m study.fusion.simulation.__main__",
+        prog="python -m study.fusion.simulation",
         description="Bias and coverage of the honest value.",
     )
     parser.add_argument("--repetitions", type=int, default=500, help="per setting")

@@ -9,10 +9,10 @@ import numpy as np
 
 from study.metrics.intervals import IntervalMethod
 
-__all__ = ["INTERVALS", "Summary", "summarise", "table"]
+__all__ = ["INTERVALS", "TOLD", "Summary", "summarise", "table"]
 
 INTERVALS: tuple[IntervalMethod, ...] = ("percentile", "expanded")
-TOLD = "told"  # the interval of the honest value as users see it
+TOLD = "told"  # the interval of the honest value as users see it, in earlier files too
 
 
 class Summary(NamedTuple):

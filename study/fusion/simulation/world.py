@@ -115,21 +115,23 @@ def probabilities(
 ) -> NDArray[np.float16]:
     """What a trial predicts for a population after some epochs, (epochs, clips, 2)."""
     n_speakers = len(population.tastes)
-    who, sign = population.speakers, 2.0 * population.labels - 1
+    speakers, sign = population.speakers, 2.0 * population.labels - 1
     rng = np.random.default_rng([world.seed, NOISE, population.stream, trial.number])
-    own = rng.normal(0, TRIAL_SPEAKER, n_speakers)[who] + rng.normal(0, TRIAL_CLIP, who.size)
-    taste = (population.tastes @ world.features(trial.place))[who]
+    own = rng.normal(0, TRIAL_SPEAKER, n_speakers)[speakers] + rng.normal(
+        0, TRIAL_CLIP, speakers.size
+    )
+    taste = (population.tastes @ world.features(trial.place))[speakers]
     fixed = population.family_noise[trial.family] + population.difficulty
     fixed = fixed + population.threshold + own + sign * taste
     sharpness = 0.7 + 1.6 * float(trial.place[1])
-    odds = np.empty((len(epochs), who.size))
+    logits = np.empty((len(epochs), speakers.size))
     for row, epoch in enumerate(epochs):
         key = [world.seed, NOISE, population.stream, trial.number, epoch]
         fresh = np.random.default_rng(key)
         shared = np.random.default_rng([world.seed, NOISE, trial.number, epoch])
-        jitter = fresh.normal(0, EPOCH_SPEAKER, n_speakers)[who]
-        jitter = jitter + fresh.normal(0, EPOCH_CLIP, who.size)
+        jitter = fresh.normal(0, EPOCH_SPEAKER, n_speakers)[speakers]
+        jitter = jitter + fresh.normal(0, EPOCH_CLIP, speakers.size)
         signal = trial.strength(world, epoch) * population.gain * sign
-        odds[row] = signal + fixed + jitter + shared.normal(0, EPOCH_THRESHOLD)
-    second = 1 / (1 + np.exp(-sharpness * odds))
+        logits[row] = signal + fixed + jitter + shared.normal(0, EPOCH_THRESHOLD)
+    second = 1 / (1 + np.exp(-sharpness * logits))
     return np.stack([1 - second, second], axis=-1).astype(np.float16)

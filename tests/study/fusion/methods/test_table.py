@@ -20,7 +20,7 @@ from study.fusion.methods.bagged import bagged_greedy
 from study.fusion.methods.decision import temper
 from study.fusion.methods.decision_wrappers import with_decision
 from study.fusion.methods.greedy import greedy
-from study.fusion.methods.limits import limits_of
+from study.fusion.methods.limits import limits_from_costs
 from study.fusion.methods.rule import FusionRule, centred_logits, fuse_members
 from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, fusion_methods
 from study.honest import CandidateEpochs
@@ -106,7 +106,7 @@ def test_the_majority_wins_the_vote_and_the_mean_breaks_ties():
 def test_members_stay_within_megabytes_and_milliseconds():
     probabilities, labels, speakers = data(2, n_candidates=24)
     sizes = np.linspace(10, 200, 24)
-    limits = limits_of(
+    limits = limits_from_costs(
         24, megabytes=sizes, milliseconds=np.ones(24), max_megabytes=150, max_milliseconds=3
     )
     for fitted in (
@@ -121,13 +121,13 @@ def test_members_stay_within_megabytes_and_milliseconds():
 
 
 def test_limits_without_costs_or_without_any_candidate_are_refused():
-    assert limits_of(2) is None
+    assert limits_from_costs(2) is None
     with pytest.raises(ValueError, match="max_megabytes=5 needs one finite cost per candidate"):
-        limits_of(2, max_megabytes=5)
+        limits_from_costs(2, max_megabytes=5)
     with pytest.raises(ValueError, match="needs one finite cost"):
-        limits_of(2, megabytes=[1, np.nan], max_megabytes=5)
+        limits_from_costs(2, megabytes=[1, np.nan], max_megabytes=5)
     with pytest.raises(ValueError, match="no candidate fits alone within max_milliseconds=5"):
-        limits_of(2, milliseconds=[6, 7], max_milliseconds=5)
+        limits_from_costs(2, milliseconds=[6, 7], max_milliseconds=5)
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_the_choice_is_a_sentence_with_its_reason(gain, error, said):
 def test_every_method_that_may_be_chosen_keeps_the_limits(name):
     probabilities, labels, speakers = data(2, n_candidates=24)
     sizes = np.linspace(200, 10, 24)  # the cheap ones last, which ties would take last
-    limits = limits_of(24, megabytes=sizes, max_megabytes=60)
+    limits = limits_from_costs(24, megabytes=sizes, max_megabytes=60)
     method = fusion_methods(limits=limits)[name]
     fitted = method(probabilities, labels, speakers=speakers, families=[None] * 24)
     assert sizes[list(fitted.members)].sum() <= 60
