@@ -51,7 +51,7 @@ def explain(
     chosen: list[int] = stratified(inputs.labels, inputs.speakers, n=most, seed=seed).tolist()
     axes = frequency_axes(inputs.clips.sampling_rate)
     explained = Explained(inputs, chosen, axes, compute)
-    subject = Subject.of(inputs, chosen, seed=seed)
+    subject = Subject.from_inputs(inputs, chosen, seed=seed)
     n_steps = explained.n_batches * (
         1 + sum(a.n_bands + len(STEPS) * len(ORDERS) * len(inputs.systems) for a in axes)
     )

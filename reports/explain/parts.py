@@ -22,13 +22,16 @@ from reports.explain.judgement import (
 )
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Mapped, Occluded
-from reports.explain.statistics import evidence, hits, rounded
+from reports.explain.statistics import correct, log_odds, rounded
 from reports.explain.subject import Subject
 from study.metrics import uar_of_probabilities
 
 __all__ = ["judged"]
 
-MEASURES = {"uar": hits, "log_odds": evidence}  # what may fall without a band, the first counting
+MEASURES = {
+    "uar": correct,
+    "log_odds": log_odds,
+}  # what may fall without a band, the first counting
 Floats = NDArray[np.floating]
 
 
@@ -199,7 +202,7 @@ def _of_halves(
     """Return how far occlusion agrees with itself between two halves of the clips."""
     found: dict[str, Any] = {}
     for name, falls in {"removed": removed, "noise": noise}.items():
-        uar, log_odds = (subject.halves(falls[by]) for by in ("uar", "log_odds"))
-        orders = [band_order(*half) for half in zip(uar, log_odds, strict=True)]
+        by_measure = (subject.halves(falls[by]) for by in MEASURES)
+        orders = [band_order(*half) for half in zip(*by_measure, strict=True)]
         found[name] = rank_correlation(*orders)
     return found | {"common": common_share(*subject.halves(removed["uar"]))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["stratified"]
@@ -16,7 +17,7 @@ def stratified(
     """Choose clips so that each class and each speaker in it comes in turn.
 
     Args:
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: Speaker of each clip, (clips,); None where one is unknown.
         n: How many; all where there are no more.
         seed: Of the order within a class and speaker.
@@ -27,23 +28,14 @@ def stratified(
     >>> stratified([0, 0, 0, 1, 1], ["a", "a", "b", "a", "a"], n=3, seed=0).size
     3
     """
-    codes = np.asarray(labels)
-    if n >= codes.size:
-        return np.arange(codes.size)
-    names = [""] * codes.size if speakers is None else speakers
-    who = np.unique(names, return_inverse=True)[1]
-    order = np.random.default_rng(seed).permutation(codes.size)
-    turn = _turn(codes[order] * (who.max() + 1) + who[order])
+    classes = np.asarray(labels)
+    if n >= classes.size:
+        return np.arange(classes.size)
+    order = np.random.default_rng(seed).permutation(classes.size)
+    names = [""] * classes.size if speakers is None else speakers
+    clips = pd.DataFrame({"label": classes, "speaker": names}).iloc[order]
+    clips["turn"] = clips.groupby(["label", "speaker"]).cumcount()
     # Within a turn over all cells the classes come in turn too, however many speakers one has.
-    within = np.lexsort((_turn(codes[order] + turn * (codes.max() + 1)), turn))
+    clips["place"] = clips.groupby(["label", "turn"]).cumcount()
+    within = np.lexsort((clips["place"], clips["turn"]))
     return np.sort(order[within[:n]])
-
-
-def _turn(cells: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return for each item how many of its cell come before it."""
-    order = np.argsort(cells, kind="stable")
-    ordered = cells[order]
-    first = np.searchsorted(ordered, ordered)
-    turn = np.empty(cells.size, dtype=np.intp)
-    turn[order] = np.arange(cells.size) - first
-    return turn

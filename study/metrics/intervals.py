@@ -20,7 +20,14 @@ from study.metrics.speaker_counts import (
     uar_of_counts,
 )
 
-__all__ = ["CLIPS_NOTE", "Interval", "IntervalMethod", "interval", "interval_of_correct"]
+__all__ = [
+    "CLIPS_NOTE",
+    "Interval",
+    "IntervalMethod",
+    "interval",
+    "interval_of_correct",
+    "interval_tails",
+]
 
 IntervalMethod = Literal["percentile", "expanded"]
 CLIPS_NOTE = "clips treated as independent; too narrow"
@@ -162,7 +169,7 @@ def interval_of_correct(
         if weights is None:
             return Interval(uar, None, None, level, method, n, n_speakers, SELDOM_COMPLETE)
         replicates = uar_of_counts(weights @ counts.correct, weights @ counts.totals)
-    tails = _tails(method, level, n_speakers or n, widen)
+    tails = interval_tails(method, level, n_speakers or n, widen)
     low, high = np.quantile(replicates, tails)
     return Interval(uar, float(low), float(high), level, method, n, n_speakers, note)
 
@@ -183,7 +190,9 @@ def _resample_clips(
     return float(uar_of_counts(values @ table, totals)), replicates
 
 
-def _tails(method: str, level: float, n: int, widen: float) -> NDArray[np.float64]:
+def interval_tails(
+    method: IntervalMethod, level: float, n: int, widen: float = 1.0
+) -> NDArray[np.float64]:
     """Which quantiles of the samples are the bounds, of `n` that were resampled."""
     from scipy import stats
 

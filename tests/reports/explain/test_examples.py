@@ -25,7 +25,7 @@ def test_single_clips_are_of_the_best_network_that_has_class_activation_maps():
     inputs = noisy_inputs((network, better, machine))
     chosen = range(len(inputs.labels))
     explained = Explained(inputs, chosen, frequency_axes(8000), CPU)
-    subject = Subject.of(inputs, chosen, seed=0)
+    subject = Subject.from_inputs(inputs, chosen, seed=0)
     right = np.eye(3)[list(inputs.labels)]
     intact = np.stack([np.roll(right, 1, axis=1), 0.9 * right + 0.05, right])
     shown = examples(explained, explained.mappers(), intact, chosen, subject)
@@ -45,7 +45,7 @@ def test_a_linear_machine_stands_with_its_one_map_in_each_kind_of_a_fusions_maps
     shares = make_maps(explained, explained.mappers(), tick=lambda: None).shares[1]
     assert part["map"] == "layercam"
     assert "weights" not in part["profiles"]
-    subject = Subject.of(inputs, range(len(inputs.labels)), seed=0)
+    subject = Subject.from_inputs(inputs, range(len(inputs.labels)), seed=0)
     for kind in ("layercam", "hirescam"):
         expected = subject.profile((shares[kind][0] + shares["weights"][1]) / 2).mean
         assert part["profiles"][kind]["mean"][-1] == pytest.approx(expected[-1], abs=1e-4)

@@ -18,15 +18,7 @@ from reports.explain.judgement import (
     rank_correlation,
     tell_bands,
 )
-from reports.explain.statistics import (
-    class_means,
-    draws,
-    evidence,
-    hits,
-    profile,
-    sign_flips,
-    units,
-)
+from reports.explain.statistics import correct, log_odds
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 
@@ -45,73 +37,69 @@ def effects(n_speakers=6, n_bands=5, seed=0, shift=0.0):
     return values, labels, speakers
 
 
-def profiled(values, labels, speakers, n_classes, *, seed=0):
-    """A profile with resamples of its own."""
-    who = units(speakers, labels)
-    drawn = draws(labels, who, n_classes, seed=seed)
-    return profile(values, labels, who, n_classes, drawn=drawn)
+def of(labels, speakers, n_classes=2, *, seed=0):
+    """The clips of these labels and speakers."""
+    return Subject(labels, None if speakers is None else tuple(speakers), n_classes, seed)
 
 
 def test_means_are_those_of_the_classes_and_their_mean():
     values, labels, speakers = effects()
-    found = profiled(values, labels, speakers, 2)
+    found = of(labels, speakers).profile(values)
     for code in (0, 1):
         np.testing.assert_allclose(found.mean[code], values[labels == code].mean(0))
     np.testing.assert_allclose(found.mean[2], found.mean[:2].mean(0))
-    np.testing.assert_allclose(class_means(values, labels, 2), found.mean)
     assert (found.low < found.mean).all()
     assert (found.mean < found.high).all()
 
 
 def test_a_class_without_a_clip_is_left_out_of_the_mean():
     values, labels, speakers = effects()
-    found = profiled(values, labels, speakers, 3)
+    found = of(labels, speakers, 3).profile(values)
     assert np.isnan(found.mean[2]).all()
     np.testing.assert_allclose(found.mean[3], found.mean[:2].mean(0))
     assert found.to_json()["mean"][2] == [None] * 5
 
 
 def test_intervals_cover_the_truth_when_speakers_are_drawn_again():
-    hits = []
+    covered = []
     for seed in range(200):
         values, labels, speakers = effects(n_speakers=12, seed=seed)
-        found = profiled(values, labels, speakers, 2, seed=seed)
-        hits.append((found.low[-1] <= 0) & (found.high[-1] >= 0))
-    assert 0.91 <= np.mean(hits) <= 0.985  # nominal 0.95, 1000 intervals in groups of 5
+        found = of(labels, speakers, seed=seed).profile(values)
+        covered.append((found.low[-1] <= 0) & (found.high[-1] >= 0))
+    assert 0.91 <= np.mean(covered) <= 0.985  # nominal 0.95, 1000 intervals in groups of 5
 
 
 @pytest.mark.parametrize(("speakers", "words"), [(["a"] * 8 + ["b"] * 4, "2 speakers"), (None, "")])
 def test_few_speakers_give_no_interval_and_unknown_ones_too_narrow_ones(speakers, words):
     values, labels = np.random.default_rng(0).normal(size=(12, 3)), np.tile([0, 1], 6)
-    who = units(speakers, labels)
-    found = profiled(values, labels, speakers, 2)
-    assert (found.low is None) == (speakers is not None)
-    assert words in who.note
-    assert (sign_flips([values], labels, who, 2) is None) == (speakers is not None)
+    subject = of(labels, speakers)
+    assert (subject.profile(values).low is None) == (speakers is not None)
+    assert words in subject.note
+    assert subject.sign_flips([values]) is None
 
 
 def test_a_class_that_one_speaker_has_alone_gives_no_interval_instead_of_one_without_width():
     speakers = [f"s{i % 6}" for i in range(36)]
     labels = np.array([int(name == "s0") for name in speakers])
-    who = units(speakers, labels)
-    assert who.note.startswith("no interval: 1 of 2 classes has one speaker alone")
+    subject = of(labels, speakers)
+    assert subject.note.startswith("no interval: 1 of 2 classes has one speaker alone")
     values = np.random.default_rng(0).normal(size=(36, 3))
-    assert profiled(values, labels, speakers, 2).low is None
-    assert sign_flips([values], labels, who, 2) is None
+    assert subject.profile(values).low is None
+    assert subject.sign_flips([values]) is None
 
 
 def test_all_profiles_of_a_subject_share_their_draws(monkeypatch):
-    made = []
-    monkeypatch.setattr(subject, "draws", lambda *args, **kw: made.append(1) or draws(*args, **kw))
+    made, draw = [], subject.draw_speakers
+    monkeypatch.setattr(subject, "draw_speakers", lambda *args: made.append(1) or draw(*args))
     values, labels, speakers = effects()
-    who = Subject(labels, tuple(speakers), units(speakers, labels), 2, 0)
-    assert who.profile(values).low.tolist() == who.profile(values).low.tolist()
+    clips = of(labels, speakers)
+    assert clips.profile(values).low.tolist() == clips.profile(values).low.tolist()
     assert len(made) == 1
 
 
 def test_p_values_are_those_of_all_patterns_of_signs():
     values, labels, speakers = effects(shift=1.0)
-    (found,) = sign_flips([values], labels, units(speakers, labels), 2)
+    (found,) = of(labels, speakers).sign_flips([values])
     by_speaker = values.reshape(6, 6, 5)
     mask = (labels.reshape(6, 6) == 0)[..., None]
     parts = (by_speaker * mask).sum(1) / (labels == 0).sum() / 2
@@ -126,8 +114,7 @@ def test_naming_any_band_where_there_is_none_has_the_probability_of_the_level(n_
     wrong = []
     for seed in range(300):
         values, labels, speakers = effects(n_speakers, seed=seed)
-        who = units(speakers, labels)
-        wrong.append(sign_flips([values], labels, who, 2).min() <= 0.05)
+        wrong.append(of(labels, speakers).sign_flips([values]).min() <= 0.05)
     assert np.mean(wrong) <= 0.085  # 0.05 and two and a half standard errors of 300 trials
 
 
@@ -137,34 +124,34 @@ def test_two_measures_together_keep_the_level_and_each_its_power(n_speakers):
     for seed in range(300):
         values, labels, speakers = effects(n_speakers, seed=seed)
         lost = np.sign(values + effects(n_speakers, seed=seed + 1000)[0]).round()  # of 1 clip each
-        who = units(speakers, labels)
-        wrong.append(sign_flips([lost, 50 * values], labels, who, 2).min() <= 0.05)
+        clips = of(labels, speakers)
+        wrong.append(clips.sign_flips([lost, 50 * values]).min() <= 0.05)
         lost[:, 3] = 1  # one band costs every clip, and its log-odds say nothing
-        found.append(sign_flips([lost, 50 * values], labels, who, 2)[0, 3])
+        found.append(clips.sign_flips([lost, 50 * values])[0, 3])
     assert np.mean(wrong) <= 0.085
     assert np.mean(np.array(found) <= 0.05) > (0.7 if n_speakers > 5 else 0.5)
 
 
 def test_effects_of_a_kind_that_never_occur_change_no_p_value():
     values, labels, speakers = effects(shift=1.0)
-    who = units(speakers, labels)
-    alone = sign_flips([values], labels, who, 2)
-    together = sign_flips([np.zeros_like(values), values], labels, who, 2)
+    clips = of(labels, speakers)
+    alone = clips.sign_flips([values])
+    together = clips.sign_flips([np.zeros_like(values), values])
     np.testing.assert_array_equal(together[1], alone[0])
     assert together[0].min() == 1.0
 
 
-def test_evidence_is_the_log_odds_of_the_true_class_within_limits():
+def test_log_odds_are_of_the_true_class_within_limits():
     p = np.array([[[0.2, 0.8], [1.0, 0.0]], [[0.5, 0.5], [0.9, 0.1]]])
-    found = evidence(p, np.array([1, 1]))
+    found = log_odds(p, np.array([1, 1]))
     np.testing.assert_allclose(
         found, [[np.log(4), np.log(1e-4 / (1 - 1e-4))], [0, np.log(1 / 9)]]
     )  # fmt: skip
 
 
-def test_hits_are_the_clips_whose_true_class_is_the_most_probable():
+def test_correct_are_the_clips_whose_true_class_is_the_most_probable():
     p = np.array([[[0.2, 0.5, 0.3], [0.4, 0.35, 0.25]], [[0.3, 0.3, 0.4], [0.1, 0.8, 0.1]]])
-    assert hits(p, np.array([1, 1])).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert correct(p, np.array([1, 1])).tolist() == [[1.0, 0.0], [0.0, 1.0]]
 
 
 def test_bands_that_cost_as_many_clips_are_ordered_by_log_odds_and_equal_ones_stay_equal():

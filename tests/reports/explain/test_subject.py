@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reports.explain.statistics import units
 from reports.explain.subject import Subject
 from study.metrics.intervals import SELDOM_COMPLETE
 
@@ -15,7 +14,7 @@ def of_classes(n_speakers: list[int], *, known=True) -> tuple[np.ndarray, Subjec
     labels = np.repeat(np.arange(len(n_speakers)), 2 * np.array(n_speakers))
     speakers = tuple(f"s{place // 2:03d}" for place in range(len(labels))) if known else None
     effect = labels[:, None] + 0.01 * np.random.default_rng(0).normal(size=(len(labels), 1))
-    return effect, Subject(labels, speakers, units(speakers, labels), len(n_speakers), 0)
+    return effect, Subject(labels, speakers, len(n_speakers), 0)
 
 
 def test_every_resample_has_every_class_so_that_intervals_are_of_one_mean():
