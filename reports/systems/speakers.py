@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from reports.page.section import Panel, Section
 from reports.page.text import inert, percent
 from reports.page.theme import BLUE, GREY, VERMILION, figure, named, spots
 from reports.systems.systems import System
-from study.metrics import count_by_speaker
 from study.results import StudyResults
 
 __all__ = ["SpeakerScores", "quantiles_figure", "speakers", "speakers_figure", "speakers_section"]
@@ -32,14 +32,6 @@ class SpeakerScores(NamedTuple):
     n_classes: tuple[int, ...]
     systems: tuple[str, ...]
     uars: tuple[tuple[float, ...], ...]  # (systems, speakers)
-
-
-class Score(NamedTuple):
-    """Of one speaker under one system."""
-
-    uar: float
-    n_clips: int
-    n_classes: int
 
 
 def speakers_section(results: StudyResults, systems: Sequence[System]) -> Section:
@@ -72,17 +64,15 @@ def speakers(results: StudyResults, systems: Sequence[System]) -> SpeakerScores 
         if clip.speaker is not None
     }
     scores = [_scores(system, speaker_of) for system in systems]
-    first = scores[0]
+    first = scores[0].sort_values("uar", kind="stable")  # equal ones by name
     if len(first) < 2:
         return None
-    order = sorted(first, key=lambda name: (first[name].uar, name))
-    nothing = Score(float("nan"), 0, 0)
     return SpeakerScores(
-        speakers=tuple(order),
-        n_clips=tuple(first[name].n_clips for name in order),
-        n_classes=tuple(first[name].n_classes for name in order),
+        speakers=tuple(first.index),
+        n_clips=tuple(first["n_clips"].tolist()),
+        n_classes=tuple(first["n_classes"].tolist()),
         systems=tuple(system.title for system in systems),
-        uars=tuple(tuple(one.get(name, nothing).uar for name in order) for one in scores),
+        uars=tuple(tuple(one["uar"].reindex(first.index).tolist()) for one in scores),
     )
 
 
@@ -144,19 +134,12 @@ def _percent(uar: float) -> float | None:
     return round(100 * uar, 2) if math.isfinite(uar) else None
 
 
-def _scores(system: System, speaker_of: Mapping[str, str]) -> dict[str, Score]:
-    """The scores of the known speakers, over the classes that each has."""
-    clips = zip(system.file_names, system.labels, system.predictions, strict=True)
-    known = [(speaker_of[name], label, guess) for name, label, guess in clips if name in speaker_of]
-    if not known:
-        return {}
-    who, labels, guesses = zip(*known, strict=True)
-    hits = [label == guess for label, guess in zip(labels, guesses, strict=True)]
-    counts = count_by_speaker(labels, hits, who)
-    n_classes = (counts.totals > 0).sum(1)
-    recalls = counts.correct / np.maximum(counts.totals, 1)
-    rows = zip(recalls.sum(1) / n_classes, counts.totals.sum(1), n_classes, strict=True)
-    return {
-        name: Score(float(uar), int(n_clips), int(n))
-        for name, (uar, n_clips, n) in zip(sorted(set(who)), rows, strict=True)
-    }
+def _scores(system: System, speaker_of: Mapping[str, str]) -> pd.DataFrame:
+    """`uar`, `n_clips` and `n_classes` of the known speakers, over the classes that each has."""
+    speaker = [speaker_of.get(name) for name in system.file_names]
+    clips = pd.DataFrame({"speaker": speaker, "label": system.labels})
+    clips["right"] = np.array(system.labels) == np.array(system.predictions)
+    clips = clips.dropna(subset=["speaker"])
+    recalls = clips.groupby(["speaker", "label"])["right"].mean().groupby("speaker")
+    n_clips = clips.groupby("speaker").size()
+    return pd.DataFrame({"uar": recalls.mean(), "n_clips": n_clips, "n_classes": recalls.size()})

@@ -8,19 +8,10 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
 
 from reports.page.text import inert
-from reports.page.theme import (
-    BLUE,
-    GREEN,
-    GREY,
-    OCHRE,
-    PURPLE,
-    SEQUENTIAL,
-    VERMILION,
-    figure,
-    named,
-)
+from reports.page.theme import BLUE, GREEN, GREY, OCHRE, PURPLE, VERMILION, figure, heat, named
 
 __all__ = [
     "TICKS_HZ",
@@ -87,30 +78,22 @@ def by_class_figure(part: Mapping[str, Any], name: str, classes: Sequence[str]) 
         return _bands(part, traces, LOST.replace("UAR", "recall") if name == "removed" else SHARE)
     values = [[None if v is None else 100 * v for v in row] for row in profile["mean"][:-1]]
     known = [v for row in values for v in row if v is not None]
-    trace = go.Heatmap(
+    trace = heat(
+        values,
+        gap=1,
         x=list(range(len(part["equal"]))),
         y=list(range(len(classes))),
-        z=values,
         zmin=0,
         zmax=max([*known, 1e-9]),
-        text=[list(_told(part, profile, row)) for row in range(len(classes))],
+        text=[list(_hover_texts(part, profile, row)) for row in range(len(classes))],
         hoverinfo="text",
-        colorscale=list(SEQUENTIAL),
-        showscale=False,
-        xgap=1,
-        ygap=1,
     )
-    ticks = _positions(part)
+    edges = part["edges_hz"]
+    places = np.interp(_ticks(part), edges, np.arange(len(edges)) - 0.5).tolist()
     return figure(
         [trace],
         height=120 + 26 * len(classes),
-        xaxis={
-            "tickvals": [at for at, _ in ticks],
-            "ticktext": [text for _, text in ticks],
-            "title": "Hz",
-            "showgrid": False,
-            "zeroline": False,
-        },
+        xaxis={**_hz_axis(part, places), "showgrid": False, "zeroline": False},
         yaxis={**named(list(classes), longest=20), "autorange": "reversed"},
     )
 
@@ -123,12 +106,13 @@ def deletion_figure(part: Mapping[str, Any]) -> go.Figure:
         "energy": ("of their energy", OCHRE, "dashdot", "diamond"),
         "random": ("at random", GREY, "dot", "x"),
     }
+    removed = part["deletion"]["removed"]
     traces = []
     for name, curve in part["deletion"]["orders"].items():
         title, colour, dash, symbol = looks[name]
         traces.append(
             go.Scatter(
-                x=part["deletion"]["removed"],
+                x=removed,
                 y=[100 * p for p in curve["probability"]],
                 mode="lines+markers",
                 name=title,
@@ -140,7 +124,7 @@ def deletion_figure(part: Mapping[str, Any]) -> go.Figure:
     return figure(
         traces,
         height=340,
-        xaxis={"title": "bands removed", "tickvals": part["deletion"]["removed"]},
+        xaxis={"title": "bands removed", "tickvals": removed},
         yaxis={"title": "probability of the true class (%)", "rangemode": "tozero"},
     )
 
@@ -174,7 +158,7 @@ def _line(
         y=_steps(profile["mean"][row]),
         mode="lines",
         name=title,
-        text=[text for text in _told(part, profile, row) for _ in range(2)],
+        text=[text for text in _hover_texts(part, profile, row) for _ in range(2)],
         hovertemplate=f"{title}<br>%{{text}}<extra></extra>",
         line={"color": colour, "dash": dash},
     )
@@ -183,21 +167,27 @@ def _line(
 def _bands(part: Mapping[str, Any], traces: Sequence[go.Scatter], title: str) -> go.Figure:
     """A figure over frequency: third octaves on a logarithmic axis, linear bands on a linear."""
     octaves = part["title"] == "third octaves"
-    x = _edges(part)
-    ticks = [hz for hz in (TICKS_HZ if octaves else LINEAR_TICKS_HZ) if x[0] <= hz <= x[-1]]
-    ends = [float(np.log10(x[0])), float(np.log10(x[-1]))] if octaves else [x[0], x[-1]]
+    ends = _edges(part)[:: len(_edges(part)) - 1]
+    scale = {"type": "log" if octaves else "linear"}
+    scale["range"] = np.log10(ends).tolist() if octaves else ends
     return figure(
         traces,
         height=340,
-        xaxis={
-            "type": "log" if octaves else "linear",
-            "range": ends,
-            "tickvals": ticks,
-            "ticktext": [hz_text(hz) for hz in ticks],
-            "title": "Hz",
-        },
+        xaxis={**_hz_axis(part, _ticks(part)), **scale},
         yaxis={"title": title, "zeroline": True},
     )
+
+
+def _ticks(part: Mapping[str, Any]) -> list[int]:
+    """The frequencies that an axis names."""
+    ticks = TICKS_HZ if part["title"] == "third octaves" else LINEAR_TICKS_HZ
+    return [hz for hz in ticks if hz <= part["edges_hz"][-1]]
+
+
+def _hz_axis(part: Mapping[str, Any], places: Sequence[float]) -> dict[str, Any]:
+    """An axis with the named frequencies at places."""
+    names = [hz_text(hz) for hz in _ticks(part)]
+    return {"tickvals": places, "ticktext": names, "title": "Hz"}
 
 
 def _edges(part: Mapping[str, Any]) -> list[float]:
@@ -212,24 +202,15 @@ def _steps(values: Numbers) -> list[float | None]:
     return [None if v is None else 100 * v for v in values for _ in range(2)]
 
 
-def _told(part: Mapping[str, Any], profile: Mapping[str, Any], row: int) -> Iterator[str]:
-    """What is told of each band: where it lies, its value in per cent and its interval."""
+def _hover_texts(part: Mapping[str, Any], profile: Mapping[str, Any], row: int) -> Iterator[str]:
+    """A text for each band: where it lies, its value in per cent and its interval."""
     edges, mean = part["edges_hz"], profile["mean"][row]
     for band, value in enumerate(mean):
-        told = "none" if value is None else f"{100 * value:.1f} %"
+        text = "none" if value is None else f"{100 * value:.1f} %"
         if profile["low"] is not None and profile["low"][row][band] is not None:
             low, high = (100 * profile[side][row][band] for side in ("low", "high"))
-            told += f" ({low:.1f} to {high:.1f})"
-        yield f"{edges[band]:.0f} to {edges[band + 1]:.0f} Hz: {told}"
-
-
-def _positions(part: Mapping[str, Any]) -> list[tuple[float, str]]:
-    """Ticks of an axis on which band n stands at position n."""
-    edges = part["edges_hz"]
-    octaves = part["title"] == "third octaves"
-    ticks = [hz for hz in (TICKS_HZ if octaves else LINEAR_TICKS_HZ) if hz < edges[-1]]
-    places = np.interp(ticks, edges, np.arange(len(edges)) - 0.5)
-    return [(float(at), hz_text(hz)) for at, hz in zip(places, ticks, strict=True)]
+            text += f" ({low:.1f} to {high:.1f})"
+        yield f"{edges[band]:.0f} to {edges[band + 1]:.0f} Hz: {text}"
 
 
 def hz_text(hz: float) -> str:
@@ -242,5 +223,4 @@ def hz_text(hz: float) -> str:
 
 
 def _faint(colour: str) -> str:
-    red, green, blue = (int(colour[n : n + 2], 16) for n in (1, 3, 5))
-    return f"rgba({red},{green},{blue},0.2)"
+    return f"rgba{(*hex_to_rgb(colour), 0.2)}"

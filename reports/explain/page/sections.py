@@ -14,11 +14,12 @@ from reports.explain.page.figures import (
     occlusion_figure,
 )
 from reports.page.section import Panel, Section
-from reports.page.table import Table
+from reports.page.table import Table, table_of
 from reports.page.text import capital, percent
 from study.files import read_json
 from study.metrics.intervals import SELDOM_COMPLETE
 from study.results import StudyResults
+from study.text import NOTHING
 
 __all__ = [
     "FORMAT",
@@ -54,24 +55,20 @@ def report_sections(results: StudyResults) -> list[Section]:
         return []
     system = numbers["systems"][-1]
     part = system["axes"]["third_octave"]
-    shown = {"frequencies-map", "frequencies-occlusion", "frequencies-deletion"}
-    said = (
+    sentences = (
         trust_sentence(part),
         numbers["clips"]["sentence"],
         _doubt(numbers["clips"]),
         _changed(results, system),
     )
+    panels = _panels(part, numbers["classes"], "frequencies")
     return [
         Section(
             "frequencies",
             "Which frequencies matter",
             f"Of {system['title']}, more in explain/explain.html. {part['finding']}",
-            tuple(
-                panel
-                for panel in _panels(part, numbers["classes"], "frequencies")
-                if panel.name in shown
-            ),
-            note=" ".join(filter(None, said)),
+            tuple(panel for panel in panels if not panel.name.endswith("-classes")),
+            note=" ".join(filter(None, sentences)),
         )
     ]
 
@@ -135,7 +132,7 @@ def _panels(part: Mapping[str, Any], classes: Sequence[str], prefix: str) -> Ite
     yield Panel(f"{prefix}-deletion", deletion_figure(part), "Bands removed one after another")
 
 
-def _agreement_table(part: Mapping[str, Any]) -> Table:
+def _agreement_table(part: Mapping[str, Any]) -> Table | None:
     """Rank correlation of each order of bands with occlusion, and its deletion curve's height.
 
     Its columns have short names for a telephone; `_TABLE` says what they are.
@@ -147,22 +144,22 @@ def _agreement_table(part: Mapping[str, Any]) -> Table:
         "occlusion": "occlusion, the other half of the clips",
     }
     areas = {name: curve["area"] for name, curve in part["deletion"]["orders"].items()}
-    by_order = {part["map"]: areas.get("map"), "energy": areas["energy"]}
+    left = {part["map"]: areas.get("map"), "energy": areas["energy"]}
     rows = [
-        (
-            title,
-            _correlation(part["rank_correlation"][name]["removed"]),
-            _correlation(part["rank_correlation"][name]["noise"]),
-            _correlation(part["rank_correlation"][name]["common"]),
-            percent(by_order.get(name)),
-        )
+        {
+            "order": title,
+            "gone": _correlation(part["rank_correlation"][name]["removed"]),
+            "noise": _correlation(part["rank_correlation"][name]["noise"]),
+            "both": _correlation(part["rank_correlation"][name]["common"]),
+            "left": percent(left.get(name)),
+        }
         for name, title in names.items()
         if name in part["rank_correlation"]
     ]
-    rows.append(("occlusion, all clips", "-", "-", "-", percent(areas["occlusion"])))
-    rows.append(("at random", "-", "-", "-", percent(areas["random"])))
-    columns = ("order", "gone", "noise", "both", "left")
-    return Table(columns, tuple(rows), (False, True, True, True, True))
+    for title, name in (("occlusion, all clips", "occlusion"), ("at random", "random")):
+        last = {"order": title, "left": percent(areas[name])}
+        rows.append({**dict.fromkeys(rows[0], NOTHING), **last})
+    return table_of(rows, words=["order"])
 
 
 def _examples(numbers: Mapping[str, Any]) -> list[Section]:
@@ -197,18 +194,17 @@ def _networks(numbers: Mapping[str, Any]) -> Section:
         system["id"]: {member["trial"]: member["weight"] for member in system["members"]}
         for system in numbers["systems"]
     }
-    rows = tuple(
-        (
-            f"{network['trial']:03d} {network['name']}",
-            network["map"],
-            *(f"{by_trial.get(network['trial'], 0.0):.2f}" for by_trial in weights.values()),
-        )
+    rows = [
+        {
+            "network": f"{network['trial']:03d} {network['name']}",
+            "map": network["map"],
+            **{id_: f"{by.get(network['trial'], 0.0):.2f}" for id_, by in weights.items()},
+        }
         for network in numbers["networks"]
-    )
-    columns = ("network", "map", *weights)
-    numeric = (False, False, *(True for _ in weights))
+    ]
     method = f"{_METHOD} {intervals_sentence(numbers['clips'])} {_NETWORKS}"
-    return Section("networks", "How it was computed", method, (), Table(columns, rows, numeric))
+    table = table_of(rows, words=("network", "map"))
+    return Section("networks", "How it was computed", method, (), table)
 
 
 def intervals_sentence(clips: Mapping[str, Any]) -> str:
@@ -250,4 +246,4 @@ _NETWORKS = "Below stand the networks, by trial, with their weights in each syst
 
 
 def _correlation(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return NOTHING if value is None else f"{value:.2f}"
