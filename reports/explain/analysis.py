@@ -17,7 +17,7 @@ from reports.explain.inputs import ExplainInputs, System
 from reports.explain.maps import Mapper
 from reports.explain.measure import make_maps, occlude
 from reports.explain.page.sections import FORMAT
-from reports.explain.parts import judged
+from reports.explain.parts import evaluate
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 from runners.device import Compute
@@ -26,7 +26,7 @@ __all__ = ["CPU_CLIPS", "explain"]
 
 CPU_CLIPS = 200  # explained on a CPU unless more are asked for
 Floats = NDArray[np.floating]
-Told = Callable[[int, int], None]  # steps done, of how many
+Progress = Callable[[int, int], None]  # steps done, of how many
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
     *,
     n_clips: int | None = None,
     seed: int = 0,
-    told: Told = lambda done, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> dict[str, Any]:
     """Explain the systems of a study or a bundle, and return plain JSON values.
 
@@ -44,7 +44,7 @@ def explain(
         compute: Where and how.
         n_clips: How many clips, at most; None: all on a GPU, `CPU_CLIPS` on a CPU.
         seed: Of the choice of clips, of the noise and of the bootstrap.
-        told: Told of the progress.
+        progress: Is given the steps done after each, and how many there are.
     """
     started = time.monotonic()
     most = n_clips or (CPU_CLIPS if compute.device.type == "cpu" else len(inputs.labels))
@@ -60,7 +60,7 @@ def explain(
     def tick() -> None:
         nonlocal done
         done += 1
-        told(min(done, n_steps), n_steps)  # batches are more where memory ran out
+        progress(min(done, n_steps), n_steps)  # batches are more where memory ran out
 
     mappers = explained.mappers()
     mapped = make_maps(explained, mappers, tick=tick)
@@ -68,7 +68,7 @@ def explain(
     for number, axis in enumerate(axes):
         occluded = occlude(explained, number, seed=seed, tick=tick)
         for system, plain in zip(inputs.systems, systems, strict=True):
-            plain["axes"][axis.name] = judged(
+            plain["axes"][axis.name] = evaluate(
                 explained,
                 number,
                 system,
@@ -79,7 +79,7 @@ def explain(
                 above_chance=plain["above_chance"],
                 tick=tick,
             )
-    told(n_steps, n_steps)
+    progress(n_steps, n_steps)
     return {
         "format": FORMAT,
         "name": inputs.name,

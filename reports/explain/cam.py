@@ -68,7 +68,7 @@ def has_maps(backbone: nn.Module, images: Tensor) -> bool:
         backbone: As `Timm.make` returns it, in eval mode.
         images: At least one, (clips, channels, height, width).
     """
-    seen = Seen.of(backbone, images[:1])
+    seen = Seen.through(backbone, images[:1])
     network = seen.network
     if not hasattr(network, "forward_head"):
         return False
@@ -90,7 +90,7 @@ def find_stage(backbone: nn.Module, images: Tensor) -> Stage | None:
     Returns:
         The nearest there is to it; None where timm names no stage with two spatial axes.
     """
-    found = {stage.stride: stage for stage in _stages(Seen.of(backbone, images[:1]))}
+    found = {stage.stride: stage for stage in _stages(Seen.through(backbone, images[:1]))}
     if 8 in found and found[8].rows >= LEAST_ROWS:
         return found[8]
     return next((found[stride] for stride in (4, 8, 2, 16) if stride in found), None)
@@ -112,7 +112,7 @@ def class_maps(
         weights: Of each clip's logits, (clips, classes); one-hot for the logit of a class.
         stage: Where LayerCAM is taken.
     """
-    seen = Seen.of(backbone, images)
+    seen = Seen.through(backbone, images)
     network = seen.network
     early: list[Tensor] = []
 
@@ -168,7 +168,7 @@ class Seen(NamedTuple):
     turned: Turned | None
 
     @classmethod
-    def of(cls, backbone: nn.Module, images: Tensor) -> Seen:
+    def through(cls, backbone: nn.Module, images: Tensor) -> Seen:
         """Look behind what pads and turns images.
 
         Args:

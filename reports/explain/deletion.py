@@ -46,7 +46,7 @@ def deletion_curves(
         system: Which networks count, and how much.
         by: What bands are ordered by, the highest first: name to (bands,).
         intact: The system's probabilities with all bands, (clips, classes).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         seed: Of the random order.
         tick: Called after each step.
     """
@@ -60,7 +60,7 @@ def deletion_curves(
     curves = {}
     for name, removed in zip(orders, fused, strict=True):
         steps = [intact, *removed]
-        heights = [_true(values, labels) for values in steps]
+        heights = [_true_probability(values, labels) for values in steps]
         curves[name] = {
             "probability": rounded(heights),
             "uar": rounded([uar_of_probabilities(values, labels) for values in steps]),
@@ -70,6 +70,7 @@ def deletion_curves(
     return {"removed": [0, *STEPS], "orders": ordered}
 
 
-def _true(probabilities: Floats, labels: NDArray[np.intp]) -> float:
+def _true_probability(probabilities: Floats, labels: NDArray[np.intp]) -> float:
+    """Return the mean over classes of the mean probability of the true class."""
     true = probabilities[np.arange(len(labels)), labels]
-    return float(np.mean([true[labels == code].mean() for code in np.unique(labels)]))
+    return float(np.mean([true[labels == label].mean() for label in np.unique(labels)]))

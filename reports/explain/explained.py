@@ -38,7 +38,7 @@ class Batch(NamedTuple):
     Args:
         waves: (windows, samples).
         rows: Which clip each is of, (windows,).
-        labels: Code of each, (windows,).
+        labels: Class index of each, (windows,).
         models: Of each network the model that was not trained on these clips, (networks,).
     """
 
@@ -118,7 +118,7 @@ class Explained:
         """Return what maps each network has, tried on the first window."""
         first = self.waveforms.gather(self.views.clips[:1], self.views.starts[:1])
         pairs = zip(self.inputs.networks, self.hold(0), strict=True)
-        return tuple(Mapper.of(network, model, first) for network, model in pairs)
+        return tuple(Mapper.from_model(network, model, first) for network, model in pairs)
 
     @torch.no_grad()
     def probabilities(

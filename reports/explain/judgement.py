@@ -13,16 +13,15 @@ from study.metrics.speaker_counts import MIN_SPEAKERS
 from study.text import p_is
 
 __all__ = [
-    "LEAST_AGREEMENT",
     "Named",
     "Trust",
     "area",
     "band_order",
     "common_share",
+    "describe_bands",
     "judge",
     "name_bands",
     "rank_correlation",
-    "tell_bands",
 ]
 
 LEAST_AGREEMENT = 0.5  # rank correlation of a map with band occlusion, or share in common
@@ -113,8 +112,8 @@ def area(fractions: Sequence[float], values: Sequence[float]) -> float:
 
 def judge(
     agreement: float | None,
-    *,
     common: float,
+    *,
     ceiling: float | None,
     beside: Mapping[str, tuple[float | None, float]],
     areas: Mapping[str, float],
@@ -140,15 +139,15 @@ def judge(
             "Do not trust this map: on these clips the system is not above chance, so there is"
             " nothing that it could explain.",
         )
-    told = "none" if agreement is None else f"{agreement:.2f}"
+    correlation = "none" if agreement is None else f"{agreement:.2f}"
     reasons = []
     if (agreement is None or agreement < LEAST_AGREEMENT) and common < LEAST_AGREEMENT:
         only = ""
         if ceiling is not None and ceiling < LEAST_AGREEMENT:
             only = f"; between two halves of the clips occlusion itself has only {ceiling:.2f}"
         reasons.append(
-            f"its order of bands agrees too little with band occlusion (rank correlation {told},"
-            f" share in common {common:.2f}, {LEAST_AGREEMENT:g} of either is asked{only})"
+            "its order of bands agrees too little with band occlusion (rank correlation"
+            f" {correlation}, share in common {common:.2f}, {LEAST_AGREEMENT:g} of either is asked{only})"
         )
     for name, text in (("equal", "a map that is equal everywhere"), ("energy", "energy alone")):
         rank, shared = beside[name]
@@ -161,7 +160,7 @@ def judge(
         return Trust(False, f"Do not trust this map: {'; '.join(reasons)}.")
     return Trust(
         True,
-        f"The map agrees with band occlusion (rank correlation {told}, share in common"
+        f"The map agrees with band occlusion (rank correlation {correlation}, share in common"
         f" {common:.2f}), and removing bands in its order hurts more than at random or by energy.",
     )
 
@@ -194,7 +193,7 @@ def name_bands(
     return found if p_values is not None else found[:3]
 
 
-def tell_bands(
+def describe_bands(
     named: Sequence[Named],
     axis: FrequencyAxis,
     uar: Floats,
@@ -220,22 +219,22 @@ def tell_bands(
     if not named:
         return "By occlusion no single band matters beyond chance."
     first = named[0]
-    told = f"Without {axis.band(first.band)} the "
+    text = f"Without {axis.band(first.band)} the "
     fell = f"{100 * intact:.1f} to {100 * uar[first.band]:.1f} %"
     if first.by == "uar":
         label, share = taken[first.band]
-        told += f"UAR falls from {fell}, as {100 * share:.0f} % of the clips are taken for {label}"
+        text += f"UAR falls from {fell}, as {100 * share:.0f} % of the clips are taken for {label}"
         costs = f"costs {100 * first.noise:.1f} points"
     else:
-        told += f"log-odds of the true class fall by {first.fall:.2f} (UAR {fell})"
+        text += f"log-odds of the true class fall by {first.fall:.2f} (UAR {fell})"
         costs = f"costs {first.noise:.2f}, so what changes within it counts"
     little = "changes little, so its level is what counts"
-    told += "; noise of the same energy in its place "
-    told += little if first.noise < LEVEL_ONLY * first.fall else costs
+    text += "; noise of the same energy in its place "
+    text += little if first.noise < LEVEL_ONLY * first.fall else costs
     others = ", ".join(axis.band(one.band) for one in named[1:4])
     more = f" Next: {others}." if others else ""
     if first.p is None:
         have = "speakers are not known" if n_speakers is None else f"here it has {n_speakers}"
         untested = f"untested: it takes at least {MIN_SPEAKERS} speakers, and {have}"
-        return f"{told}.{more} The bands are in the order of their effect, {untested}."
-    return f"{told}. Beyond chance over all bands: {p_is(first.p)}.{more}"
+        return f"{text}.{more} The bands are in the order of their effect, {untested}."
+    return f"{text}. Beyond chance over all bands: {p_is(first.p)}.{more}"

@@ -64,7 +64,7 @@ class Mapper:
 
     @classmethod
     @torch.no_grad()
-    def of(cls, network: Network, model: Classifier, waves: Tensor) -> Mapper:
+    def from_model(cls, network: Network, model: Classifier, waves: Tensor) -> Mapper:
         """Look at a network.
 
         Args:
@@ -93,7 +93,7 @@ class Mapper:
         Args:
             model: Of the network.
             waves: (windows, samples).
-            labels: Code of the class that each window's maps explain, (windows,).
+            labels: Index of the class that each window's maps explain, (windows,).
             n_classes: Outputs of the network.
         """
         if self.how == "none":

@@ -15,10 +15,10 @@ from reports.explain.inputs import System
 from reports.explain.judgement import (
     band_order,
     common_share,
+    describe_bands,
     judge,
     name_bands,
     rank_correlation,
-    tell_bands,
 )
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.measure import Mapped, Occluded
@@ -26,7 +26,7 @@ from reports.explain.statistics import correct, log_odds, rounded
 from reports.explain.subject import Subject
 from study.metrics import uar_of_probabilities
 
-__all__ = ["judged"]
+__all__ = ["evaluate"]
 
 MEASURES = {
     "uar": correct,
@@ -35,7 +35,7 @@ MEASURES = {
 Floats = NDArray[np.floating]
 
 
-def judged(
+def evaluate(
     explained: Explained,
     number: int,
     system: System,
@@ -70,24 +70,18 @@ def judged(
     values |= {"removed_log_odds": removed["log_odds"], "noise_log_odds": noise["log_odds"]}
     profiles = {name: subject.profile(clips) for name, clips in values.items()}
     means = {name: one.mean for name, one in profiles.items()}
-    orders = {name: means[name][-1] for name in (*KINDS, "energy") if name in means}
+    overall = {name: mean[-1] for name, mean in means.items()}  # all classes alike
+    orders = {name: overall[name] for name in (*KINDS, "energy") if name in overall}
     costs = {name: _costs(means, name) for name in ("removed", "noise")}
     deleted = {"occlusion": costs["removed"][-1], "energy": orders["energy"]}
     if primary is not None:
         deleted = {"map": orders[primary]} | deleted
     curves = deletion_curves(
-        explained,
-        number,
-        system,
-        deleted,
-        intact,
-        labels,
-        seed=subject.seed,
-        tick=tick,
+        explained, number, system, deleted, intact, labels, seed=subject.seed, tick=tick
     )
     equal = _equal(axis, system, mappers)
     agreement = {
-        name: _agreement(order, costs, means["removed"][-1])
+        name: _agreement(order, costs, overall["removed"])
         for name, order in {**orders, "equal": equal}.items()
     }
     for kind in orders.keys() & set(KINDS):
@@ -98,21 +92,18 @@ def judged(
     p_values = None if tested is None else dict(zip(MEASURES, tested, strict=True))
     uar, uar_intact = uar_of_probabilities(without, labels), uar_of_probabilities(intact, labels)
     named = name_bands(
-        {"uar": means["removed"][-1], "log_odds": means["removed_log_odds"][-1]},
-        {"uar": means["noise"][-1], "log_odds": means["noise_log_odds"][-1]},
+        {"uar": overall["removed"], "log_odds": overall["removed_log_odds"]},
+        {"uar": overall["noise"], "log_odds": overall["noise_log_odds"]},
         p_values,
         above_chance=above_chance,
     )
     trust = None
     if primary is not None:
+        both = {name: (one["removed"], one["common"]) for name, one in agreement.items()}
         trust = judge(
-            agreement[primary]["removed"],
-            common=agreement[primary]["common"],
-            ceiling=agreement["occlusion"]["removed"],
-            beside={
-                name: (agreement[name]["removed"], agreement[name]["common"])
-                for name in ("equal", "energy")
-            },
+            *both[primary],
+            ceiling=both["occlusion"][0],
+            beside={name: both[name] for name in ("equal", "energy")},
             areas={name: curve["area"] for name, curve in curves["orders"].items()},
             above_chance=above_chance,
         )
@@ -128,7 +119,7 @@ def judged(
         "deletion": curves,
         "trust": None if trust is None else trust._asdict(),
         "named": [one._asdict() for one in named],
-        "finding": tell_bands(
+        "finding": describe_bands(
             named,
             axis,
             uar,
@@ -173,12 +164,10 @@ def _fused_maps(shares: Mapping[str, Mapping[int, Floats]], system: System) -> d
     kinds = {kind: found | linear for kind, found in used.items() if found}
     if not kinds and linear:
         kinds = {"weights": linear}
-    return {kind: _weighted(found, system) for kind, found in kinds.items()}
-
-
-def _weighted(shares: Mapping[int, Floats], system: System) -> Floats:
-    total = sum(system.weights[n] * values for n, values in shares.items())
-    return np.asarray(total / sum(system.weights[n] for n in shares))
+    return {
+        kind: np.average(list(found.values()), axis=0, weights=[system.weights[n] for n in found])
+        for kind, found in kinds.items()
+    }
 
 
 def _equal(axis: FrequencyAxis, system: System, mappers: Sequence[Mapper]) -> Floats:

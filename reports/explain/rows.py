@@ -34,7 +34,7 @@ def row_offset(backbone: nn.Module, images: Tensor, module: str | None) -> float
         A share of the height, below zero where rows hear lower frequencies. 0 for a network that
         hears nothing.
     """
-    seen = Seen.of(backbone, images[:1])
+    seen = Seen.through(backbone, images[:1])
     shown, energies = _shown(seen, module)
     stride = shown.shape[seen.frequency] / len(energies)
     first = max(0, (len(energies) - N_MEASURED) // 2)

@@ -89,8 +89,8 @@ def _explain(
     from runners.device import default_slots, usable_compute
 
     compute = usable_compute(device or default_slots()[0])
-    with _progress() as told:
-        numbers = explain_networks(inputs, compute, n_clips=clips, seed=seed, told=told)
+    with _progress() as progress:
+        numbers = explain_networks(inputs, compute, n_clips=clips, seed=seed, progress=progress)
     page = write_explain(numbers, folder)
     for system in numbers["systems"]:
         part = system["axes"]["third_octave"]

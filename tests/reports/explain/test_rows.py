@@ -47,7 +47,7 @@ def features(network: nn.Module, images: torch.Tensor, module: str | None) -> to
 def test_what_changes_in_one_band_is_put_at_that_band(classifier, kind, within_hz):
     waves = 0.1 * torch.randn(1, RATE, generator=torch.Generator().manual_seed(1))
     network = Network(0, "net", None, (classifier,))
-    mapper = Mapper.of(network, classifier, waves)
+    mapper = Mapper.from_model(network, classifier, waves)
     images, backbone = classifier.front_end(waves), classifier.backbone
     module = mapper.stage.module if kind == "layercam" else None
     before, found = features(backbone, images, module), []

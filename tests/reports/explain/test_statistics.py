@@ -13,10 +13,10 @@ from reports.explain import subject
 from reports.explain.axes import FrequencyAxis
 from reports.explain.judgement import (
     band_order,
+    describe_bands,
     judge,
     name_bands,
     rank_correlation,
-    tell_bands,
 )
 from reports.explain.statistics import correct, log_odds
 from reports.explain.subject import Subject
@@ -239,14 +239,14 @@ def test_bands_are_named_by_their_p_values_and_told_in_words():
     named = name_bands(removed, noise, p_values, above_chance=True)
     assert [(one.band, one.by) for one in named] == [(1, "log_odds"), (2, "log_odds")]
     taken = [("mask", 0.6)] * 3
-    told = tell_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=6)
+    told = describe_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=6)
     assert "Without 100 to 200 Hz the log-odds of the true class fall by 2.00" in told
     assert "UAR 90.0 to 60.0 %" in told
     assert "level is what counts" in told
     assert "p = 0.020" in told
     untested = name_bands(removed, noise, None, above_chance=True)
     assert [(one.band, one.by) for one in untested] == [(1, "uar"), (2, "uar"), (0, "log_odds")]
-    told = tell_bands(untested, axis, uar, intact=0.9, taken=taken, n_speakers=1)
+    told = describe_bands(untested, axis, uar, intact=0.9, taken=taken, n_speakers=1)
     assert "here it has 1" in told
     assert name_bands(removed, noise, None, above_chance=False) == []
 
@@ -263,7 +263,7 @@ def test_a_band_without_which_all_clips_go_to_one_class_is_named_by_its_uar(nois
     named = name_bands(removed, noise, p_values, above_chance=True)
     axis = FrequencyAxis("linear", (0, 100, 200))
     uar, taken = np.array([0.9, 0.5]), [("clear", 0.5), ("mask", 0.98)]
-    told = tell_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=7)
+    told = describe_bands(named, axis, uar, intact=0.9, taken=taken, n_speakers=7)
     assert "Without 100 to 200 Hz the UAR falls from 90.0 to 50.0 %, as 98 % of the clips" in told
     assert "are taken for mask; noise" in told
     assert words in told
