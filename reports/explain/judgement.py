@@ -147,7 +147,8 @@ def judge(
             only = f"; between two halves of the clips occlusion itself has only {ceiling:.2f}"
         reasons.append(
             "its order of bands agrees too little with band occlusion (rank correlation"
-            f" {correlation}, share in common {common:.2f}, {LEAST_AGREEMENT:g} of either is asked{only})"
+            f" {correlation}, share in common {common:.2f}, {LEAST_AGREEMENT:g} of either is"
+            f" asked{only})"
         )
     for name, text in (("equal", "a map that is equal everywhere"), ("energy", "energy alone")):
         rank, shared = beside[name]

@@ -71,7 +71,7 @@ def correct(probabilities: Floats, labels: NDArray[np.intp]) -> Floats:
 
 def sums(
     values: Floats, groups: NDArray[np.intp], labels: NDArray[np.intp], *, shape: tuple[int, int]
-) -> Floats:
+) -> NDArray[np.float64]:
     """Return sums (groups, classes, bands) of values (clips, bands), with the shape's first two."""
     found = np.zeros((*shape, values.shape[1]))
     np.add.at(found, (groups, labels), values)

@@ -21,6 +21,7 @@ from study.metrics.speaker_counts import too_few_of_a_class, too_few_speakers
 __all__ = ["Subject"]
 
 Floats = NDArray[np.floating]
+Doubles = NDArray[np.float64]
 
 N_RESAMPLES = 1000
 N_FLIPS = 5000  # patterns of signs; of up to 12 speakers there are fewer, and each is tried
@@ -70,7 +71,7 @@ class Subject:
         return np.unique(self.speakers, return_inverse=True)[1]
 
     @cached_property
-    def _counts(self) -> Floats:
+    def _counts(self) -> Doubles:
         """Clips of each speaker and class, (speakers, classes)."""
         shape = (int(self._groups.max()) + 1, self.n_classes)
         return sums(np.ones((len(self.labels), 1)), self._groups, self.labels, shape=shape)[..., 0]
@@ -91,7 +92,7 @@ class Subject:
         return CLIPS_NOTE if self.speakers is None else self._too_few
 
     @cached_property
-    def _drawn(self) -> Floats | None:
+    def _drawn(self) -> Doubles | None:
         """How often each speaker is drawn, (resamples, speakers); None without an interval.
 
         Speakers are drawn among those with the same classes, clips within their class, and every

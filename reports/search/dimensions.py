@@ -202,13 +202,13 @@ def varied_among(params: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
         for name in names
     ]
     kept = [column for column in columns if len(column.levels) > 1]
-    told = {_where(column) for column in kept}
+    known = {_where(column) for column in kept}
     for column in sorted(columns, key=lambda c: (not c.name.endswith(".p"), c.name)):
         comes_and_goes = len(column.levels) == 1 and column.conditional
         switch = comes_and_goes and column.dimension == "augmentation"
-        if switch and _where(column) not in told:
+        if switch and _where(column) not in known:
             kept.append(column)
-            told.add(_where(column))
+            known.add(_where(column))
     return tuple(sorted(kept, key=lambda p: (DIMENSIONS.index(p.dimension), p.name)))
 
 

@@ -29,7 +29,7 @@ def failures_section(results: StudyResults) -> Section:
 def failures_table(results: StudyResults) -> Table | None:
     """Reasons with the trials they hit, the commonest first; None when nothing went wrong.
 
-    A trial that was tried again, or pruned for a reason of its own, is told too.
+    A trial that was tried again, or pruned for a reason of its own, has its row too.
     """
     hit: dict[tuple[str, str], list[int]] = defaultdict(list)
     for trial in results.trials:

@@ -36,7 +36,7 @@ class Strip(NamedTuple):
     positions: tuple[float, ...]  # a number's value, else its level from 0
     uars: tuple[float, ...]
     pruned: tuple[bool, ...]
-    texts: tuple[str, ...]  # what is told of each
+    texts: tuple[str, ...]  # of each, on hovering
     medians: tuple[tuple[float, float, float], ...]  # from, to, UAR
 
 

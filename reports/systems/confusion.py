@@ -97,7 +97,7 @@ def confusion_figure(numbers: Confusion) -> go.Figure:
 
 
 def _classes(classes: Sequence[str], names: Sequence[str], *, title: str) -> dict[str, Any]:
-    """An axis of classes by name, so that what is told of a cell names them; shortened below it."""
+    """An axis of classes by name, so that hovering a cell names them; shortened below it."""
     return {**named(classes, longest=14, title=title), "type": "category", "tickvals": names}
 
 

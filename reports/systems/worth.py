@@ -28,7 +28,7 @@ class Valued(NamedTuple):
 
 
 class Worth(NamedTuple):
-    """What is said, in the order in which it is told, and the compared methods, if any."""
+    """The sentences in their order, and the compared methods, if any."""
 
     sentences: tuple[str, ...]
     methods: Table | None

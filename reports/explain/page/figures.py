@@ -168,8 +168,8 @@ def _bands(part: Mapping[str, Any], traces: Sequence[go.Scatter], title: str) ->
     """A figure over frequency: third octaves on a logarithmic axis, linear bands on a linear."""
     octaves = part["title"] == "third octaves"
     ends = _edges(part)[:: len(_edges(part)) - 1]
-    scale = {"type": "log" if octaves else "linear"}
-    scale["range"] = np.log10(ends).tolist() if octaves else ends
+    limits = np.log10(ends).tolist() if octaves else ends
+    scale = {"type": "log" if octaves else "linear", "range": limits}
     return figure(
         traces,
         height=340,
