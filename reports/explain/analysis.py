@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,12 @@ from reports.explain.parts import evaluate
 from reports.explain.subject import Subject
 from reports.explain.subset import stratified
 from runners.device import Compute
+from study.progress import Progress, no_progress
 
 __all__ = ["CPU_CLIPS", "explain"]
 
 CPU_CLIPS = 200  # explained on a CPU unless more are asked for
 Floats = NDArray[np.floating]
-Progress = Callable[[int, int], None]  # steps done, of how many
 
 
 def explain(
@@ -35,7 +35,7 @@ def explain(
     *,
     n_clips: int | None = None,
     seed: int = 0,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Explain the systems of a study or a bundle, and return plain JSON values.
 
