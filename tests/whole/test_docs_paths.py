@@ -22,7 +22,7 @@ WRITTEN = {
     "search_spaces/augment/overdrive.py", "search_spaces/scales/greenwood.py",
 }  # fmt: skip
 
-FILE = re.compile(r"(?<![\w/<>.])(?:[\w*-]+/)*[\w*-]+\.(?:py|md)\b")
+FILE = re.compile(r"(?<![\w/<>.])(?:[\w*-]+/)*[\w*-]+\.(?:py|md|ipynb)\b")
 FOLDER = re.compile(rf"(?<![\w/<>.])(?:{PACKAGES}|tests|docs)/[\w/]*\w(?![\w*.-])")
 ADDRESS = re.compile(rf"(?<![\w/<>.])(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+")
 LINK = re.compile(r"\]\(([^):#]+)")
