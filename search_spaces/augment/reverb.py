@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
@@ -66,10 +67,11 @@ def tails(noise: Tensor, rt60: Tensor, drr_db: Tensor) -> Tensor:
 
 def reverberate(x: Tensor, tail: Tensor) -> Tensor:
     """Return `x` (clips, samples) heard with a tail (clips, samples), at the power it had."""
-    n = x.shape[1]
-    length = fast_length(n + tail.shape[1])
-    late = torch.fft.irfft(torch.fft.rfft(x, n=length) * torch.fft.rfft(tail, n=length), n=length)
-    heard = x.clone()
-    heard[:, 1:] += late[:, : n - 1]
+    from torchaudio.functional import fftconvolve  # here, since few trials need it
+
+    n = x.shape[1] + tail.shape[1]
+    response = F.pad(tail, (1, fast_length(n) - n))  # torchaudio's transform is as long as both
+    response[:, 0] = 1
+    heard: Tensor = fftconvolve(x, response)[:, : x.shape[1]]
     power = heard.square().mean(1, keepdim=True).clamp_min(1e-20)
     return heard * (x.square().mean(1, keepdim=True) / power).sqrt()
