@@ -56,7 +56,8 @@ def fit_band_svm(
     parts = [band_statistics(model.front_end(waves)) for waves in batches]
     features = torch.cat(parts).double().cpu()
     targets = labels[views.rows.cpu().numpy()]
-    _set_norm(backbone, features)
+    backbone.norm.running_mean.copy_(features.mean(0))  # type: ignore[union-attr]
+    backbone.norm.running_var.copy_(features.var(0, correction=0))  # type: ignore[union-attr]
     normed = backbone.norm.cpu().eval()(features.float()).numpy().astype(np.float64)
     machine = LinearSVC(C=c, class_weight="balanced", dual="auto", random_state=0)
     alive()
@@ -69,12 +70,6 @@ def fit_band_svm(
     margins = normed @ weight.T + bias
     signs = np.where(np.eye(weight.shape[0])[targets] > 0, 1.0, -1.0)
     return float(np.maximum(0, 1 - signs * margins).mean())
-
-
-def _set_norm(backbone: BandStatistics, features: Tensor) -> None:
-    """Set the standardisation to the features' mean and variance."""
-    backbone.norm.running_mean.copy_(features.mean(0))  # type: ignore[union-attr]
-    backbone.norm.running_var.copy_(features.var(0, correction=0))  # type: ignore[union-attr]
 
 
 class SvmFit:

@@ -25,7 +25,6 @@ __all__ = ["Clips", "ClipsWriter", "quantise"]
 
 FORMAT = 1
 PCM16_SCALE = 1.0 / 32768.0  # what 16-bit PCM means; also the scale of a silent clip
-_FILES = ("samples.npy", "offsets.npy", "scale.npy", "clips.json")
 
 
 def quantise(waveform: ArrayLike) -> tuple[NDArray[np.int16], float]:

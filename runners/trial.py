@@ -110,25 +110,16 @@ def make_fit(
     alive: Callable[[], None] = lambda: None,
 ) -> Fit:
     """Return what trains a job's spec on a task, one network or one per fold."""
-    if task.n_folds:
-        parts = [task.fold(k) for k in range(task.n_folds)]
-        fits = [_one(job, part, waveforms, compute, alive, chooses=False) for part in parts]
-        return CrossValidation(fits, task)
-    return _one(job, task, waveforms, compute, alive, chooses=True)
 
+    def fit(part: Task, *, chooses: bool) -> Fit:
+        if isinstance(job.spec.backbone, BandSvm):
+            return SvmFit(job.spec, part, waveforms, compute, alive=alive)
+        return Training(job, part, waveforms, compute, alive=alive, chooses=chooses)
 
-def _one(
-    job: Job,
-    task: Task,
-    waveforms: Waveforms,
-    compute: Compute,
-    alive: Callable[[], None],
-    *,
-    chooses: bool,
-) -> Fit:
-    if isinstance(job.spec.backbone, BandSvm):
-        return SvmFit(job.spec, task, waveforms, compute, alive=alive)
-    return Training(job, task, waveforms, compute, alive=alive, chooses=chooses)
+    if not task.n_folds:
+        return fit(task, chooses=True)
+    folds = range(task.n_folds)
+    return CrossValidation([fit(task.fold(k), chooses=False) for k in folds], task)
 
 
 def _run(fit: Fit, job: Job, report: Report, verdict: Verdict) -> bool:

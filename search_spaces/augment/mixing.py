@@ -15,18 +15,21 @@ __all__ = ["CutMix", "Mixup"]
 
 
 @dataclass(frozen=True)
-class Mixup:
-    """Blend pairs of images and their targets alike (Zhang et al. 2018).
-
-    The share of a clip is 1 - p u with u ~ U(0, `strength` / 2): the batch's partner order is a
-    random permutation and a clip never gives away more than half of itself.
-    """
-
+class _Pairs:
     p: float = 0.5
     strength: float = 1.0
 
     def __post_init__(self) -> None:
         within("[0, 1]", p=self.p, strength=self.strength)
+
+
+@dataclass(frozen=True)
+class Mixup(_Pairs):
+    """Blend pairs of images and their targets alike (Zhang et al. 2018).
+
+    The share of a clip is 1 - p u with u ~ U(0, `strength` / 2): the batch's partner order is a
+    random permutation and a clip never gives away more than half of itself.
+    """
 
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return blended images and targets."""
@@ -38,18 +41,12 @@ class Mixup:
 
 
 @dataclass(frozen=True)
-class CutMix:
+class CutMix(_Pairs):
     """Paste a rectangle of another image, and as much of its target (Yun et al. 2019).
 
     The rectangle has the image's shape and a share u ~ U(0, `strength` / 2) of its area; the
     targets are mixed by the pixels that were pasted.
     """
-
-    p: float = 0.5
-    strength: float = 1.0
-
-    def __post_init__(self) -> None:
-        within("[0, 1]", p=self.p, strength=self.strength)
 
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return images with a part of others, and targets."""

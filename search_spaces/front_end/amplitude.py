@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from search_spaces.front_end.pcen import Pcen
+from search_spaces.front_end.pcen import Pcen, PcenModule
 from search_spaces.grammar.kinds import Dimension, at_least, within
 
 __all__ = [
@@ -124,5 +124,5 @@ def amplitude_module(
         Maps powers (clips, channels, bands, frames) to amplitudes of the same shape.
     """
     if isinstance(kind, Pcen):
-        return kind.module(n_channels=n_channels, n_bands=n_bands, frames_per_s=frames_per_s)
+        return PcenModule(kind, n_channels=n_channels, n_bands=n_bands, frames_per_s=frames_per_s)
     return _Pointwise(kind)

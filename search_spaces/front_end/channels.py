@@ -17,7 +17,7 @@ Spectrum = tuple[float, Scale]  # window length in ms, frequency scale
 
 @dataclass(frozen=True)
 class _Channels:
-    """One spectrogram, one channel; the kinds below say what differs."""
+    """What kinds of channels share; those below say what differs."""
 
     label: ClassVar[str] = "mono"
     n_channels: ClassVar[int] = 1
@@ -38,7 +38,9 @@ class _Channels:
 
 
 @dataclass(frozen=True)
-class _OneWindow(_Channels):
+class Mono(_Channels):
+    """One spectrogram, one channel."""
+
     window_ms: float = 25.0
 
     def __post_init__(self) -> None:
@@ -48,11 +50,6 @@ class _OneWindow(_Channels):
     def windows(self) -> tuple[float, ...]:
         """The window length in ms."""
         return (self.window_ms,)
-
-
-@dataclass(frozen=True)
-class Mono(_OneWindow):
-    """One spectrogram, one channel."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Windows(_Channels):
 
 
 @dataclass(frozen=True)
-class Deltas(_OneWindow):
+class Deltas(Mono):
     """A spectrogram, its deltas and its delta-deltas."""
 
     label: ClassVar[str] = "deltas"
@@ -90,7 +87,7 @@ class Deltas(_OneWindow):
 
 
 @dataclass(frozen=True)
-class Amplitudes(_OneWindow):
+class Amplitudes(Mono):
     """A spectrogram on three amplitude scales: the trial's own and two others.
 
     The others are the first two of `others` that the trial's own is not, with their defaults.
@@ -112,7 +109,7 @@ class Amplitudes(_OneWindow):
 
 
 @dataclass(frozen=True)
-class Scales(_OneWindow):
+class Scales(Mono):
     """A spectrogram on three frequency scales: the trial's own and two others.
 
     The others are the first two of `others` that the trial's own is not, of as many bands between

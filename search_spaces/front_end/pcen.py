@@ -38,10 +38,6 @@ class Pcen:
         within("(0, 1]", alpha=self.alpha, r=self.r)
         within("[-200, 0)", floor_db=self.floor_db)
 
-    def module(self, *, n_channels: int, n_bands: int, frames_per_s: float) -> nn.Module:
-        """Return the module for powers (clips, channels, bands, frames)."""
-        return PcenModule(self, n_channels=n_channels, n_bands=n_bands, frames_per_s=frames_per_s)
-
 
 class PcenModule(nn.Module):
     """`Pcen` of powers (clips, channels, bands, frames), of the same shape.

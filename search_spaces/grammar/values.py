@@ -214,9 +214,7 @@ def _parse_range(kind: type, name: str, given: Mapping[str, Any], *, where: str)
         rule = "log and step exclude each other" if step is not None else "log needs low above 0"
         raise InputError(f"{where}.{name}: {rule}, got {dict(given)!r}")
     whole = isinstance(low, int) and isinstance(high, int)
-    if step is not None and (
-        isinstance(step, bool) or not isinstance(step, (int, float)) or step <= 0
-    ):
+    if step is not None and (not is_number(step) or step <= 0):
         raise InputError(f"{where}.{name}: step must be a number above 0, got {step!r}")
     if whole and step is not None and step != int(step):
         raise InputError(f"{where}.{name}: step must be a whole number, got {step!r}")

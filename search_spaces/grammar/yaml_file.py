@@ -32,18 +32,12 @@ class PlainLoader(yaml.SafeLoader):
         """Return the next node; refuses anchors, aliases, tags and what nests too deep."""
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(
-                problem="anchors and aliases are not allowed", problem_mark=event.start_mark
-            )
+            raise _refused("anchors and aliases are not allowed", event)
         if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(
-                problem=f"tags are not allowed, got {event.tag}", problem_mark=event.start_mark
-            )
+            raise _refused(f"tags are not allowed, got {event.tag}", event)
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(
-                problem=f"nested deeper than {MAX_DEPTH}", problem_mark=event.start_mark
-            )
+            raise _refused(f"nested deeper than {MAX_DEPTH}", event)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
@@ -52,10 +46,7 @@ class PlainLoader(yaml.SafeLoader):
         """Return a plain value; refuses characters that no text has."""
         value = super().construct_scalar(node)
         if odd := _ODD.search(str(value)):
-            raise yaml.MarkedYAMLError(
-                problem=f"control characters are not allowed, got {odd[0]!r}",
-                problem_mark=node.start_mark,
-            )
+            raise _refused(f"control characters are not allowed, got {odd[0]!r}", node)
         return value
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -64,15 +55,15 @@ class PlainLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str):
-                raise yaml.MarkedYAMLError(
-                    problem=f"a key must be text, got {key!r}", problem_mark=key_node.start_mark
-                )
+                raise _refused(f"a key must be text, got {key!r}", key_node)
             if key in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is given twice", problem_mark=key_node.start_mark
-                )
+                raise _refused(f"key {key!r} is given twice", key_node)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _refused(problem: str, where: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=where.start_mark)
 
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
