@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ import torch
 from runners.clips import Clips
 from runners.job import Task
 from runners.waveforms import Waveforms
-from support.tiny_trial import CPU, RATE, tones
+from support.tiny_trial import CPU, RATE, job, run, tones
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,13 @@ def quick(task_and_waveforms) -> tuple[Task, Waveforms]:
     partitions = {**task.partitions, "train": task.partitions["train"][:48]}
     labels = {**task.labels, "train": task.labels["train"][:48]}
     return dataclasses.replace(task, partitions=partitions, labels=labels), waveforms
+
+
+@pytest.fixture(scope="module")
+def whole(task_and_waveforms, tmp_path_factory) -> tuple[Path, dict[str, Any], list[dict]]:
+    """An undisturbed trial: its folder, its result and its events; not to be changed."""
+    folder = tmp_path_factory.mktemp("whole") / "trial"
+    return folder, *run(job(folder, checkpoint_s=0.0), task_and_waveforms)
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,20 +36,25 @@ def folded(task_and_waveforms) -> tuple[Task, Waveforms]:
     return pool, waveforms
 
 
+@pytest.fixture(scope="module")
+def pooled(folded, tmp_path_factory) -> tuple[Path, dict[str, Any]]:
+    """A trial of it: its folder and its result."""
+    folder = tmp_path_factory.mktemp("pooled") / "trial"
+    return folder, run(job(folder), folded)[0]
+
+
 @pytest.mark.parametrize("changes", [{}, SVM], ids=["network", "svm"])
-def test_every_clip_is_judged_by_the_network_of_its_fold(tmp_path, folded, changes):
+def test_every_clip_is_judged_by_the_network_of_its_fold(tmp_path, folded, pooled, changes):
     task, waveforms = folded
-    made = spec(**changes) if changes else spec()
-    if changes:
-        made = dataclasses.replace(made, augment=())
-    done, _ = run(job(tmp_path, made), folded)
-    devel = np.load(tmp_path / "devel.npy", allow_pickle=False)
+    made = dataclasses.replace(spec(**changes), augment=()) if changes else spec()
+    folder, done = (tmp_path, run(job(tmp_path, made), folded)[0]) if changes else pooled
+    devel = np.load(folder / "devel.npy", allow_pickle=False)
     for told, values in zip(done["uar_per_epoch"], devel, strict=True):
         assert told == balanced_accuracy_score(task.labels["devel"], values.argmax(1))
     tests = []
     for k in range(FOLDS):
         model = make_classifier(made, sampling_rate=RATE, n_samples=waveforms.length, n_classes=2)
-        about = load_weights(model, tmp_path / "model.safetensors", fold=k)
+        about = load_weights(model, folder / "model.safetensors", fold=k)
         assert about["folds"] == FOLDS
         one = task.fold(k)
         again = predict(model, waveforms, waveforms.cover(one.partitions["devel"]), CPU).numpy()
@@ -55,7 +62,7 @@ def test_every_clip_is_judged_by_the_network_of_its_fold(tmp_path, folded, chang
         np.testing.assert_allclose(again, stored, atol=1e-3)
         tests.append(predict(model, waveforms, waveforms.cover(one.partitions["test"]), CPU))
     np.testing.assert_allclose(
-        np.load(tmp_path / "test.npy"), np.mean([t.numpy() for t in tests], axis=0), atol=1e-6
+        np.load(folder / "test.npy"), np.mean([t.numpy() for t in tests], axis=0), atol=1e-6
     )
     assert done["n_parameters"] == FOLDS * sum(p.numel() for p in model.parameters())
 
@@ -72,9 +79,9 @@ def test_a_fold_is_trained_as_it_would_be_alone(tmp_path, folded):
         np.testing.assert_array_equal(pooled[:, np.array(task.folds) == k], alone)
 
 
-def test_a_cross_validated_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(tmp_path, folded):
-    run(job(tmp_path / "whole"), folded)
-
+def test_a_cross_validated_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(
+    tmp_path, folded, pooled
+):
     class KilledError(Exception):
         pass
 
@@ -89,7 +96,7 @@ def test_a_cross_validated_trial_taken_up_from_a_checkpoint_gives_the_same_bytes
     done, events = run(second, folded)
     assert [e["event"] for e in events] == ["resumed", "epoch"]
     assert events[0]["devel_uar"] == done["uar_per_epoch"][1]
-    assert files(tmp_path / "second") == files(tmp_path / "whole")
+    assert files(tmp_path / "second") == files(pooled[0])
 
 
 def test_a_task_with_folds_is_read_as_written(tmp_path, folded):

@@ -20,39 +20,38 @@ from search_spaces import InputError, TrialSpec
 from support.tiny_trial import CPU, RATE, files, job, run, spec
 
 
-def test_a_trial_learns_and_leaves_what_the_study_needs(tmp_path, task_and_waveforms):
+def test_a_trial_learns_and_leaves_what_the_study_needs(whole, task_and_waveforms):
     task, waveforms = task_and_waveforms
-    done, events = run(job(tmp_path), task_and_waveforms)
+    folder, done, events = whole
     assert done["state"] == "complete"
     assert max(done["uar_per_epoch"]) > 0.8
     assert [e["epoch"] for e in events] == [1, 2, 3]
-    devel = np.load(tmp_path / "devel.npy", allow_pickle=False)
+    devel = np.load(folder / "devel.npy", allow_pickle=False)
     assert (devel.shape, devel.dtype) == ((3, 40, 2), np.float16)
     for told, values in zip(done["uar_per_epoch"], devel, strict=True):
         assert told == balanced_accuracy_score(task.labels["devel"], values.argmax(1))
     assert done["best_epoch"] == 1 + int(np.argmax(done["uar_per_epoch"]))
     model = make_classifier(spec(), sampling_rate=RATE, n_samples=waveforms.length, n_classes=2)
-    about = load_weights(model, tmp_path / "model.safetensors")
+    about = load_weights(model, folder / "model.safetensors")
     assert about["epoch"] == done["best_epoch"]
     assert TrialSpec.from_dict(about["spec"]) == spec()
     for name, stored in (("devel", devel[done["best_epoch"] - 1]), ("test", None)):
         again = predict(model, waveforms, waveforms.cover(task.partitions[name]), CPU).numpy()
-        expected = np.load(tmp_path / "test.npy") if stored is None else stored
+        expected = np.load(folder / "test.npy") if stored is None else stored
         np.testing.assert_allclose(again, expected, atol=1e-3 if name == "devel" else 1e-6)
 
 
-def test_the_same_spec_and_seed_give_the_same_bytes(tmp_path, task_and_waveforms):
-    run(job(tmp_path / "a"), task_and_waveforms)
+def test_the_same_spec_and_seed_give_the_same_bytes(tmp_path, whole, task_and_waveforms):
     torch.rand(7)  # another state of the global generator
     run(job(tmp_path / "b"), task_and_waveforms)
-    assert files(tmp_path / "a") == files(tmp_path / "b")
+    assert files(tmp_path / "b") == files(whole[0], but=CHECKPOINT)
     run(job(tmp_path / "c", dataclasses.replace(spec(), seed=1)), task_and_waveforms)
-    assert files(tmp_path / "a") != files(tmp_path / "c")
+    assert files(tmp_path / "c") != files(tmp_path / "b")
 
 
-def test_a_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(tmp_path, task_and_waveforms):
-    run(job(tmp_path / "whole"), task_and_waveforms)
-
+def test_a_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(
+    tmp_path, whole, task_and_waveforms
+):
     class KilledError(Exception):
         pass
 
@@ -68,25 +67,23 @@ def test_a_trial_taken_up_from_a_checkpoint_gives_the_same_bytes(tmp_path, task_
     done, events = run(second, task_and_waveforms)
     assert [e["event"] for e in events] == ["resumed", "epoch"]
     assert events[0]["devel_uar"] == done["uar_per_epoch"][1]
-    assert files(tmp_path / "second") == files(tmp_path / "whole")
+    assert files(tmp_path / "second") == files(whole[0], but=CHECKPOINT)
     assert len(done["uar_per_epoch"]) == 3
 
 
 def test_a_worker_killed_before_it_reports_its_end_has_not_lost_its_checkpoint(
-    tmp_path, task_and_waveforms
+    tmp_path, whole, task_and_waveforms
 ):
-    whole, _ = run(job(tmp_path / "first", checkpoint_s=0.0), task_and_waveforms)
-    again = job(tmp_path / "second", checkpoint=str(tmp_path / "first" / CHECKPOINT))
+    again = job(tmp_path, checkpoint=str(whole[0] / CHECKPOINT))
     done, events = run(again, task_and_waveforms)
     assert [e["event"] for e in events] == ["resumed"]
-    assert done["files"] == whole["files"]
+    assert done["files"] == whole[1]["files"]
 
 
-def test_a_damaged_checkpoint_only_costs_time(tmp_path, task_and_waveforms):
-    run(job(tmp_path / "whole"), task_and_waveforms)
+def test_a_damaged_checkpoint_only_costs_time(tmp_path, whole, task_and_waveforms):
     (tmp_path / "torn").write_bytes(b"\x08\0\0\0\0\0\0\0{}")
     run(job(tmp_path / "again", checkpoint=str(tmp_path / "torn")), task_and_waveforms)
-    assert files(tmp_path / "again") == files(tmp_path / "whole")
+    assert files(tmp_path / "again") == files(whole[0], but=CHECKPOINT)
 
 
 def test_a_checkpoint_of_another_spec_is_not_used(tmp_path, task_and_waveforms):
@@ -112,10 +109,9 @@ def test_a_pruned_trial_keeps_the_epochs_up_to_its_rung_whatever_came_after(
     assert np.load(tmp_path / "devel.npy").shape[0] == 2
 
 
-def test_a_refit_stops_at_its_best_epoch_of_the_whole_schedule(tmp_path, task_and_waveforms):
-    whole, _ = run(job(tmp_path / "a"), task_and_waveforms)
-    part, _ = run(job(tmp_path / "b", last_epoch=2), task_and_waveforms)
-    assert part["train_loss_per_epoch"] == whole["train_loss_per_epoch"][:2]
+def test_a_refit_stops_at_its_best_epoch_of_the_whole_schedule(tmp_path, whole, task_and_waveforms):
+    part, _ = run(job(tmp_path, last_epoch=2), task_and_waveforms)
+    assert part["train_loss_per_epoch"] == whole[1]["train_loss_per_epoch"][:2]
 
 
 def test_without_devel_the_last_epoch_is_kept(tmp_path, task_and_waveforms):

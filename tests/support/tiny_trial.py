@@ -58,5 +58,5 @@ def job(folder: Path, made: TrialSpec | None = None, **options) -> Job:
     return Job(1, 1, made or spec(), "", str(folder), **options)
 
 
-def files(folder: Path) -> dict[str, bytes]:
-    return {p.name: p.read_bytes() for p in folder.iterdir()}
+def files(folder: Path, *, but: str = "") -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.name != but}
