@@ -50,7 +50,7 @@ def run_trial(
 
     Args:
         job: The attempt; its folder gets `FILES`, and keeps its checkpoint: a kill before the
-            coordinator has written the result costs no epoch (`study.search.attempts.settle`).
+            coordinator has written the result costs no epoch (`study.search.attempts.clean_up`).
         task: The clips and labels.
         waveforms: The corpus on the device.
         compute: How to compute.

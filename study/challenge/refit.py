@@ -28,9 +28,8 @@ from study.fusion.stored import fusion_members
 from study.planning.plan import Plan, plan_study
 from study.results import StudyLock, StudyResults, read_results
 from study.results.ensemble_json import Member
-from study.results.trial_folder import TrialFolder
-from study.search.attempts import was_split
-from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings, weights_of
+from study.search.attempts import Retry
+from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings
 from study.text import duration
 from study.tracking.study_run import open_tracker
 from study.tracking.tracker import ChildRun
@@ -149,8 +148,8 @@ def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) ->
                 plan.folder / "refit" / "task.json",
                 last_epoch=trial.best_epoch or 1,
                 title=f"refit {trial.number:03d} {trial.name}, seed {n + 1} of {n_seeds}",
-                weights=weights_of(plan, own),
-                accumulate=was_split(TrialFolder(plan.trials, trial.number)),
+                weights=plan.weights_file(own),
+                accumulate=Retry.from_events(trial.events).accumulate,
                 about={"trial": trial.number, "seed": own.seed, "n": n, "protocol": PROTOCOL},
             )
         )

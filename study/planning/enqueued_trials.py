@@ -12,7 +12,7 @@ from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.results.trial_record import BASELINE, GRID
 
-__all__ = ["Prescribed", "derive_seed", "prescribe"]
+__all__ = ["EnqueuedTrial", "derive_seed", "enqueued_trials"]
 
 
 def derive_seed(seed: int, number: int) -> int:
@@ -26,7 +26,7 @@ def derive_seed(seed: int, number: int) -> int:
 
 
 @dataclass(frozen=True)
-class Prescribed:
+class EnqueuedTrial:
     """A trial to be run as it is.
 
     Args:
@@ -40,9 +40,9 @@ class Prescribed:
     seeded: bool = False
 
 
-def prescribe(
+def enqueued_trials(
     baselines: Mapping[str, TrialSpec], space: Space, *, sampler: str, seeds: Sequence[int]
-) -> tuple[Prescribed, ...]:
+) -> tuple[EnqueuedTrial, ...]:
     """Return the trials that come before, or instead of, a sampler's.
 
     In a grid all points share the seeds of their repetitions, so that they can be compared in
@@ -57,12 +57,12 @@ def prescribe(
     Raises:
         InputError: If the space has no grid.
     """
-    found = [Prescribed(f"{BASELINE}{name}", spec) for name, spec in baselines.items()]
+    trials = [EnqueuedTrial(f"{BASELINE}{name}", spec) for name, spec in baselines.items()]
     if sampler == "grid":
         points = grid_specs(space)
-        found += [
-            Prescribed(f"{GRID}{n}", dataclasses.replace(spec, seed=seed), seeded=True)
+        trials += [
+            EnqueuedTrial(f"{GRID}{n}", dataclasses.replace(spec, seed=seed), seeded=True)
             for n, seed in enumerate(seeds, start=1)
             for spec in points
         ]
-    return tuple(found)
+    return tuple(trials)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runners.job import Task
+from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.kinds import nearest
 from search_spaces.space import Space
@@ -25,8 +26,8 @@ from study.corpus.audio.headers import common_rate
 from study.corpus.audio.waveform_cache import CachedCorpus, cache_corpus, default_cache_root
 from study.files import write_json
 from study.planning.cross_validation import deal_folds, protocol_partitions
-from study.planning.enqueued_trials import Prescribed, derive_seed, prescribe
-from study.planning.pretrained import Weights, resolve_weights
+from study.planning.enqueued_trials import EnqueuedTrial, derive_seed, enqueued_trials
+from study.planning.pretrained import Weights, resolve_weights, weights_key
 from study.planning.resume_checks import (
     check_material,
     check_same,
@@ -34,7 +35,7 @@ from study.planning.resume_checks import (
     material_digest,
     read_state,
 )
-from study.planning.warm_start import Taken, check_taken, plan_taken
+from study.planning.warm_start import WarmStart, plan_warm_start
 from study.results.probabilities import Identity, PartitionIdentity, combine_digest
 
 __all__ = ["Plan", "open_corpus", "plan_study", "write_study"]
@@ -48,8 +49,8 @@ class Plan:
         config: What was asked.
         folder: Where its results go.
         space: What may be chosen.
-        prescribed: Trials to run first.
-        taken: Trials of another study that stand before them.
+        enqueued: Trials that no sampler chooses, to run first.
+        warm_start: Trials of an earlier study that stand before them.
         cached: The corpus with its waveforms.
         task: What workers are given.
         identity: Of all probabilities, but for the seed.
@@ -61,8 +62,8 @@ class Plan:
     config: StudyConfig
     folder: Path
     space: Space
-    prescribed: tuple[Prescribed, ...]
-    taken: Taken
+    enqueued: tuple[EnqueuedTrial, ...]
+    warm_start: WarmStart
     cached: CachedCorpus
     task: Task
     identity: Identity
@@ -74,6 +75,13 @@ class Plan:
     def trials(self) -> Path:
         """Folder of the trials."""
         return self.folder / "trials"
+
+    def weights_file(self, spec: TrialSpec) -> str | None:
+        """Return the file of the pretrained weights that a spec starts from, if it asks for any."""
+        backbone = spec.backbone
+        if not isinstance(backbone, Timm) or backbone.pretrained is False:
+            return None
+        return self.weights[weights_key(backbone)].path
 
 
 def plan_study(
@@ -97,8 +105,8 @@ def plan_study(
     folder = (base / config.results / config.name).resolve()
     space = load_space(config.space, folder=base)
     before = read_state(folder)
-    taken = plan_taken(config.taken_from, base=base, folder=folder, before=before)
-    prescribed = prescribe(
+    warm_start = plan_warm_start(config.taken_from, base=base, folder=folder, before=before)
+    enqueued = enqueued_trials(
         _baselines(config, space),
         space,
         sampler=config.sampler,
@@ -108,7 +116,7 @@ def plan_study(
     corpus = open_corpus(config, base=base)
     rate = config.sampling_rate or common_rate(corpus.clips)
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
-    weights = resolve_weights([*space.backbones(), *taken.backbones()], folder=base)
+    weights = resolve_weights([*space.backbones(), *warm_start.backbones()], folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)
     material = material_digest(cached, config.protocol)
     check_material(folder, before, material, cached, config.protocol)
@@ -137,10 +145,10 @@ def plan_study(
         "command": command or " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
     }
-    if taken:
-        state["taken"] = taken.to_json()
+    if warm_start:
+        state["taken"] = warm_start.to_json()
     if before is None:
-        check_taken(taken, state, weights, rate=rate, folds=folds)
+        warm_start.check(state, weights, rate=rate, folds=folds)
     task = Task(
         cache=str(cached.folder),
         classes=corpus.classes,
@@ -154,8 +162,8 @@ def plan_study(
         config,
         folder,
         space,
-        taken.lacking(prescribed),
-        taken,
+        warm_start.without(enqueued),
+        warm_start,
         cached,
         task,
         identity,

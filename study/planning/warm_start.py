@@ -19,7 +19,7 @@ from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.files import mapping, read_object
-from study.planning.enqueued_trials import Prescribed
+from study.planning.enqueued_trials import EnqueuedTrial
 from study.planning.pretrained import Weights
 from study.planning.resume_checks import HEARD, other_weights, same_material
 from study.results import StudyResults, read_results
@@ -27,16 +27,16 @@ from study.results.clips_json import read_clips
 from study.results.trial_folder import TrialFolder
 from study.results.trial_record import BASELINE, TAKEN
 
-__all__ = ["Taken", "check_taken", "plan_taken", "take_over"]
+__all__ = ["WarmStart", "plan_warm_start"]
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What a study takes over from another; without trials: nothing.
+class WarmStart:
+    """The trials of an earlier study that a study begins with; by default none.
 
     Args:
-        folder: Results of the other study.
-        name: Of the other study.
+        folder: Results of the earlier study.
+        name: Of the earlier study.
         numbers: Its trials, in the order that they have here.
         specs: What they are.
     """
@@ -53,24 +53,98 @@ class Taken:
         """Return the networks of the trials."""
         return [spec.backbone for spec in self.specs if isinstance(spec.backbone, Timm)]
 
-    def lacking(self, prescribed: Sequence[Prescribed]) -> tuple[Prescribed, ...]:
-        """Return the prescribed trials that are not among the taken ones; a grid's all count."""
+    def without(self, enqueued: Sequence[EnqueuedTrial]) -> tuple[EnqueuedTrial, ...]:
+        """Return the enqueued trials that are not among these; a grid keeps all of its own."""
         known = {spec.digest for spec in self.specs}
-        return tuple(one for one in prescribed if one.seeded or one.spec.digest not in known)
+        return tuple(trial for trial in enqueued if trial.seeded or trial.spec.digest not in known)
 
     def to_json(self) -> dict[str, Any]:
         """Return what `state.json` says of it."""
         return {"folder": str(self.folder), "name": self.name, "trials": list(self.numbers)}
 
+    def check(
+        self,
+        state: Mapping[str, Any],
+        weights: Mapping[str, Weights],
+        *,
+        rate: int,
+        folds: Sequence[int],
+    ) -> None:
+        """Check that the values of the trials are valid in a study that begins.
 
-def plan_taken(
-    asked: str | None, *, base: Path, folder: Path, before: Mapping[str, Any] | None
-) -> Taken:
-    """Return the trials to take over: those that had ended when the new study began.
+        Args:
+            state: The new study's `state.json` as it will be.
+            weights: Its pretrained weights.
+            rate: Its sampling rate in Hz.
+            folds: Of each devel clip, in a cross-validation.
+
+        Raises:
+            InputError: With all that is different.
+        """
+        if not self:
+            return
+        there = read_object(self.folder / "state.json")
+        clips = read_clips(self.folder / "clips.json")
+        fixed = mapping(there.get("fixed"))
+        problems = [
+            f"`{key}` is {fixed.get(key)!r} there and {state['fixed'][key]!r} here"
+            for key in HEARD
+            if fixed.get(key) != state["fixed"][key]
+        ]
+        if (theirs := clips.corpus.get("sampling_rate")) != rate:
+            problems.append(f"the sampling rate is {theirs} Hz there and {rate} Hz here")
+        if not same_material(there, state["material_digest"], state["corpus_digest"]):
+            problems.append("clips, labels or partitions are others")
+        elif tuple(clips.folds) != tuple(folds):
+            problems.append("the speakers are dealt into other folds (`folds` or `seed`)")
+        problems += [
+            f"the pretrained weights of {key.partition(':')[0]} are others"
+            for key in other_weights(there, weights)
+        ]
+        if problems:
+            raise InputError(f"from: {self.folder}: cannot be gone on from: {'; '.join(problems)}")
+
+    def copy_to(self, trials: Path) -> None:
+        """Put the trials into a study, as far as they have no result here yet; may be cut short.
+
+        Args:
+            trials: The new study's folder of trials, whose lock the caller holds.
+
+        Raises:
+            InputError: If a trial is gone from the earlier study before it was copied.
+        """
+        for position, (number, spec) in enumerate(zip(self.numbers, self.specs, strict=True)):
+            new, old = TrialFolder(trials, position), TrialFolder(self.folder / "trials", number)
+            if new.result() is not None:
+                continue
+            result = old.result()
+            if result is None:
+                raise InputError(
+                    f"{old.path}: this study goes on from it (`from`), and it has no result any"
+                    " more"
+                )
+            origin = old.origin()  # a baseline stays one to the report
+            if not origin.startswith(BASELINE):
+                origin = f"{TAKEN}{self.name}/{number}"
+            new.begin(spec, origin=origin, params=flat_parameters(spec))
+            attempt = result["attempt"]
+            new.attempt(attempt).mkdir(exist_ok=True)
+            for name in (*result["files"], "log.txt"):
+                _link(old.attempt(attempt) / name, new.attempt(attempt) / name)
+            for name in ("input_images.png", "events.jsonl"):
+                if (old.path / name).exists():
+                    shutil.copyfile(old.path / name, new.path / name)
+            new.finish(result | {"number": position})
+
+
+def plan_warm_start(
+    argument: str | None, *, base: Path, folder: Path, before: Mapping[str, Any] | None
+) -> WarmStart:
+    """Return the trials to begin with: those that had ended when the new study began.
 
     Args:
-        asked: Results folder of the other study, relative to `base`. A study that has begun keeps
-            what it took, whatever is asked now.
+        argument: Results folder of the earlier study, relative to `base`. A study that has begun
+            keeps what it began with, whatever it is now.
         base: Folder of study.yaml.
         folder: Results of the new study.
         before: Its `state.json`; None: it has not begun.
@@ -80,12 +154,12 @@ def plan_taken(
     """
     if before is not None:
         if not (noted := mapping(before.get("taken"))):
-            return Taken()
+            return WarmStart()
         source, name, numbers = _noted(noted, folder / "state.json")
-    elif asked is None:
-        return Taken()
+    elif argument is None:
+        return WarmStart()
     else:
-        source = (base / asked).resolve()
+        source = (base / argument).resolve()
         if source == folder:
             raise InputError(
                 f"from: {source} is this study itself; give the new one another `name`"
@@ -94,14 +168,14 @@ def plan_taken(
         numbers, name = tuple(t.number for t in results.trials if t.ranked), results.name
         if not numbers:
             raise InputError(f"from: {source} has no trial that ended with a result")
-    here = [TrialFolder(folder / "trials", place) for place in range(len(numbers))]
+    here = [TrialFolder(folder / "trials", number) for number in range(len(numbers))]
     there = [TrialFolder(source / "trials", number) for number in numbers]
     specs = [(own if own.begun else old).spec() for own, old in zip(here, there, strict=True)]
-    return Taken(source, name, numbers, tuple(specs))
+    return WarmStart(source, name, numbers, tuple(specs))
 
 
 def _noted(noted: Mapping[str, Any], path: Path) -> tuple[Path, str, tuple[int, ...]]:
-    """Return folder, name and trials of the other study, as `state.json` has them."""
+    """Return folder, name and trials of the earlier study, as `state.json` has them."""
     source, name, numbers = (noted.get(key) for key in ("folder", "name", "trials"))
     if (
         not isinstance(source, str)
@@ -118,82 +192,6 @@ def _results(source: Path) -> StudyResults:
         return read_results(source)
     except InputError as error:
         raise InputError([f"from: {text}" for text in error.problems]) from error
-
-
-def check_taken(
-    taken: Taken,
-    state: Mapping[str, Any],
-    weights: Mapping[str, Weights],
-    *,
-    rate: int,
-    folds: Sequence[int],
-) -> None:
-    """Check that the values of the trials are valid in a study that begins.
-
-    Args:
-        taken: The trials.
-        state: The new study's `state.json` as it will be.
-        weights: Its pretrained weights.
-        rate: Its sampling rate in Hz.
-        folds: Of each devel clip, in a cross-validation.
-
-    Raises:
-        InputError: With all that is different.
-    """
-    if not taken:
-        return
-    there, clips = read_object(taken.folder / "state.json"), read_clips(taken.folder / "clips.json")
-    fixed = mapping(there.get("fixed"))
-    problems = [
-        f"`{key}` is {fixed.get(key)!r} there and {state['fixed'][key]!r} here"
-        for key in HEARD
-        if fixed.get(key) != state["fixed"][key]
-    ]
-    if (theirs := clips.corpus.get("sampling_rate")) != rate:
-        problems.append(f"the sampling rate is {theirs} Hz there and {rate} Hz here")
-    if not same_material(there, state["material_digest"], state["corpus_digest"]):
-        problems.append("clips, labels or partitions are others")
-    elif tuple(clips.folds) != tuple(folds):
-        problems.append("the speakers are dealt into other folds (`folds` or `seed`)")
-    problems += [
-        f"the pretrained weights of {key.partition(':')[0]} are others"
-        for key in other_weights(there, weights)
-    ]
-    if problems:
-        raise InputError(f"from: {taken.folder}: cannot be gone on from: {'; '.join(problems)}")
-
-
-def take_over(taken: Taken, trials: Path) -> None:
-    """Put the trials into a study, those first whose result is not here; may be cut short.
-
-    Args:
-        taken: What to take.
-        trials: The new study's folder of trials, whose lock the caller holds.
-
-    Raises:
-        InputError: If a trial is gone from the other study before it was taken over.
-    """
-    for place, (number, spec) in enumerate(zip(taken.numbers, taken.specs, strict=True)):
-        new, old = TrialFolder(trials, place), TrialFolder(taken.folder / "trials", number)
-        if new.result() is not None:
-            continue
-        result = old.result()
-        if result is None:
-            raise InputError(
-                f"{old.path}: this study goes on from it (`from`), and it has no result any more"
-            )
-        origin = old.origin()  # a baseline stays one to the report
-        if not origin.startswith(BASELINE):
-            origin = f"{TAKEN}{taken.name}/{number}"
-        new.begin(spec, origin=origin, params=flat_parameters(spec))
-        attempt = result["attempt"]
-        new.attempt(attempt).mkdir(exist_ok=True)
-        for name in (*result["files"], "log.txt"):
-            _link(old.attempt(attempt) / name, new.attempt(attempt) / name)
-        for name in ("input_images.png", "events.jsonl"):
-            if (old.path / name).exists():
-                shutil.copyfile(old.path / name, new.path / name)
-        new.finish(result | {"number": place})
 
 
 def _link(source: Path, target: Path) -> None:

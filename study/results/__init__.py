@@ -7,10 +7,4 @@ from study.results.lock import StudyLock
 from study.results.study_results import StudyResults, read_results
 from study.results.trial_record import TrialRecord
 
-__all__ = [
-    "Ensemble",
-    "StudyLock",
-    "StudyResults",
-    "TrialRecord",
-    "read_results",
-]
+__all__ = ["Ensemble", "StudyLock", "StudyResults", "TrialRecord", "read_results"]

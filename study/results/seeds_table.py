@@ -1,4 +1,4 @@
-"""The same spec with several seeds: which to repeat, and what they reach on average.
+"""The same spec with several seeds: what it reaches on average.
 
 A search takes the best of many noisy values; a spec that was lucky once is not the best one. The
 training that was chosen for its value therefore stands beside the mean of the others, not in it.
@@ -6,8 +6,7 @@ training that was chosen for its value therefore stands beside the mean of the o
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from study.results.trial_record import GRID, REPEAT
 from study.text import percent
 
-__all__ = ["SeedsRow", "next_repeat", "seeds_lines", "seeds_table"]
+__all__ = ["SeedsRow", "seeds_lines", "seeds_table"]
 
 CONFIDENCE = 0.95
 
@@ -65,34 +64,6 @@ class SeedsRow:
             sd = float(np.std(uars, ddof=1))
             lower = mean - float(t.ppf(CONFIDENCE, n - 1)) * sd / n**0.5
         return cls(tuple(trials), name, tuple(uars), mean, sd, lower, chosen)
-
-
-def next_repeat(
-    finished: Mapping[int, Mapping[str, Any]], origins: Mapping[int, str], *, top: int, n: int
-) -> int | None:
-    """Return the trial of the search to repeat next, or None where all is done.
-
-    All of the best get their second seed before one gets its third.
-
-    Args:
-        finished: Results by trial.
-        origins: Where every trial that was begun came from.
-        top: How many specs are repeated.
-        n: Trainings of each, the first one counted.
-    """
-    repeats = Counter(
-        int(origin.removeprefix(REPEAT)) for origin in origins.values() if origin.startswith(REPEAT)
-    )
-    search = [
-        result
-        for number, result in finished.items()
-        if result["state"] == "complete" and not origins[number].startswith(REPEAT)
-    ]
-    search.sort(key=lambda result: (-result["uar"], result["number"]))
-    unique = {result["spec_digest"]: int(result["number"]) for result in reversed(search)}
-    best = [r["number"] for r in search if unique[r["spec_digest"]] == r["number"]][:top]
-    waiting = [number for number in best if repeats[number] < n - 1]
-    return min(waiting, key=lambda number: (repeats[number], best.index(number)), default=None)
 
 
 def seeds_table(trials: Sequence[Any], *, rank: str) -> list[SeedsRow]:

@@ -1,6 +1,6 @@
-"""The coordinator: asks Optuna, gives work to the engine, judges, promotes, tells.
+"""The coordinator: gives every free slot a trial, and every event of a trial its answer.
 
-It alone writes the study folder, Optuna and MLflow. Everything it knows can be found again in the
+It alone writes the study folder, Optuna and MLflow. All that it knows can be found again in the
 trial folders, so that it may be killed at any point.
 """
 
@@ -9,40 +9,43 @@ from __future__ import annotations
 import dataclasses
 import time
 import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runners.engines.engine import MAX_LOSSES, Engine, Event
-from runners.job import Job
+from runners.engines.engine import Engine, Event
 from search_spaces.backbones.backbones import Timm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
+from study.config import StudyConfig
 from study.files import write_json
 from study.planning.plan import Plan
 from study.results import read_results
 from study.results.leaderboard import write_leaderboard
-from study.results.seeds_table import next_repeat
 from study.results.trial_folder import TrialFolder
 from study.results.trial_record import GRID, REPEAT
-from study.search.attempts import bring_files, delete_weights, newest_checkpoint, settle, was_split
-from study.search.display import Progress
-from study.search.failing_alike import FailingAlike
-from study.search.recover import fault_of_spec, recover
-from study.search.retrain import weights_of
-from study.search.sampler import Asked, Sampling, rungs
-from study.tracking.tracker import Tracker
-from study.tracking.trial_run import (
-    epoch_metrics,
-    final_artifacts,
-    final_metrics,
-    result_tags,
-    trial_tags,
+from study.search.attempts import (
+    ONGOING,
+    Attempts,
+    FailingAlike,
+    bring_files,
+    clean_up,
+    delete_weights,
+    fault_kind,
 )
+from study.search.display import Progress
+from study.search.recover import recover, tell_end
+from study.search.sampler import Sampling, Suggestion, rungs
+from study.tracking.tracker import Tracker
+from study.tracking.trial_run import epoch_metrics, track_end, track_start
 
-__all__ = ["Coordinator", "Outcome"]
+__all__ = ["Coordinator", "Outcome", "next_repeat"]
+
+POLL_S = 0.5  # the longest wait for an event
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """How a session ended.
 
@@ -56,17 +59,74 @@ class Outcome:
 
 
 @dataclass
-class Active:
-    """A trial that a slot works on."""
+class ActiveTrial(Attempts):
+    """A trial that a slot works on.
 
-    folder: TrialFolder
-    spec: TrialSpec
-    attempt: int
-    accumulate: int
-    losses: int  # of its worker
-    rungs: dict[int, int]  # epoch -> eighth
+    Args:
+        rungs: Epochs after which it may be pruned, and the eighth of its schedule that each ends.
+        verdicts: What was answered after such an epoch: whether to prune.
+    """
+
+    rungs: Mapping[int, int] = field(default_factory=dict)
     verdicts: dict[int, bool] = field(default_factory=dict)
-    uars: list[float] = field(default_factory=list)
+
+
+def rungs_of(spec: TrialSpec, origin: str) -> dict[int, int]:
+    """Return where a trial may be pruned; what is to be compared is trained to its end."""
+    if not isinstance(spec.backbone, Timm) or origin.startswith((REPEAT, GRID)):
+        return {}
+    return rungs(spec.recipe.epochs)
+
+
+def next_repeat(
+    finished: Mapping[int, Mapping[str, Any]], origins: Mapping[int, str], *, top: int, n: int
+) -> int | None:
+    """Return the trial of the search to train with another seed next, or None where all is done.
+
+    All of the best get their second seed before one gets its third.
+
+    Args:
+        finished: Results by trial.
+        origins: Where every trial that was begun came from.
+        top: How many specs are repeated.
+        n: Trainings of each, the first one counted.
+    """
+    repeats = Counter(
+        int(origin.removeprefix(REPEAT)) for origin in origins.values() if origin.startswith(REPEAT)
+    )
+    search = [
+        result
+        for number, result in finished.items()
+        if result["state"] == "complete" and not origins[number].startswith(REPEAT)
+    ]
+    search.sort(key=lambda result: (-result["uar"], result["number"]))
+    by_spec: dict[str, int] = {}  # the best trial of each spec, best spec first
+    for result in search:
+        by_spec.setdefault(result["spec_digest"], result["number"])
+    best = list(by_spec.values())[:top]
+    lacking = [number for number in best if repeats[number] < n - 1]
+    return min(lacking, key=lambda number: (repeats[number], best.index(number)), default=None)
+
+
+def planned_trials(config: StudyConfig, *, n_enqueued: int, n_earlier: int) -> int | None:
+    """Return how many trials there will be, None where only time is bounded.
+
+    Args:
+        config: Of the study.
+        n_enqueued: Trials that no sampler chooses; with the sampler `grid` they are all.
+        n_earlier: Trials of an earlier study that stand before them.
+    """
+    n_trials = config.budget.trials
+    if config.sampler == "grid":
+        return min(n_enqueued, n_trials or n_enqueued) + n_earlier
+    if n_trials is None:
+        return None
+    return n_trials + config.seeds.top * (config.seeds.n - 1) + n_earlier
+
+
+def best_uar(results: Iterable[Mapping[str, Any]]) -> float:
+    """Return the highest devel UAR of some results, 0 without any."""
+    return max((result["uar"] for result in results if result["uar"] is not None), default=0.0)
 
 
 class Coordinator:
@@ -85,36 +145,31 @@ class Coordinator:
     ) -> None:
         self.plan, self.sampling, self.engine = plan, sampling, engine
         self.tracker, self.progress = tracker, progress
-        self.active: dict[int, Active] = {}
-        self.finished: dict[int, dict[str, Any]] = {}
+        self.active: dict[int, ActiveTrial] = {}
+        self.left: list[int] = []  # by earlier sessions, to be taken up again
+        self.finished: dict[int, dict[str, Any]] = {}  # results
         self.origins: dict[int, str] = {}  # of every trial that was begun
+        self.fusion_members: set[int] = set()
         self.interrupted = False
         self.started = time.monotonic()
         self.elapsed_before = float(plan.state.get("elapsed_s", 0.0))
-        self.fusion_members: set[int] = set()
         self._failing = FailingAlike()
         self._fault = ""
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds that the study has run, over all sessions."""
+        return self.elapsed_before + time.monotonic() - self.started
+
     def run(self) -> Outcome:
         """Run until the end of the session."""
-        found = recover(self.plan.trials, self.sampling)
-        self.finished, self.origins, left = found.finished, found.origins, found.left
-        fusion = read_results(self.plan.folder).ensemble
-        for number, result in self.finished.items():
-            settle(TrialFolder(self.plan.trials, number), result)
-        self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
-        self.progress.begin(self.finished.values(), self._total())
-        self._note_session()
+        self._take_up()
         try:
             while not self.interrupted and not self._fault:
-                while self.engine.free and not self.interrupted:
-                    asked = self.sampling.again(left.pop(0)) if left else self._ask()
-                    if asked is None:
-                        break
-                    self._start(*asked)
+                self._fill_slots()
                 if not self.active:
                     break
-                for event in self.engine.poll(0.5):
+                for event in self.engine.poll(POLL_S):
                     self._handle(event)
                 self.progress.tick(self.elapsed)
         finally:
@@ -125,228 +180,173 @@ class Coordinator:
             return Outcome("interrupted")
         return Outcome("faulty", self._fault) if self._fault else Outcome("finished")
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds that the study has run, over all sessions."""
-        return self.elapsed_before + time.monotonic() - self.started
+    def _take_up(self) -> None:
+        """Learn from the trial folders where the study stands, and note where this session began.
 
-    def _ask(self) -> Asked | None:
-        """Return the next trial: of the search, then of the repetitions; None where none is due."""
+        `spectune status` reads the note.
+        """
+        found = recover(self.plan.trials, self.sampling)
+        self.finished, self.origins, self.left = found.finished, found.origins, found.left
+        fusion = read_results(self.plan.folder).ensemble
+        self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
+        for number, result in self.finished.items():
+            clean_up(TrialFolder(self.plan.trials, number), result)
         config = self.plan.config
-        if self._searching():
+        total = planned_trials(
+            config, n_enqueued=len(self.plan.enqueued), n_earlier=len(self.plan.warm_start)
+        )
+        self.plan.state["session"] = {
+            "started": time.time(),
+            "elapsed_before": self.elapsed_before,
+            "finished_before": len(self.finished),
+            "trials": total,
+            "hours": config.budget.hours,
+        }
+        self._note_elapsed()
+        self.progress.begin(self.finished.values(), total)
+
+    def _fill_slots(self) -> None:
+        """Give every free slot a trial, as long as one is due."""
+        while self.engine.free and not self.interrupted:
+            due = self.sampling.again(self.left.pop(0)) if self.left else self._ask()
+            if due is None:
+                return
+            self._start(due)
+
+    def _ask(self) -> Suggestion | None:
+        """Return the next trial: of the search, then of the repetitions; None where none is due."""
+        seeds = self.plan.config.seeds
+        if self._is_searching():
             return self.sampling.ask()
         search = [n for n in self.active if not self.origins[n].startswith(REPEAT)]
-        if search or not config.seeds.top or config.sampler == "grid":
+        if search or not seeds.top or self.plan.config.sampler == "grid":
             return None  # the best specs are known when the search has ended
-        number = next_repeat(self.finished, self.origins, top=config.seeds.top, n=config.seeds.n)
+        number = next_repeat(self.finished, self.origins, top=seeds.top, n=seeds.n)
         if number is None:
             return None
         spec = TrialFolder(self.plan.trials, number).spec()
         return self.sampling.repeat(spec, origin=f"{REPEAT}{number}")
 
-    def _searching(self) -> bool:
+    def _is_searching(self) -> bool:
         """Whether the search has a trial to begin, within its budget."""
         budget = self.plan.config.budget
         begun = sum(not origin.startswith(REPEAT) for origin in self.origins.values())
-        begun -= len(self.plan.taken)
+        begun -= len(self.plan.warm_start)
         if self.sampling.exhausted or (budget.trials is not None and begun >= budget.trials):
             return False
         return budget.hours is None or self.elapsed < budget.hours * 3600
 
-    def _total(self) -> int | None:
-        """Return how many trials there will be, if that is known."""
-        config = self.plan.config
-        total = config.budget.trials
-        if config.sampler == "grid":
-            total = min(len(self.plan.prescribed), total or len(self.plan.prescribed))
-        if total is None:
-            return None
-        repeats = 0 if config.sampler == "grid" else config.seeds.top * (config.seeds.n - 1)
-        return total + repeats + len(self.plan.taken)
-
-    def _start(self, number: int, spec: TrialSpec, origin: str) -> None:
+    def _start(self, due: Suggestion) -> None:
         """Begin a new trial, or take up one that an earlier session left."""
-        self.origins[number] = origin
+        number, spec, origin = due
         folder = TrialFolder(self.plan.trials, number)
-        if not folder.begun:
-            folder.begin(spec, origin=origin, params=flat_parameters(spec))
-        events = folder.events()
-        retries = [e.get("kind") for e in events if e.get("event") == "retry"]
-        active = Active(
-            folder,
-            spec,
-            attempt=folder.attempts(),
-            accumulate=was_split(folder),
-            losses=retries.count("lost"),
-            rungs=self._rungs(spec, origin),
-            verdicts={e["epoch"]: e["prune"] for e in events if e.get("event") == "verdict"},
-        )
-        self.active[number] = active
-        self.tracker.start_trial(
-            number, spec.label, flat_parameters(spec), trial_tags(spec, origin=origin)
-        )
-        self._submit(active)
+        trial = ActiveTrial.begin(folder, spec, origin=origin, params=flat_parameters(spec))
+        trial.rungs = rungs_of(spec, origin)
+        trial.verdicts = {
+            event["epoch"]: event["prune"]
+            for event in folder.events()
+            if event["event"] == "verdict"
+        }
+        self.active[number], self.origins[number] = trial, origin
+        track_start(self.tracker, number, spec, origin=origin)
+        self._submit(trial)
 
-    def _rungs(self, spec: TrialSpec, origin: str) -> dict[int, int]:
-        """Return where a trial may be pruned; what is to be compared is trained to its end."""
-        if not isinstance(spec.backbone, Timm) or origin.startswith((REPEAT, GRID)):
-            return {}
-        return rungs(spec.recipe.epochs)
-
-    def _submit(self, active: Active) -> None:
-        """Start the next attempt, from the last checkpoint there is."""
-        folder = active.folder
-        checkpoint = newest_checkpoint(folder, active.attempt)
-        active.attempt += 1
-        active.uars.clear()
-        job = Job(
-            number=folder.number,
-            attempt=active.attempt,
-            spec=active.spec,
-            task=str(self.plan.folder / "task.json"),
-            folder=str(folder.attempt(active.attempt)),
-            weights=weights_of(self.plan, active.spec),
-            rungs=tuple(active.rungs),
-            accumulate=active.accumulate,
-            checkpoint=checkpoint,
-            checkpoint_s=self.plan.config.checkpoint_seconds,
+    def _submit(self, trial: ActiveTrial) -> None:
+        """Start the next attempt."""
+        self.engine.submit(
+            trial.next_job(
+                trial.folder.number,
+                task=self.plan.folder / "task.json",
+                weights=self.plan.weights_file(trial.spec),
+                rungs=tuple(trial.rungs),
+                checkpoint_s=self.plan.config.checkpoint_seconds,
+            )
         )
-        self.engine.submit(job)
 
     def _handle(self, event: Event) -> None:
-        active = self.active.get(event["number"])
-        if active is None or event["attempt"] != active.attempt:
-            return
-        kind = event["event"]
-        if kind in ("start", "resumed", "epoch"):
-            active.folder.log({k: v for k, v in event.items() if k != "number"})
-        if kind == "start":
-            self.progress.trial_started(
-                event["number"],
-                active.spec.label,
-                event["slot"],
-                active.spec.recipe.epochs if isinstance(active.spec.backbone, Timm) else None,
-            )
-            self.tracker.retag(
-                event["number"],
-                {"spectune.host": event["host"], "spectune.device": event["device"],
-                 "spectune.attempt": str(active.attempt)},
-            )  # fmt: skip
-        elif kind == "resumed":  # its last verdict may have been lost with its coordinator
-            self._judge(active, event)
-        elif kind == "epoch":
-            self._judge(active, event)
-            self.tracker.log_epoch(event["number"], event["epoch"], epoch_metrics(event))
-            self.progress.epoch(event)
-        elif kind == "done":
-            self._finish(active, event)
-        elif kind in ("failed", "lost"):
-            self._fail(active, event)
+        """Do what an event asks for."""
+        trial = self.active.get(event["number"])
+        if trial is None or event["attempt"] != trial.attempt:
+            return  # another attempt has taken its place
+        if event["event"] in ONGOING:
+            trial.log(event)
+        match event["event"]:
+            case "start":
+                self._show_start(trial, event)
+            case "resumed":  # its last verdict may have been lost with its coordinator
+                self._judge(trial, event)
+            case "epoch":
+                self._judge(trial, event)
+                self.tracker.log_epoch(event["number"], event["epoch"], epoch_metrics(event))
+                self.progress.epoch(event)
+            case "done":
+                self._finish(trial, event)
+            case "failed" | "lost":
+                self._fail(trial, event)
 
-    def _judge(self, active: Active, event: Event) -> None:
-        """Report at an eighth of the schedule and answer; a verdict given once stands."""
-        epoch = event["epoch"]
-        if epoch not in active.rungs:
+    def _show_start(self, trial: ActiveTrial, event: Event) -> None:
+        """Show and track where an attempt runs."""
+        number, spec = event["number"], trial.spec
+        epochs = spec.recipe.epochs if isinstance(spec.backbone, Timm) else None
+        self.progress.trial_started(number, spec.label, event["slot"], epochs)
+        tags = {f"spectune.{key}": event[key] for key in ("host", "device")}
+        self.tracker.retag(number, tags | {"spectune.attempt": str(trial.attempt)})
+
+    def _judge(self, trial: ActiveTrial, event: Event) -> None:
+        """Report the UAR at an eighth of the schedule and answer; a verdict given once stands."""
+        number, epoch = event["number"], event["epoch"]
+        if epoch not in trial.rungs:
             return
-        number = event["number"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a step reported by an earlier attempt stays
-            prune = self.sampling.report(number, step=active.rungs[epoch], uar=event["devel_uar"])
-        if epoch in active.verdicts:
-            prune = active.verdicts[epoch]
-        else:
-            active.verdicts[epoch] = prune
-            active.folder.log(
-                {"event": "verdict", "attempt": active.attempt, "epoch": epoch, "prune": prune}
-            )
-        self.engine.answer(number, epoch=epoch, prune=prune)
+            prune = self.sampling.report(number, step=trial.rungs[epoch], uar=event["devel_uar"])
+        if epoch not in trial.verdicts:
+            trial.verdicts[epoch] = prune
+            verdict = {"attempt": trial.attempt, "epoch": epoch, "prune": prune}
+            trial.log({"event": "verdict", **verdict})
+        self.engine.answer(number, epoch=epoch, prune=trial.verdicts[epoch])
 
-    def _fail(self, active: Active, event: Event) -> None:
+    def _fail(self, trial: ActiveTrial, event: Event) -> None:
         """Try again where that may help, else end the trial as failed."""
-        kind = event.get("kind", "lost")
-        if kind == "storage":  # no fault of the trial: it goes on once there is room
+        if fault_kind(event) == "storage":  # no fault of the trial: it goes on once there is room
             self._fault = event["reason"]
-            return
-        memory_again = kind == "memory" and active.accumulate == 1
-        lost_again = kind == "lost" and active.losses < MAX_LOSSES
-        if memory_again or lost_again:
-            reason = event["reason"] + ("; trying half the micro-batch" if memory_again else "")
-            active.folder.log(
-                {"event": "retry", "attempt": active.attempt, "kind": kind, "reason": reason}
-            )
-            active.accumulate = 2 if memory_again else active.accumulate
-            active.losses += lost_again
-            self.progress.note(f"trial {active.folder.number}: {reason}; trying again")
-            self._submit(active)
-            return
-        self._finish(active, {"state": "failed", "kind": kind, "reason": event["reason"]})
+        elif (reason := trial.try_again(event)) is not None:
+            self.progress.note(f"trial {trial.folder.number}: {reason}; trying again")
+            self._submit(trial)
+        else:
+            self._finish(trial, event)
 
-    def _finish(self, active: Active, event: Event) -> None:
-        """Promote what an attempt left: the trial has ended, once and for all."""
-        number, spec = active.folder.number, active.spec
-        uars = event.get("uar_per_epoch", [])
-        best = event.get("best_epoch")
-        identity = dataclasses.replace(self.plan.identity, seed=spec.seed)
-        result = {
-            "format": 1,
-            "number": number,
-            "state": event["state"],
-            "kind": event.get("kind"),
-            "reason": event.get("reason"),
-            "attempt": active.attempt,
-            "name": spec.label,
-            "spec_digest": spec.digest,
-            "family": spec.family,
-            "uar": uars[best - 1] if best else None,
-            "uar_per_epoch": uars,
-            "train_loss_per_epoch": event.get("train_loss_per_epoch", []),
-            "best_epoch": best,
-            "epochs": event.get("epochs", spec.recipe.epochs),
-            "seconds": event.get("seconds"),
-            "device": event.get("device"),
-            "n_parameters": event.get("n_parameters"),
-            "identity": identity.to_json(),
-            "files": event.get("files", {}),
-        }
-        bring_files(active.folder, active.attempt, result["files"], self.engine)
-        active.folder.finish(result)
-        settle(active.folder, result)
+    def _finish(self, trial: ActiveTrial, event: Event) -> None:
+        """Accept what an attempt left: the trial has ended, once and for all."""
+        number, result = trial.folder.number, self._result(trial, event)
+        bring_files(trial.folder, trial.attempt, result["files"], self.engine)
+        trial.folder.finish(result)
+        clean_up(trial.folder, result)
         del self.active[number]
         self.finished[number] = result
-        self.sampling.tell(
-            number, state=result["state"], uar=result["uar"], fault=fault_of_spec(result)
-        )
-        self.tracker.finish_trial(
-            number,
-            result["state"],
-            final_metrics(result),
-            result_tags(result),
-            final_artifacts(self.plan, active.folder, result),
-        )
-        self.tracker.log_progress(len(self.finished), {"study/uar_best": self._best_uar()})
-        delete_weights(
-            self.plan.trials,
-            self.finished.values(),
-            keep=self.plan.config.keep_weights,
-            members=self.fusion_members,
-        )
+        tell_end(self.sampling, result)
+        track_end(self.tracker, self.plan, trial.folder, result)
+        ended = self.finished.values()
+        self.tracker.log_progress(len(ended), {"study/uar_best": best_uar(ended)})
+        keep, members = self.plan.config.keep_weights, self.fusion_members
+        delete_weights(self.plan.trials, ended, keep=keep, members=members)
         self._note_elapsed()
         self._fault = self._failing.count(result) or self._fault
         self.progress.trial_finished(result)
 
-    def _best_uar(self) -> float:
-        return max((r["uar"] for r in self.finished.values() if r["uar"] is not None), default=0.0)
-
-    def _note_session(self) -> None:
-        """Note for `spectune status` where this session began and what it may use."""
-        self.plan.state["session"] = {
-            "started": time.time(),
-            "elapsed_before": self.elapsed_before,
-            "finished_before": len(self.finished),
-            "trials": self._total(),
-            "hours": self.plan.config.budget.hours,
-        }
-        self._note_elapsed()
+    def _result(self, trial: ActiveTrial, event: Event) -> dict[str, Any]:
+        """Return the content of a trial's `result.json`."""
+        spec, best = trial.spec, event.get("best_epoch")
+        identity = dataclasses.replace(self.plan.identity, seed=spec.seed)
+        return trial.result(
+            event,
+            kind=None if event["event"] == "done" else fault_kind(event),
+            family=spec.family,
+            uar=event["uar_per_epoch"][best - 1] if best else None,
+            best_epoch=best,
+            epochs=event.get("epochs", spec.recipe.epochs),
+            identity=identity.to_json(),
+        )
 
     def _note_elapsed(self) -> None:
         self.plan.state["elapsed_s"] = self.elapsed

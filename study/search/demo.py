@@ -31,11 +31,7 @@ def run_demo(
         InputError: If the folder has another study or corpus; nothing is written then.
     """
     config = StudyConfig(
-        name="demo",
-        corpus="corpus",
-        space="demo",
-        budget=Budget(trials=trials),
-        clip_seconds=1.0,
+        name="demo", corpus="corpus", space="demo", budget=Budget(trials=trials), clip_seconds=1.0
     )
     path = folder / "study.yaml"
     if os.path.lexists(path) and not _is_demo(path, config):

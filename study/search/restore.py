@@ -21,9 +21,8 @@ from search_spaces.spec import TrialSpec
 from study.files import file_sha256, new_file, read_json, write_json
 from study.planning.plan import Plan
 from study.results import StudyResults, TrialRecord
-from study.results.trial_folder import TrialFolder
-from study.search.attempts import was_split
-from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings, weights_of
+from study.search.attempts import Retry
+from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings
 
 __all__ = ["Restored", "missing_weights", "restore_weights", "restored_note"]
 
@@ -60,11 +59,7 @@ def missing_weights(results: StudyResults, trials: Sequence[int]) -> list[int]:
 
 
 def restore_weights(
-    plan: Plan,
-    results: StudyResults,
-    trials: Sequence[int],
-    *,
-    echo: Callable[[str], None] = print,
+    plan: Plan, results: StudyResults, trials: Sequence[int], *, echo: Callable[[str], None] = print
 ) -> list[Restored]:
     """Train trials again whose weights are gone; the caller holds the study's lock.
 
@@ -116,8 +111,8 @@ def _training(plan: Plan, trial: TrialRecord) -> Training:
         plan.folder / "refit" / "task-train.json",
         last_epoch=trial.best_epoch or 1,
         title=f"trial {trial.number:03d} {trial.name}, again",
-        weights=weights_of(plan, spec),
-        accumulate=was_split(TrialFolder(plan.trials, trial.number)),
+        weights=plan.weights_file(spec),
+        accumulate=Retry.from_events(trial.events).accumulate,
         about={"trial": trial.number, "seed": spec.seed, "protocol": "train"},
     )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import optuna
 from optuna.pruners import BasePruner, MedianPruner, NopPruner, PatientPruner
@@ -21,18 +22,24 @@ from search_spaces.grammar.errors import InputError
 from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.config import Pruning
-from study.planning.enqueued_trials import Prescribed, derive_seed
+from study.planning.enqueued_trials import EnqueuedTrial, derive_seed
 from study.results.trial_record import SAMPLER
 from study.text import without_passwords
 
-__all__ = ["EIGHTHS", "Asked", "Sampling", "rungs"]
+__all__ = ["EIGHTHS", "Sampling", "Suggestion", "rungs"]
 
 EIGHTHS = 8
 STARTUP_TRIALS = 10  # drawn at random before the model is trusted
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-Asked = tuple[int, TrialSpec, str]  # number, spec, origin
+
+class Suggestion(NamedTuple):
+    """A trial to run, and where it comes from as `spec.json` says it."""
+
+    number: int
+    spec: TrialSpec
+    origin: str
 
 
 def rungs(epochs: int) -> dict[int, int]:
@@ -43,8 +50,8 @@ def rungs(epochs: int) -> dict[int, int]:
     >>> rungs(8), rungs(4)
     ({1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 6, 7: 7}, {1: 2, 2: 4, 3: 6})
     """
-    found = {-(-eighth * epochs // EIGHTHS): eighth for eighth in range(1, EIGHTHS)}
-    return {epoch: eighth for epoch, eighth in found.items() if epoch < epochs}
+    eighths = {-(-eighth * epochs // EIGHTHS): eighth for eighth in range(1, EIGHTHS)}
+    return {epoch: eighth for epoch, eighth in eighths.items() if epoch < epochs}
 
 
 def make_pruner(pruning: Pruning) -> BasePruner:
@@ -52,8 +59,7 @@ def make_pruner(pruning: Pruning) -> BasePruner:
     if not pruning.enabled:
         return NopPruner()
     median = MedianPruner(
-        n_startup_trials=pruning.startup_trials,
-        n_warmup_steps=round(pruning.warmup * EIGHTHS),
+        n_startup_trials=pruning.startup_trials, n_warmup_steps=round(pruning.warmup * EIGHTHS)
     )
     if not pruning.patience:
         return median
@@ -70,8 +76,8 @@ class Sampling:
         name: Of the Optuna study; it bears the space's digest, since a categorical's choices
             cannot change within one.
         space: What may be chosen.
-        prescribed: Trials to run first, in order; with the sampler `grid` they are all.
-        n_taken: Trials before them, which another study ran.
+        enqueued: Trials to run first, in order; with the sampler `grid` they are all.
+        n_earlier: Trials before them, which an earlier study ran.
         sampler: `tpe`, `random` or `grid`.
         seed: The study's.
         pruning: When to stop a trial early.
@@ -83,8 +89,8 @@ class Sampling:
         *,
         name: str,
         space: Space,
-        prescribed: Sequence[Prescribed] = (),
-        n_taken: int = 0,
+        enqueued: Sequence[EnqueuedTrial] = (),
+        n_earlier: int = 0,
         sampler: str = "tpe",
         seed: int,
         pruning: Pruning,
@@ -108,8 +114,8 @@ class Sampling:
                 f" optuna.db, move it away and the same command makes it anew from the trials"
             ) from error
         self.space = space
-        self.prescribed = tuple(prescribed)
-        self.n_taken = n_taken
+        self.enqueued = tuple(enqueued)
+        self.n_earlier = n_earlier
         self.sampler = sampler
         self.seed = seed
         self.trials: dict[int, Trial] = {}
@@ -117,21 +123,21 @@ class Sampling:
     @property
     def exhausted(self) -> bool:
         """Whether there is nothing left to ask for: a grid has an end."""
-        return self.sampler == "grid" and self._next() - self.n_taken >= len(self.prescribed)
+        return self.sampler == "grid" and self._next() - self.n_earlier >= len(self.enqueued)
 
-    def ask(self) -> Asked:
+    def ask(self) -> Suggestion:
         """Return the next trial."""
         number = self._next()
-        place = number - self.n_taken
-        if place < len(self.prescribed) and not self._waiting():
-            self._enqueue(number, self.prescribed[place])
+        position = number - self.n_earlier
+        if position < len(self.enqueued) and not self._waiting():
+            self._enqueue(number, self.enqueued[position])
         return self._ask(number)
 
-    def repeat(self, spec: TrialSpec, *, origin: str) -> Asked:
+    def repeat(self, spec: TrialSpec, *, origin: str) -> Suggestion:
         """Return a trial of this spec, with a seed of its own."""
         number = self._next()
         if not self._waiting():
-            self._enqueue(number, Prescribed(origin, spec))
+            self._enqueue(number, EnqueuedTrial(origin, spec))
         return self._ask(number)
 
     def running(self) -> list[int]:
@@ -143,7 +149,7 @@ class Sampling:
         """Return the trials that Optuna knows."""
         return {trial.number for trial in self.study.get_trials(deepcopy=False)}
 
-    def again(self, number: int) -> Asked:
+    def again(self, number: int) -> Suggestion:
         """Take up a trial that was asked for in an earlier process; the same spec comes of it."""
         self._reseed(number)
         return self._take(self._held(number))
@@ -157,7 +163,7 @@ class Sampling:
             origin: Where it came from.
         """
         if spec is not None:
-            self._enqueue(number, Prescribed(origin, spec, seeded=True))
+            self._enqueue(number, EnqueuedTrial(origin, spec, seeded=True))
         self._reseed(number)
         trial = self.study.ask()
         if spec is not None and self.space.parameters(spec) is not None:
@@ -180,15 +186,14 @@ class Sampling:
         waiting = self._waiting()
         return waiting[0] if waiting else len(self.study.get_trials(deepcopy=False))
 
-    def _enqueue(self, number: int, one: Prescribed) -> None:
-        """Prescribe the next trial; what the space cannot say stands beside its parameters."""
-        seed = one.spec.seed if one.seeded else derive_seed(self.seed, number)
-        spec = one.spec.to_dict() | {"seed": seed}
-        parameters = self.space.parameters(one.spec) or {}
-        about = {"origin": one.origin, "spec": spec}
-        self.study.enqueue_trial(parameters, user_attrs=about)
+    def _enqueue(self, number: int, trial: EnqueuedTrial) -> None:
+        """Enqueue the next trial; what the space cannot say stands beside its parameters."""
+        seed = trial.spec.seed if trial.seeded else derive_seed(self.seed, number)
+        spec = trial.spec.to_dict() | {"seed": seed}
+        parameters = self.space.parameters(trial.spec) or {}
+        self.study.enqueue_trial(parameters, user_attrs={"origin": trial.origin, "spec": spec})
 
-    def _ask(self, number: int) -> Asked:
+    def _ask(self, number: int) -> Suggestion:
         self._reseed(number)
         return self._take(self.study.ask())
 
@@ -200,22 +205,19 @@ class Sampling:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             self.study.sampler = TPESampler(
-                seed=seed,
-                n_startup_trials=STARTUP_TRIALS,
-                multivariate=True,
-                group=True,
+                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
             )
 
-    def _take(self, trial: Trial) -> Asked:
+    def _take(self, trial: Trial) -> Suggestion:
         number, about = trial.number, trial.user_attrs
         self.trials[number] = trial
         if "spec" not in about or about["origin"] == SAMPLER:
             seed = derive_seed(self.seed, number)
-            return number, self.space.suggest(trial, seed=seed), SAMPLER
+            return Suggestion(number, self.space.suggest(trial, seed=seed), SAMPLER)
         spec = TrialSpec.from_dict(about["spec"])
         if self.space.parameters(spec) is not None:
             self.space.suggest(trial)  # so that Optuna knows what was tried
-        return number, spec, str(about["origin"])
+        return Suggestion(number, spec, str(about["origin"]))
 
     def report(self, number: int, *, step: int, uar: float) -> bool:
         """Report the devel UAR at an eighth of the schedule; return whether to prune.

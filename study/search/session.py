@@ -16,7 +16,6 @@ from study.fusion.fuse import Fusion
 from study.fusion.sentences import all_sentences, fusion_table
 from study.planning.cross_validation import protocol_sentence
 from study.planning.plan import Plan, plan_study, write_study
-from study.planning.warm_start import take_over
 from study.progress import report_tenths
 from study.results import StudyLock, StudyResults, read_results
 from study.results.seeds_table import seeds_lines, seeds_table
@@ -74,7 +73,7 @@ def run_study(
         reading = report_tenths("checking files", echo)
         check = write_check(config, base=base, folder=plan.folder, progress=reading)
         echo(f"{headline(check)}{'' if check.clean else '; `spectune check` says which'}")
-        take_over(plan.taken, plan.trials)
+        plan.warm_start.copy_to(plan.trials)
         echo(_opening(plan))
         if plan.task.folds:
             echo(protocol_sentence(config.protocol, plan.task.folds))
@@ -121,8 +120,8 @@ def open_sampling(plan: Plan) -> Sampling:
         storage,
         name=f"{plan.config.name}-{plan.space.digest}",
         space=plan.space,
-        prescribed=plan.prescribed,
-        n_taken=len(plan.taken),
+        enqueued=plan.enqueued,
+        n_earlier=len(plan.warm_start),
         sampler=plan.config.sampler,
         seed=plan.config.seed,
         pruning=plan.config.pruning,
@@ -154,23 +153,23 @@ def _interruptible(coordinator: Coordinator) -> Iterator[None]:
 
 def _opening(plan: Plan) -> str:
     done = len([f for f in trial_folders(plan.trials) if f.result() is not None])
-    how = f"goes on after {done} finished trials" if plan.resumed else f"begins{_taken(plan)}"
+    how = f"goes on after {done} finished trials" if plan.resumed else f"begins{_warm_start(plan)}"
     budget = plan.config.budget
     bounds = [
-        f"a grid of {len(plan.prescribed)} trials" if plan.config.sampler == "grid" else "",
+        f"a grid of {len(plan.enqueued)} trials" if plan.config.sampler == "grid" else "",
         f"{budget.trials} trials" if budget.trials else "",
         f"{budget.hours:g} h" if budget.hours else "",
     ]
     return f"study {plan.config.name} {how}: {' or '.join(filter(None, bounds))} in {plan.folder}"
 
 
-def _taken(plan: Plan) -> str:
-    """Say what another study gives, and what of it the sampler cannot learn from."""
-    if not plan.taken:
+def _warm_start(plan: Plan) -> str:
+    """Say what an earlier study gives, and what of it the sampler cannot learn from."""
+    if not plan.warm_start:
         return ""
-    outside = sum(plan.space.parameters(spec) is None for spec in plan.taken.specs)
-    told = f", {outside} of them outside the space" if outside else ""
-    return f" with {len(plan.taken)} trials of {plan.taken.name}{told}"
+    outside = sum(plan.space.parameters(spec) is None for spec in plan.warm_start.specs)
+    but = f", {outside} of them outside the space" if outside else ""
+    return f" with {len(plan.warm_start)} trials of {plan.warm_start.name}{but}"
 
 
 def _closing(

@@ -31,12 +31,7 @@ Echo = Callable[[str], None]
 
 
 def run_one(
-    config: StudyConfig,
-    what: str,
-    *,
-    base: Path,
-    device: str | None = None,
-    echo: Echo = print,
+    config: StudyConfig, what: str, *, base: Path, device: str | None = None, echo: Echo = print
 ) -> int:
     """Train one spec on a study's corpus and say all there is to say; the study is not touched.
 

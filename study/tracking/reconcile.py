@@ -122,10 +122,7 @@ class Reconciliation:
 
 
 def _is_settled(run: Any, trial: TrackedTrial) -> bool:
-    wanted = {
-        "spectune.state": trial.end_state,
-        **logged_tag(trial.end_state, trial.last_epoch),
-    }
+    wanted = {"spectune.state": trial.end_state, **logged_tag(trial.end_state, trial.last_epoch)}
     return bool(
         run.info.status == STATUS[trial.end_state]
         and all(run.data.tags.get(key) == value for key, value in wanted.items())

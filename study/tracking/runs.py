@@ -39,12 +39,7 @@ __all__ = [
     "write_fusion",
 ]
 
-STATUS = {
-    "complete": "FINISHED",
-    "pruned": "FINISHED",
-    "failed": "FAILED",
-    "interrupted": "KILLED",
-}
+STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 4_900
 _MEMBER_TAG = "spectune.fusion_member"

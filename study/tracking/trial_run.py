@@ -26,16 +26,9 @@ from study.planning.preview import preview_png
 from study.results.probabilities import load_epoch
 from study.results.trial_folder import TrialFolder
 from study.results.trial_record import BASELINE
-from study.tracking.tracker import TrackedTrial
+from study.tracking.tracker import TrackedTrial, Tracker
 
-__all__ = [
-    "epoch_metrics",
-    "final_artifacts",
-    "final_metrics",
-    "result_tags",
-    "tracked_trial",
-    "trial_tags",
-]
+__all__ = ["epoch_metrics", "track_end", "track_start", "tracked_trial", "trial_tags"]
 
 METRICS = {
     "devel_uar": "devel/uar",
@@ -44,6 +37,23 @@ METRICS = {
     "lr": "train/lr",
     "peak_memory_gb": "gpu/memory_peak_gb",
 }
+
+
+def track_start(tracker: Tracker, number: int, spec: TrialSpec, *, origin: str) -> None:
+    """Open the run of a trial, the one it already has if it is resumed."""
+    tags = trial_tags(spec, origin=origin)
+    tracker.start_trial(number, spec.label, flat_parameters(spec), tags)
+
+
+def track_end(tracker: Tracker, plan: Plan, folder: TrialFolder, result: Mapping[str, Any]) -> None:
+    """End the run of a trial; its files must stay as they are until they are written."""
+    tracker.finish_trial(
+        folder.number,
+        result["state"],
+        final_metrics(result),
+        result_tags(result),
+        final_artifacts(plan, folder, result),
+    )
 
 
 def epoch_metrics(event: Mapping[str, Any]) -> dict[str, float]:

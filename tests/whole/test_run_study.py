@@ -24,8 +24,8 @@ from search_spaces import InputError
 from study.config import parse_config
 from study.corpus.audio.waveform_cache import default_cache_root
 from study.results import StudyLock, read_results
+from study.search.attempts import FailingAlike
 from study.search.display import Progress
-from study.search.failing_alike import FailingAlike
 from study.search.session import run_study
 from support.tiny_space import TINY_SPACE
 

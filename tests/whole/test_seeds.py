@@ -16,7 +16,8 @@ from study.fusion.study_candidates import read_library
 from study.honest import ablation_rows
 from study.honest.ablation import judged_of
 from study.results import read_results
-from study.results.seeds_table import SeedsRow, next_repeat, seeds_lines, seeds_table
+from study.results.seeds_table import SeedsRow, seeds_lines, seeds_table
+from study.search.coordinator import next_repeat
 from study.search.display import Progress
 from study.search.session import run_study
 from support.finished_study import config_of, make_study

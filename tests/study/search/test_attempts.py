@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
+from search_spaces.spec import TrialSpec
 from study.results.trial_folder import TrialFolder
-from study.search.attempts import newest_checkpoint, settle
+from study.search.attempts import Attempts, Retry, clean_up
 from study.search.display import Progress
 from study.search.session import run_study
 from support.finished_study import config_of, copy_study
@@ -22,9 +23,10 @@ def attempts(folder: TrialFolder) -> None:
 def test_a_trial_is_settled_once(tmp_path):
     folder = TrialFolder(tmp_path, 3)
     attempts(folder)
-    assert newest_checkpoint(folder, 2) == str(folder.attempt(1) / "checkpoint.safetensors")
+    job = Attempts(folder, TrialSpec(), Retry(), 2).next_job(3, task=tmp_path / "task.json")
+    assert job.checkpoint == str(folder.attempt(1) / "checkpoint.safetensors")
     for _ in range(2):
-        settle(folder, {"attempt": 2, "state": "complete", "reason": None})
+        clean_up(folder, {"attempt": 2, "state": "complete", "reason": None})
     assert [e["event"] for e in folder.events()] == ["start", "end"]
     assert not list(folder.attempt(1).iterdir())
     assert {p.name for p in folder.attempt(2).iterdir()} == {"devel.npy", "test.npy"}

@@ -7,7 +7,7 @@ import pytest
 
 from search_spaces import parse_space
 from study.config import Pruning
-from study.planning.enqueued_trials import derive_seed, prescribe
+from study.planning.enqueued_trials import derive_seed, enqueued_trials
 from study.search.sampler import Sampling, rungs
 from support.tiny_space import TINY_SPACE
 
@@ -18,7 +18,7 @@ def sampling(path, *, seed=0, pruning=None) -> Sampling:
         f"sqlite:///{path}",
         name="s",
         space=space,
-        prescribed=prescribe(space.baselines, space, sampler="tpe", seeds=[]),
+        enqueued=enqueued_trials(space.baselines, space, sampler="tpe", seeds=[]),
         seed=seed,
         pruning=pruning or Pruning(),
     )
@@ -73,7 +73,7 @@ def test_baselines_come_first_and_one_inside_the_space_teaches_the_sampler(tmp_p
     space = parse_space(plain)
     made = Sampling(
         f"sqlite:///{tmp_path / 'a.db'}", name="s", space=space, seed=0,
-        prescribed=prescribe(space.baselines, space, sampler="tpe", seeds=[]),
+        enqueued=enqueued_trials(space.baselines, space, sampler="tpe", seeds=[]),
         pruning=Pruning(),
     )  # fmt: skip
     asked = [made.ask() for _ in range(3)]
