@@ -23,6 +23,7 @@ from study.planning.plan import plan_study
 from study.results import StudyLock, read_results
 from study.results.trial_folder import TrialFolder, trial_folders
 from study.search.recover import recover
+from study.search.restore import NOTE
 from study.search.select_fusion import select_fusion
 from study.search.session import open_sampling
 from study.tracking.store import resolve_tracking, sqlite_path
@@ -65,10 +66,8 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
         sampling = open_sampling(plan)
         before = len(sampling.numbers())
         found = recover(plan.trials, sampling)
-        echo(
-            f"Optuna: {len(sampling.numbers())} trials, {len(sampling.numbers()) - before} of them"
-            f" put into the store again"
-        )
+        now = len(sampling.numbers())
+        echo(f"Optuna: {now} trials, {now - before} of them put into the store again")
         tracker = open_tracker(plan, adding=not found.left)
         try:
             results = read_results(plan.folder)
@@ -92,23 +91,19 @@ def damaged_files(folder: TrialFolder) -> list[str]:
     if result is None:
         return []
     attempt = folder.attempt(result["attempt"])
-    damaged = []
-    for name, digest in result["files"].items():
-        path = attempt / name
-        if not path.exists():
-            damaged += [] if name == WEIGHTS else [name]
-        elif not _has_digest(path, digest) and not (name == WEIGHTS and _restored(folder)):
-            damaged.append(name)
-    return damaged
+    restored = (folder.path / NOTE).exists()  # the weights, trained again: perhaps other bytes
+    return [
+        name
+        for name, digest in result["files"].items()
+        if not (name == WEIGHTS and (restored or not (attempt / name).exists()))
+        and not _has_digest(attempt / name, digest)
+    ]
 
 
 def _drop_damaged(folder: TrialFolder, echo: Callable[[str], None]) -> bool:
     """Take a trial's result away if its files are damaged; return whether it has to run again."""
-    path = folder.path / "result.json"
-    if path.exists() and folder.result() is None:
-        damaged = ["result.json"]
-    else:
-        damaged = damaged_files(folder)
+    unreadable = (folder.path / "result.json").exists() and folder.result() is None
+    damaged = ["result.json"] if unreadable else damaged_files(folder)
     if not damaged:
         return False
     if damaged == [WEIGHTS]:  # its numbers are whole
@@ -129,7 +124,7 @@ def _move_damaged(path: Path, table: str, whose: str, echo: Callable[[str], None
         return
     name = f"{path.name}.damaged"
     names = itertools.chain([name], (f"{name}-{n}" for n in itertools.count(2)))
-    aside = next(one for one in map(path.with_name, names) if not one.exists())
+    aside = next(new for new in map(path.with_name, names) if not new.exists())
     path.replace(aside)
     for suffix in ("-journal", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
@@ -141,18 +136,13 @@ def _damage(path: Path, table: str) -> str | None:
     """What SQLite finds damaged; None also where it cannot look: no right to, or it is locked."""
     try:
         with contextlib.closing(sqlite3.connect(path)) as database:
-            (said,) = database.execute("pragma integrity_check").fetchone()
+            (verdict,) = database.execute("pragma integrity_check").fetchone()
             database.execute(f"select count(*) from {table}")
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF not in DAMAGED:
             return None
-        said = str(error)
-    return None if said == "ok" else str(said).partition("\n")[0]
-
-
-def _restored(folder: TrialFolder) -> bool:
-    """Whether the weights were trained again, perhaps with other bytes."""
-    return (folder.path / "restored.json").exists()
+        verdict = str(error)
+    return None if verdict == "ok" else str(verdict).partition("\n")[0]
 
 
 def _has_digest(path: Path, digest: str) -> bool:

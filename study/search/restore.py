@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +28,7 @@ __all__ = ["Restored", "missing_weights", "restore_weights", "restored_note"]
 NOTE = "restored.json"
 
 
-@dataclass(frozen=True)
-class Restored:
+class Restored(NamedTuple):
     """What came of training a trial again.
 
     Args:
@@ -72,13 +70,13 @@ def restore_weights(
     Raises:
         InputError: If a training fails.
     """
-    wanted = missing_weights(results, trials)
-    if not wanted:
+    missing = missing_weights(results, trials)
+    if not missing:
         return []
     folder = plan.folder / "refit"
     folder.mkdir(exist_ok=True)
     plan.task.write(folder / "task-train.json")
-    trainings = [_training(plan, results.trial(n)) for n in wanted]
+    trainings = [_training(plan, results.trial(n)) for n in missing]
     echo(f"training {len(trainings)} trials again whose weights were not kept")
     failures = run_trainings(
         trainings,
@@ -88,10 +86,10 @@ def restore_weights(
     )
     if failures:
         raise InputError(failures)
-    found = [_settle(results.trial(t.folder.number), t.folder) for t in trainings]
-    for one in found:
-        echo(one.sentence())
-    return found
+    restored = [_put_back(results.trial(t.folder.number), t.folder) for t in trainings]
+    for trial in restored:
+        echo(trial.sentence())
+    return restored
 
 
 def restored_note(trial: TrialRecord) -> dict[str, Any] | None:
@@ -117,29 +115,24 @@ def _training(plan: Plan, trial: TrialRecord) -> Training:
     )
 
 
-def _settle(trial: TrialRecord, folder: TrainingFolder) -> Restored:
+def _put_back(trial: TrialRecord, folder: TrainingFolder) -> Restored:
     """Compare with what is stored, and put the weights where they were."""
     result = folder.result() or {}
     attempt = folder.attempt(result["attempt"])
-    stored = trial.file("devel.npy"), (trial.best_epoch or 1) - 1
-    fresh = attempt / "devel.npy", result["last_epoch"] - 1
-    difference = _difference(_epoch(*stored), _epoch(*fresh))
+    stored = load_array(trial.file("devel.npy"), mapped=True)[(trial.best_epoch or 1) - 1]
+    fresh = load_array(attempt / "devel.npy", mapped=True)[result["last_epoch"] - 1]
+    difference = _difference(stored, fresh)
     if (attempt / "test.npy").exists() and trial.file("test.npy").exists():
         tests = [load_array(p) for p in (trial.file("test.npy"), attempt / "test.npy")]
         difference = max(difference, _difference(*tests))
     weights = attempt / WEIGHTS
     same = file_sha256(weights) == trial.files.get(WEIGHTS)
-    found = Restored(trial.number, same, difference)
-    about = {"format": 1, "same_bytes": same, "max_difference": difference}
-    write_json(trial.folder / NOTE, about | {"device": result["device"]})
+    note = {"format": 1, "same_bytes": same, "max_difference": difference}
+    write_json(trial.folder / NOTE, note | {"device": result["device"]})
     with weights.open("rb") as source, new_file(trial.file(WEIGHTS)) as file:
         shutil.copyfileobj(source, file)
     shutil.rmtree(folder.path)
-    return found
-
-
-def _epoch(path: Path, index: int) -> Any:
-    return np.array(load_array(path, mapped=True)[index])
+    return Restored(trial.number, same, difference)
 
 
 def _difference(first: Any, second: Any) -> float:

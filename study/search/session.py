@@ -79,11 +79,11 @@ def run_study(
             echo(protocol_sentence(config.protocol, plan.task.folds))
         tracker = open_tracker(plan)
         try:
-            outcome = _run(plan, tracker, progress or make_progress(hours=config.budget.hours))
+            outcome = _search(plan, tracker, progress or make_progress(hours=config.budget.hours))
             results = read_results(plan.folder)
             ended = outcome.state != "interrupted"
-            found = select_fusion(config, results, tracker, echo=echo) if ended else None
-            fusion = found[0] if found else None
+            selected = select_fusion(config, results, tracker, echo=echo) if ended else None
+            fusion = selected[0] if selected else None
             if report is not None and ended:
                 report(plan.folder)
             describe_study(tracker, results, all_sentences(fusion) if fusion else [])
@@ -101,10 +101,8 @@ def run_study(
     return EXIT_DONE if outcome.state == "finished" and fusion is not None else EXIT_FAULTY
 
 
-def _run(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:
-    config = plan.config
-    sampling = open_sampling(plan)
-    engine = open_engine(config)
+def _search(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:
+    sampling, engine = open_sampling(plan), open_engine(plan.config)
     coordinator = Coordinator(plan, sampling, engine, tracker, progress)
     with _interruptible(coordinator):
         try:
@@ -184,15 +182,14 @@ def _closing(
     if fusion is None:
         echo("no trial has ended with a result")
         return
-    for line in seeds_lines(
-        seeds_table(results.ranked, rank=plan.config.seeds.rank), rank=plan.config.seeds.rank
-    ):
+    rank = plan.config.seeds.rank
+    for line in seeds_lines(seeds_table(results.ranked, rank=rank), rank=rank):
         echo(line)
     echo(fusion_table(fusion))
     if plan.cached.corpus.simulated:
         echo("simulated corpus: no figure here may stand beside one of the real task")
-    said = ", ".join(counted(told_counts(results.count(), running=False)))
-    echo(f"{said}; {duration(plan.state['elapsed_s'])} in all")
+    counts = ", ".join(counted(told_counts(results.count(), running=False)))
+    echo(f"{counts}; {duration(plan.state['elapsed_s'])} in all")
     echo(f"report: {plan.folder / 'report.html'}")
     store = tracking_store(plan.state)
     if store is not None:

@@ -1,4 +1,4 @@
-"""`spectune trial`: one trial of a study, told as it goes, for finding out what is wrong."""
+"""`spectune trial`: one trial of a study, printed as it goes, for finding out what is wrong."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from search_spaces.spec import TrialSpec
 from study.config import StudyConfig
 from study.files import dump_yaml
 from study.planning.plan import Plan, plan_study
-from study.planning.pretrained import resolve_weights, weights_key
+from study.planning.pretrained import resolve_weights
 from study.results.trial_folder import TrialFolder
 from study.text import NOTHING, duration, percent
 
@@ -43,7 +43,7 @@ def run_one(
         echo: Prints a line.
 
     Returns:
-        The exit code: 0, or 3 where the trial failed, with its log told.
+        The exit code: 0, or 3 where the trial failed, with its log printed.
 
     Raises:
         InputError: If there is no such trial, or the spec or the study is wrong.
@@ -62,7 +62,7 @@ def run_one(
     with tempfile.TemporaryDirectory() as scratch:
         task, home = Path(scratch) / "task.json", Path(scratch) / "trial"
         plan.task.write(task)
-        job = Job(0, 1, spec, str(task), str(home), weights=_weights(plan, spec, base))
+        job = Job(0, 1, spec, str(task), str(home), weights=_weights(spec, base))
         try:
             engine.submit(job)
             end = _followed(engine, echo)
@@ -79,7 +79,7 @@ def run_one(
 
 
 def _followed(engine: Engine, echo: Echo) -> Event:
-    """Tell every epoch and return the event that ends the trial."""
+    """Print every epoch and return the event that ends the trial."""
     while True:
         for event in engine.poll(0.5):
             if event["event"] in ("done", "failed", "lost"):
@@ -102,17 +102,14 @@ def _spec(path: Path, plan: Plan) -> TrialSpec:
     return space.baselines[name]
 
 
-def _weights(plan: Plan, spec: TrialSpec, base: Path) -> str | None:
-    backbone = spec.backbone
-    if not isinstance(backbone, Timm) or backbone.pretrained is False:
-        return None
-    key = weights_key(backbone)
-    return (plan.weights.get(key) or resolve_weights([backbone], folder=base)[key]).path
+def _weights(spec: TrialSpec, base: Path) -> str | None:
+    """Return the pretrained weights that the spec asks for, which may be none of the space's."""
+    backbones = [spec.backbone] if isinstance(spec.backbone, Timm) else []
+    return next((w.path for w in resolve_weights(backbones, folder=base).values()), None)
 
 
 def _epoch(event: dict[str, Any]) -> str:
-    memory, rate = event.get("peak_memory_gb"), event.get("lr")
-    loss = event.get("train_loss")
+    memory, rate, loss = (event.get(key) for key in ("peak_memory_gb", "lr", "train_loss"))
     parts = [
         f"epoch {event['epoch']}/{event['epochs']}: devel UAR {percent(event['devel_uar'])}",
         f"train loss {NOTHING if loss is None else f'{loss:.4f}'}",

@@ -86,12 +86,6 @@ class Writer:
         self._thread.start()
 
     @property
-    def n_waiting(self) -> int:
-        """How many writes are not carried out yet."""
-        with self._changed:
-            return len(self._waiting)
-
-    @property
     def seconds_away(self) -> float:
         """How long the store has been away, 0 when the last try succeeded."""
         since = self._away_since

@@ -69,27 +69,27 @@ class Reconciliation:
     """One pass over the store; each step may be repeated, and a second pass changes nothing."""
 
     def __init__(self) -> None:
-        self._found: dict[int, Any] | None = None  # trial number -> its run, as it was before
+        self._runs: dict[int, Any] | None = None  # by trial, as they were before
 
     def survey(self, client: RunClient) -> None:
         """Read all child runs; of several for one trial the oldest stays."""
-        found: dict[int, Any] = {}
+        runs: dict[int, Any] = {}
         for run in client.children():
             number = int(run.data.tags["spectune.trial"])
-            if number in found:
+            if number in runs:
                 _log.warning("trial %d has two runs in the tracking store, one is deleted", number)
                 client.mlflow.delete_run(run.info.run_id)
             else:
-                found[number] = run
-        client.runs = {number: run.info.run_id for number, run in found.items()}
-        self._found = found
+                runs[number] = run
+        client.runs = {number: run.info.run_id for number, run in runs.items()}
+        self._runs = runs
 
-    def settle(self, client: RunClient, again: bool, *, trial: TrackedTrial) -> None:
+    def complete(self, client: RunClient, again: bool, *, trial: TrackedTrial) -> None:
         """Make one trial's run hold what its folder says."""
-        if self._found is None:
+        if self._runs is None:
             raise RuntimeError("the tracking store could not be read")
-        run = self._found.get(trial.number)
-        if run is not None and _is_settled(run, trial):
+        run = self._runs.get(trial.number)
+        if run is not None and _is_complete(run, trial):
             return
         started_ms = _milliseconds(trial.started)
         tags = clean_tags({**trial.tags, "mlflow.runName": run_name(trial.number, trial.name)})
@@ -112,7 +112,7 @@ class Reconciliation:
 
     def close_others(self, client: RunClient, known: Collection[int]) -> None:
         """End runs that a killed process left RUNNING and whose trial has no folder."""
-        for number, run in (self._found or {}).items():
+        for number, run in (self._runs or {}).items():
             if number not in known and run.info.status not in STATUS.values():
                 client.log(run.info.run_id, tags={"spectune.state": "interrupted"})
                 client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
@@ -121,12 +121,10 @@ class Reconciliation:
                 client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
 
 
-def _is_settled(run: Any, trial: TrackedTrial) -> bool:
-    wanted = {"spectune.state": trial.end_state, **logged_tag(trial.end_state, trial.last_epoch)}
-    return bool(
-        run.info.status == STATUS[trial.end_state]
-        and all(run.data.tags.get(key) == value for key, value in wanted.items())
-    )
+def _is_complete(run: Any, trial: TrackedTrial) -> bool:
+    tags = {"spectune.state": trial.end_state, **logged_tag(trial.end_state, trial.last_epoch)}
+    is_over = run.info.status == STATUS[trial.end_state]
+    return is_over and all(run.data.tags.get(key) == value for key, value in tags.items())
 
 
 def _points(trial: TrackedTrial) -> tuple[list[Point], dict[str, str]]:

@@ -69,9 +69,12 @@ class FusionRun:
     @property
     def digest(self) -> str:
         """What makes two fusions the same; artifacts follow from it."""
-        parts = [self.name, self.params, self.metrics, self.trajectory, self.members]
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest_of(self.name, self.params, self.metrics, self.trajectory, self.members)
+
+
+def _digest_of(*parts: object) -> str:
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def logged_tag(state: str, epochs: int) -> dict[str, str]:
@@ -149,21 +152,18 @@ def write_fusion(client: RunClient, fusion: FusionRun, time_ms: int) -> None:
     Parameters are write-once, so another selection is a new run, and the old one is renamed
     `fusion (superseded)` and tagged `spectune.superseded`.
     """
-    same_name = [
-        run
-        for run in client.children("fusion")
-        if run.data.tags.get("spectune.fusion") == fusion.name
-    ]
-    run = next((r for r in same_name if _digest(r) == fusion.digest), None)
+    runs = list(client.children("fusion"))
+    same_name = [run for run in runs if run.data.tags.get("spectune.fusion") == fusion.name]
+    run = next((run for run in same_name if _digest(run) == fusion.digest), None)
     if run is None or run.info.status != "FINISHED":
         _write_new_fusion(client, fusion, None if run is None else run.info.run_id, time_ms)
     for other in same_name:
         superseded = _digest(other) != fusion.digest
-        wanted = f"{fusion.name} (superseded)" if superseded else fusion.name
-        if other.info.run_name != wanted:
+        expected = f"{fusion.name} (superseded)" if superseded else fusion.name
+        if other.info.run_name != expected:
             tags = {"spectune.superseded": str(superseded).lower()}
             client.log(other.info.run_id, tags=tags)
-            client.mlflow.update_run(other.info.run_id, name=wanted)
+            client.mlflow.update_run(other.info.run_id, name=expected)
     _tag_members(client)
 
 
@@ -182,13 +182,11 @@ def _write_new_fusion(
     params = client.mlflow.get_run(run_id).data.params
     client.log_params(run_id, flatten_params(fusion.params), params)
     finite, notes = split_metrics(fusion.metrics)
-    points = points_at(0, finite, time_ms)
-    points += _trajectory_points(fusion.trajectory, time_ms)
+    points = points_at(0, finite, time_ms) + _trajectory_points(fusion.trajectory, time_ms)
     artifacts = {"trajectory.json": list(fusion.trajectory), **fusion.artifacts}
-    note = {NOTE: _member_links(client, fusion)}
     whole = client.log_artifacts(run_id, artifacts)
     state = {"spectune.state": "complete" if whole else "incomplete"}
-    client.log(run_id, points, clean_tags({**notes, **note, **state}))
+    client.log(run_id, points, clean_tags({**notes, NOTE: _member_links(client, fusion), **state}))
     client.terminate(run_id, "FINISHED", time_ms)
 
 
@@ -233,10 +231,10 @@ def _tag_members(client: RunClient) -> None:
                 fusions_of.setdefault(int(number), []).append(run.data.tags["spectune.fusion"])
     for run in client.children():
         names = fusions_of.get(int(run.data.tags["spectune.trial"]), [])
-        wanted = cut(", ".join(sorted(set(names))), NOTE_LENGTH)
-        if wanted and run.data.tags.get(_MEMBER_TAG) != wanted:
-            client.log(run.info.run_id, tags={_MEMBER_TAG: wanted})
-        elif not wanted and _MEMBER_TAG in run.data.tags:
+        expected = cut(", ".join(sorted(set(names))), NOTE_LENGTH)
+        if expected and run.data.tags.get(_MEMBER_TAG) != expected:
+            client.log(run.info.run_id, tags={_MEMBER_TAG: expected})
+        elif not expected and _MEMBER_TAG in run.data.tags:
             client.mlflow.delete_tag(run.info.run_id, _MEMBER_TAG)
 
 
@@ -271,9 +269,7 @@ class ChildRun:
     @property
     def digest(self) -> str:
         """What makes two runs the same; artifacts follow from it."""
-        parts = [self.name, self.params, self.metrics, self.epochs, self.tags]
-        text = json.dumps(parts, sort_keys=True, default=str)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest_of(self.name, self.params, self.metrics, self.epochs, self.tags)
 
 
 def write_child(client: RunClient, run: ChildRun, time_ms: int) -> None:

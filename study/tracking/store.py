@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,11 +68,7 @@ class TrackingStore:
     @property
     def label(self) -> str:
         """The URI without a password, for messages."""
-        parts = urlsplit(self.tracking_uri)
-        if parts.password is None:
-            return self.tracking_uri
-        host = parts.netloc.rpartition("@")[2]
-        return parts._replace(netloc=f"{parts.username}:***@{host}").geturl()
+        return without_passwords(self.tracking_uri)
 
 
 def resolve_tracking(cwd: Path, environ: Mapping[str, str] | None = None) -> TrackingStore:
@@ -196,12 +191,10 @@ def initialise(store: TrackingStore) -> None:
             return
         for leftover in path.parent.glob(f".{path.name}.new-*"):  # of a killed process
             leftover.unlink(missing_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.new-", dir=path.parent)
-        os.close(descriptor)
-        fresh = Path(name)
+        fresh = path.with_name(f".{path.name}.new-{os.getpid()}")
+        fresh.touch()  # may be written by whom a new file may; SQLite would give fewer rights
         try:
             _database(TrackingStore(sqlite_uri(fresh), store.artifact_root)).engine.dispose()
-            fresh.chmod(0o666 & ~_umask())
             _publish(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)
@@ -253,12 +246,6 @@ def _publish(fresh: Path, path: Path) -> None:
         fresh.replace(path)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def is_transient(error: BaseException) -> bool:
     """Whether an error may pass: refused connections, time-outs, 5xx, 429, locked databases.
 
@@ -268,15 +255,12 @@ def is_transient(error: BaseException) -> bool:
     if "out-of-date database schema" in str(error):  # MLflow calls it an internal error
         return False
     status = getattr(error, "get_http_status_code", None)  # mlflow.exceptions.MlflowException
-    if status is not None:
+    response: Any = getattr(error, "response", None)  # requests.HTTPError, of artifact uploads
+    if status is not None or response is not None:
         if getattr(error, "error_code", "") == "INVALID_STATE":  # 500, but about the request
             return False
-        return bool(status() >= 500 or status() in _PASSING_STATUS)
-    response = getattr(error, "response", None)  # requests.HTTPError, of artifact uploads
-    if response is not None:
-        return bool(response.status_code >= 500 or response.status_code in _PASSING_STATUS)
+        code = response.status_code if status is None else status()
+        return bool(code >= 500 or code in _PASSING_STATUS)
     if isinstance(error, FileNotFoundError | PermissionError | NotADirectoryError):
         return False
-    if type(error).__name__ in _PASSING_NAMES:
-        return True
-    return isinstance(error, OSError | MemoryError)
+    return type(error).__name__ in _PASSING_NAMES or isinstance(error, OSError | MemoryError)

@@ -82,14 +82,12 @@ class Tracker:
     @property
     def run_id(self) -> str | None:
         """The parent run; None as long as the store was never reached."""
-        client = self._thread.client
-        return None if client is None else client.run_id
+        return self._thread.client.run_id if self._thread.client else None
 
     @property
     def experiment_id(self) -> str | None:
         """The experiment of the runs; None as long as the store was never reached."""
-        client = self._thread.client
-        return None if client is None else client.experiment_id
+        return self._thread.client.experiment_id if self._thread.client else None
 
     def start_trial(
         self, number: int, name: str, params: Mapping[str, object], tags: Mapping[str, str]
@@ -233,7 +231,7 @@ class Tracker:
             self._thread.put(
                 trial.number,
                 f"trial {trial.number}, reconciliation",
-                partial(work.settle, trial=trial),
+                partial(work.complete, trial=trial),
                 size_of(trial.artifacts),
             )
         self._thread.put("reconcile", "left runs", lambda s, _again: work.close_others(s, known))
