@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,16 +70,7 @@ class Identity:
         >>> Identity.from_json(identity.to_json()) == identity
         True
         """
-        return {
-            "classes": list(self.classes),
-            "protocol": self.protocol,
-            "fold": self.fold,
-            "seed": self.seed,
-            "partitions": {
-                name: {"digest": part.digest, "n": part.n}
-                for name, part in sorted(self.partitions.items())
-            },
-        }
+        return dataclasses.asdict(self) | {"classes": list(self.classes)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Identity:
@@ -130,19 +122,13 @@ def combine_digest(file_names: Sequence[str], audio_digests: Sequence[str]) -> s
 
 
 def check_joinable(
-    a: Identity,
-    b: Identity,
-    *,
-    partitions: Iterable[str] | None = None,
-    names: tuple[str, str] = ("the first", "the second"),
+    a: Identity, b: Identity, *, names: tuple[str, str] = ("the first", "the second")
 ) -> None:
     """Refuse to average or compare probabilities of different things; seeds may differ.
 
     Args:
         a: One identity.
         b: The other.
-        partitions: Names that must be in both with the same clips; all of either when None.
-            Fold models of one protocol agree on `test` and differ on `devel`.
         names: What to call the two in the message, as in `("trial 3", "trial 7")`.
 
     Raises:
@@ -160,8 +146,7 @@ def check_joinable(
             "Joined probabilities need the same protocol: "
             f"{first} has {a.protocol}, {second} has {b.protocol}."
         )
-    wanted = sorted({*a.partitions, *b.partitions}) if partitions is None else list(partitions)
-    for partition in wanted:
+    for partition in sorted({*a.partitions, *b.partitions}):
         part_a, part_b = a.partitions.get(partition), b.partitions.get(partition)
         if part_a is None or part_b is None:
             lacking = first if part_a is None else second
@@ -207,26 +192,6 @@ def check_probabilities(values: NDArray[Any], *, source: str) -> None:
         )
 
 
-def _load(
-    path: Path, dtype: type[np.floating], *, axes: tuple[str, ...], sizes: Mapping[str, int]
-) -> NDArray[Any]:
-    """Return an array whose type and shape are as told; a large file is mapped, not read."""
-    large = path.is_file() and path.stat().st_size > MAPPED_FROM
-    values = load_array(path, mapped=large)
-    if values.ndim != len(axes):
-        raise InputError(
-            f"{path}: must have the axes ({', '.join(axes)}), got shape {values.shape}."
-        )
-    for axis, name in enumerate(axes):
-        if name in sizes and values.shape[axis] != sizes[name]:
-            raise InputError(f"{path}: must hold {sizes[name]} {name}, got {values.shape[axis]}.")
-    if values.shape[0] == 0:
-        raise InputError(f"{path}: holds no {axes[0]}.")
-    if values.dtype != dtype:
-        raise InputError(f"{path}: must be {np.dtype(dtype)}, got {values.dtype}.")
-    return values
-
-
 def load_epoch(path: str | Path, epoch: int, *, clips: int, classes: int) -> NDArray[np.float16]:
     """Read one epoch, from 1, of a trial's `devel.npy`; of a large file nothing else is read.
 
@@ -236,12 +201,12 @@ def load_epoch(path: str | Path, epoch: int, *, clips: int, classes: int) -> NDA
     Raises:
         InputError: As `load_devel`, or when there is no such epoch.
     """
-    values = _load_devel(Path(path), clips=clips, classes=classes, epochs=None)
+    values = _load(Path(path), np.float16, epochs=None, clips=clips, classes=classes)
     if not 1 <= epoch <= len(values):
         raise InputError(f"{path}: epoch must be 1 to {len(values)}, got {epoch}.")
-    one: NDArray[np.float16] = np.array(values[epoch - 1])
-    check_probabilities(one, source=str(path))
-    return one
+    probabilities: NDArray[np.float16] = np.array(values[epoch - 1])
+    check_probabilities(probabilities, source=str(path))
+    return probabilities
 
 
 def load_devel(
@@ -263,17 +228,10 @@ def load_devel(
         InputError: When the file is missing, truncated, pickled, or of another shape or dtype,
             or holds something else than probabilities.
     """
-    values = _load_devel(Path(path), clips=clips, classes=classes, epochs=epochs)
-    for one in values:
-        check_probabilities(one, source=str(path))
+    values = _load(Path(path), np.float16, epochs=epochs, clips=clips, classes=classes)
+    for probabilities in values:
+        check_probabilities(probabilities, source=str(path))
     return values
-
-
-def _load_devel(path: Path, *, clips: int, classes: int, epochs: int | None) -> NDArray[np.float16]:
-    sizes = {"clips": clips, "classes": classes}
-    if epochs is not None:
-        sizes["epochs"] = epochs
-    return _load(path, np.float16, axes=("epochs", "clips", "classes"), sizes=sizes)
 
 
 def load_test(path: str | Path, *, clips: int, classes: int) -> NDArray[np.float32]:
@@ -282,24 +240,41 @@ def load_test(path: str | Path, *, clips: int, classes: int) -> NDArray[np.float
     Raises:
         InputError: As `load_devel`, with float32.
     """
-    sizes = {"clips": clips, "classes": classes}
-    values = _load(Path(path), np.float32, axes=("clips", "classes"), sizes=sizes)
+    values = _load(Path(path), np.float32, clips=clips, classes=classes)
     check_probabilities(values, source=str(path))
     return values
 
 
+def _load(path: Path, dtype: type[np.floating], **axes: int | None) -> NDArray[Any]:
+    """Return an array of this type and these axes (None: of any length); a large one is mapped."""
+    large = path.is_file() and path.stat().st_size > MAPPED_FROM
+    values = load_array(path, mapped=large)
+    if values.ndim != len(axes):
+        raise InputError(
+            f"{path}: must have the axes ({', '.join(axes)}), got shape {values.shape}."
+        )
+    for n, (name, expected) in zip(values.shape, axes.items(), strict=True):
+        if expected not in (None, n):
+            raise InputError(f"{path}: must hold {expected} {name}, got {n}.")
+    if values.shape[0] == 0:
+        raise InputError(f"{path}: holds no {next(iter(axes))}.")
+    if values.dtype != dtype:
+        raise InputError(f"{path}: must be {np.dtype(dtype)}, got {values.dtype}.")
+    return values
+
+
 def labels_of(results: StudyResults) -> NDArray[np.int64]:
-    """Return the codes of the devel labels, (clips,), in the order of every probability array.
+    """Return the class indices of the devel labels, (clips,), in the order of every probability array.
 
     Raises:
         InputError: If a devel clip has no label.
     """
-    code = {name: i for i, name in enumerate(results.classes)}
+    index = {name: i for i, name in enumerate(results.classes)}
     clips = results.partitions["devel"].clips
-    missing = [clip.file_name for clip in clips if clip.label not in code]
+    missing = [clip.file_name for clip in clips if clip.label not in index]
     if missing:
         raise InputError(f"{results.folder / 'clips.json'}: {missing[0]} has no known label")
-    return np.array([code[str(clip.label)] for clip in clips])
+    return np.array([index[str(clip.label)] for clip in clips])
 
 
 def speakers_of(
@@ -315,6 +290,6 @@ def all_known(speakers: Iterable[str | None]) -> tuple[str, ...] | None:
     >>> all_known(["anna", None]) is None
     True
     """
-    given = tuple(speakers)
-    known = tuple(speaker for speaker in given if speaker is not None)
-    return known if len(known) == len(given) else None
+    every = tuple(speakers)
+    known = tuple(speaker for speaker in every if speaker is not None)
+    return known if len(known) == len(every) else None

@@ -111,7 +111,7 @@ class TrialFolder:
         return list(read_events(self.path / "events.jsonl"))
 
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Promote an attempt: from here on the trial has ended."""
+        """Accept an attempt: from here on the trial has ended."""
         write_json(self.path / "result.json", result)
 
 

@@ -85,7 +85,7 @@ class TrialRecord:
         return self.state in ("complete", "pruned") and self.uar is not None
 
     def file(self, name: str) -> Path:
-        """Where a file of the promoted attempt lies, for example `devel.npy`."""
+        """Where a file of the accepted attempt lies, for example `devel.npy`."""
         return self.folder / f"attempt-{self.attempt}" / name
 
 
@@ -103,11 +103,9 @@ def read_trials(folder: Path) -> tuple[TrialRecord, ...]:
 
 def numbered_folders(folder: Path) -> list[tuple[int, Path]]:
     """Numbers and folders of what is named as a trial (`00042`), in order; the rest is not ours."""
-    found = []
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name.isascii() and path.name.isdecimal() and f"{int(path.name):05d}" == path.name:
-            found.append((int(path.name), path))
-    return sorted(found)
+    paths = list(folder.iterdir()) if folder.is_dir() else []
+    named = [path for path in paths if path.name.isascii() and path.name.isdecimal()]
+    return sorted((int(p.name), p) for p in named if f"{int(p.name):05d}" == p.name)
 
 
 def read_spec(folder: Path, trial: int) -> dict[str, Any]:

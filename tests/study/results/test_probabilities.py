@@ -70,14 +70,6 @@ def test_probabilities_of_different_things_are_not_joined(changes, message):
         check_joinable(IDENTITY, other, names=("trial 1", "trial 2"))
 
 
-def test_fold_models_join_on_test_alone():
-    partitions = {**IDENTITY.partitions, "devel": PartitionIdentity("other", 7)}
-    other = dataclasses.replace(IDENTITY, fold=1, partitions=partitions)
-    check_joinable(IDENTITY, other, partitions=["test"])
-    with pytest.raises(InputError, match="devel"):
-        check_joinable(IDENTITY, other)
-
-
 pairs = st.lists(st.tuples(st.text(max_size=4), st.text(max_size=4)), max_size=4)
 
 
