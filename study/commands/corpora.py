@@ -71,7 +71,7 @@ def partition(
     from search_spaces.grammar.errors import InputError
     from study.corpus import divide, list_corpus, make_partitions, summarise
     from study.corpus.partition_file import write_partitions
-    from study.planning.init_study import told
+    from study.planning.init_study import division_sentence
 
     try:
         wanted = [float(share) for share in shares.split(",")]
@@ -83,5 +83,5 @@ def partition(
     found = divide(listing, division.partitions)
     write_partitions(output, listing.rows, division.partitions, columns=columns)
     echo(summarise(found))
-    echo(told(division))
+    echo(division_sentence(division))
     echo(f"wrote {output}; in study.yaml: `partitions: {output}`, relative to it")

@@ -7,8 +7,6 @@ the objective is the pooled UAR. The test partition is predicted by the mean of 
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,9 +14,8 @@ from search_spaces.grammar.errors import InputError
 from study.corpus import Corpus
 from study.honest import fold_splits
 
-__all__ = ["PROTOCOLS", "deal_folds", "protocol_partitions", "protocol_sentence"]
+__all__ = ["deal_folds", "protocol_partitions", "protocol_sentence"]
 
-PROTOCOLS = ("holdout", "kfold", "loso")
 PARTITIONS = ("train", "devel", "test")
 
 
@@ -27,14 +24,14 @@ def protocol_partitions(corpus: Corpus, protocol: str) -> dict[str, tuple[int, .
 
     In a cross-validation train and devel are the same clips, in the corpus's order.
     """
-    found = {
+    partitions = {
         name: tuple(i for i, clip in enumerate(corpus.clips) if clip.partition == name)
         for name in PARTITIONS
     }
     if protocol == "holdout":
-        return found
-    pool = tuple(sorted(found["train"] + found["devel"]))
-    return {"train": pool, "devel": pool, "test": found["test"]}
+        return partitions
+    pool = tuple(sorted(partitions["train"] + partitions["devel"]))
+    return partitions | {"train": pool, "devel": pool}
 
 
 def deal_folds(
@@ -48,7 +45,7 @@ def deal_folds(
     Args:
         corpus: The corpus.
         pool: Positions of the clips.
-        protocol: One of `PROTOCOLS`; `holdout` has no folds.
+        protocol: `holdout`, which has no folds, `kfold` or `loso`.
         n_folds: Of `kfold`.
         seed: Of the dealing.
 
@@ -57,19 +54,19 @@ def deal_folds(
     """
     if protocol == "holdout":
         return ()
-    speakers, codes = _speakers(corpus, pool, protocol)
+    names = _speakers(corpus, pool, protocol)
+    speakers, folds = np.unique(names, return_inverse=True)
     labels = np.array([corpus.classes.index(str(corpus.clips[i].label)) for i in pool])
-    wanted = len(speakers) if protocol == "loso" else n_folds
-    if len(speakers) < max(2, wanted):
+    needed = max(2, n_folds if protocol == "kfold" else 0)
+    if len(speakers) < needed:
         raise InputError(
-            f"protocol: {protocol} needs at least {max(2, wanted)} speakers in train and devel,"
+            f"protocol: {protocol} needs at least {needed} speakers in train and devel,"
             f" and {corpus.root} has {len(speakers)}"
         )
-    folds = codes.copy()
     if protocol == "kfold":
-        for k, split in enumerate(fold_splits(labels, codes, n_folds=n_folds, seed=seed)):
+        for k, split in enumerate(fold_splits(labels, folds, n_folds=n_folds, seed=seed)):
             folds[split.outside] = k
-    _check_classes(corpus, speakers, codes, labels, folds, protocol)
+    _check_classes(corpus, names, labels, folds, protocol)
     return tuple(int(fold) for fold in folds)
 
 
@@ -89,40 +86,31 @@ not hear the speaker'
     )
 
 
-def _speakers(
-    corpus: Corpus, pool: tuple[int, ...], protocol: str
-) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the speakers by name, and the code of each clip's."""
+def _speakers(corpus: Corpus, pool: tuple[int, ...], protocol: str) -> list[str]:
+    """Return the speaker of each clip."""
     clips = [corpus.clips[i] for i in pool]
-    names = [clip.speaker for clip in clips if clip.speaker is not None]
     unknown = [clip.file_name for clip in clips if clip.speaker is None]
     if unknown:
         raise InputError(
             f"protocol: {protocol} needs the speaker of every clip of train and devel, and"
             f" {len(unknown)} of {len(clips)} have none, the first is {unknown[0]}"
         )
-    speakers = sorted(set(names))
-    code = {name: i for i, name in enumerate(speakers)}
-    return speakers, np.array([code[name] for name in names], dtype=np.int64)
+    return [str(clip.speaker) for clip in clips]
 
 
 def _check_classes(
     corpus: Corpus,
     speakers: list[str],
-    codes: NDArray[np.int64],
     labels: NDArray[np.int64],
     folds: NDArray[np.int64],
     protocol: str,
 ) -> None:
     """Check that every fold's network hears every class."""
-    folds_of_class: dict[int, set[int]] = defaultdict(set)
-    for label, fold in zip(labels.tolist(), folds.tolist(), strict=True):
-        folds_of_class[label].add(fold)
-    for label, within in sorted(folds_of_class.items()):
-        if len(within) > 1:
+    for label in np.unique(labels):
+        if len(set(folds[labels == label])) > 1:
             continue
-        who = sorted({speakers[code] for code in codes[labels == label].tolist()})
+        by = sorted({speakers[i] for i in np.flatnonzero(labels == label)})
         raise InputError(
             f"protocol: {protocol}: the class {corpus.classes[label]!r} is said only by"
-            f" {', '.join(who)}, all in one fold, so its network would never hear that class"
+            f" {', '.join(by)}, all in one fold, so its network would never hear that class"
         )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
@@ -17,7 +16,7 @@ from study.corpus.partition_file import write_partitions
 from study.corpus.partitioning import Division
 from study.files import dump_yaml, replace_text
 
-__all__ = ["init_study"]
+__all__ = ["division_sentence", "init_study"]
 
 _PARTITIONS = "partitions.csv"
 TEMPLATE = """\
@@ -59,15 +58,6 @@ _UNUSED = {  # keys of a corpus that need not be said of this one
 }
 
 
-@dataclass(frozen=True)
-class _Found:
-    """What `init` has learnt of a corpus."""
-
-    corpus: Corpus
-    look: AudioLook
-    division: Division | None
-
-
 def init_study(
     corpus: Path,
     *,
@@ -95,22 +85,25 @@ def init_study(
     division = None
     if _has_no_devel(listing):
         division = make_partitions(listing.rows)
-        found = divide(listing, division.partitions)
+        read = divide(listing, division.partitions)
     else:
-        found = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
-    look = look_at_audio(found.clips)
-    keys: dict[str, str] = {"corpus": os.path.relpath(corpus.resolve(), folder.resolve())}
-    keys |= {"layout": layout} if layout is not None else {}
-    keys |= {"label_column": label_column} if label_column is not None else {}
-    keys |= {"partitions": _PARTITIONS} if division is not None else {}
-    text = _study_yaml(_Found(found, look, division), keys, path.name)
+        read = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
+    look = look_at_audio(read.clips)
+    keys = {
+        "corpus": os.path.relpath(corpus.resolve(), folder.resolve()),
+        "layout": layout,
+        "label_column": label_column,
+        "partitions": None if division is None else _PARTITIONS,
+    }
+    keys = {key: value for key, value in keys.items() if value is not None}
+    text = _study_yaml(read, look, keys, path.name)
     if division is not None:
         write_partitions(folder / _PARTITIONS, listing.rows, division.partitions)
     replace_text(path, text)
     durations = look.durations if look.complete else None
-    echo(summarise(found, durations, _rates(look)))
+    echo(summarise(read, durations, _rates(look)))
     if division is not None:
-        echo(f"{told(division)}; written to {_PARTITIONS}")
+        echo(f"{division_sentence(division)}; written to {_PARTITIONS}")
     echo(f"wrote {path.name}; now: spectune run {path.name}")
     return path
 
@@ -121,24 +114,24 @@ def _has_no_devel(listing: Listing) -> bool:
     return not names & {"devel", "other"}
 
 
-def told(division: Division) -> str:
+def division_sentence(division: Division) -> str:
     """How clips were shared out, with a warning where one voice may be on both sides."""
     counts = ", ".join(f"{n} in {name}" for name, n in division.n_groups.items() if n)
-    said = f"partitions made by {division.by}: {counts}"
+    sentence = f"partitions made by {division.by}: {counts}"
     if division.n_kept:
-        said += f"; {division.n_kept:,} clips without a label or in test already stay in test"
+        sentence += f"; {division.n_kept:,} clips without a label or in test already stay in test"
     if division.by != "speaker":
-        said += (
+        sentence += (
             "; a voice may be in several partitions, which flatters every figure (name speakers in"
             " a column `speaker` where they are known)"
         )
-    return said
+    return sentence
 
 
-def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", found.corpus.name).strip("-._")[:80] or "study"
+def _study_yaml(corpus: Corpus, look: AudioLook, keys: Mapping[str, object], file: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", corpus.name).strip("-._")[:80] or "study"
     about = {
-        "corpus": f"layout {found.corpus.layout}; relative to this file",
+        "corpus": f"layout {corpus.layout}; relative to this file",
         "layout": "how the corpus is read",
         "label_column": "the column that is the label",
         "partitions": "made by `spectune init`; a CSV that you may change before the first run",
@@ -151,8 +144,8 @@ def _study_yaml(found: _Found, keys: dict[str, str], file: str) -> str:
         name=name,
         name_line=dump_yaml({"name": name}).strip(),
         corpus="\n".join(lines),
-        clip_seconds=_line("clip_seconds", usual_seconds(found.look), _heard(found.look)),
-        sampling_rate=_sampling_rate(found.look),
+        clip_seconds=_line("clip_seconds", usual_seconds(look), _heard(look)),
+        sampling_rate=_sampling_rate(look),
     )
 
 
@@ -163,11 +156,11 @@ def _line(key: str, value: object, comment: str) -> str:
 
 
 def _heard(look: AudioLook) -> str:
-    said = "what a network hears at once; longer clips are covered by windows"
+    sentence = "what a network hears at once; longer clips are covered by windows"
     if not look.durations:
-        return said
+        return sentence
     low, high = min(look.durations), max(look.durations)
-    return f"{said} (clips last {low:.2f} to {high:.2f} s)"
+    return f"{sentence} (clips last {low:.2f} to {high:.2f} s)"
 
 
 def _sampling_rate(look: AudioLook) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,9 +57,9 @@ def resolve_weights(backbones: Iterable[Timm], *, folder: Path) -> dict[str, Wei
 
 def _resolve(backbone: Timm, folder: Path) -> Weights:
     where = f"backbone.{backbone.name}.pretrained"
-    asked = backbone.pretrained
-    if isinstance(asked, str) and (asked.endswith(".safetensors") or "/" in asked):
-        path = (folder / asked).resolve()
+    requested = backbone.pretrained
+    if isinstance(requested, str) and (requested.endswith(".safetensors") or "/" in requested):
+        path = (folder / requested).resolve()
         if not path.is_file():
             raise InputError(f"{where}: there is no file {path}")
         if path.suffix != ".safetensors":
@@ -69,9 +69,8 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
     from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
     name, _, own_tag = backbone.name.partition(".")
-    tag = asked if isinstance(asked, str) else own_tag
-    known = get_arch_pretrained_cfgs(name)
-    tags = [full.partition(".")[2] for full in known]
+    tag = requested if isinstance(requested, str) else own_tag
+    tags = [full.partition(".")[2] for full in get_arch_pretrained_cfgs(name)]
     if tag and tag not in tags:
         raise InputError(
             f"{where}: timm has no weights {tag!r} for {name}; it has {', '.join(tags) or 'none'}"
@@ -123,8 +122,3 @@ def _download(where: str, cfg: Any) -> Weights:
             ) from error
     licence = str(cfg.license or "unknown")
     return Weights(str(path), file_sha256(path), licence, f"Hugging Face {repo}")
-
-
-def read_weights(plain: Mapping[str, Mapping[str, str]]) -> dict[str, Weights]:
-    """Make weights of what `state.json` holds."""
-    return {key: Weights(**values) for key, values in plain.items()}

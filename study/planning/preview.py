@@ -70,9 +70,9 @@ def specs_to_draw(space: Space, *, seed: int = 0) -> list[TrialSpec]:
     amplitudes = itertools.cycle(space.dimensions.get("amplitude", {"": {}}))
     specs = []
     for chosen in itertools.product(*(names or [""] for names in kinds.values())):
-        taken = dict(zip((*kinds, "amplitude"), (*chosen, next(amplitudes)), strict=True))
+        kind = dict(zip((*kinds, "amplitude"), (*chosen, next(amplitudes)), strict=True))
         dimensions = {
-            name: {taken[name]: parts[taken[name]]} if taken.get(name) else parts
+            name: {kind[name]: parts[kind[name]]} if kind.get(name) else parts
             for name, parts in space.dimensions.items()
         }
         narrowed = replace(space, dimensions=dimensions)
@@ -121,51 +121,45 @@ def _cell(seen: InputImages) -> Pil.Image:
     step = LEFT + width + RIGHT
     font = ImageFont.load_default(size=11)
     bold = ImageFont.load_default(size=12)
-    title = f"{seen.title}"
-    needed = int(bold.getlength(title)) + LEFT + RIGHT
+    needed = int(bold.getlength(seen.title)) + LEFT + RIGHT
     cell = Pil.new("RGB", (max(step * len(seen.images), needed), TOP + height + BOTTOM), PAPER)
     draw = ImageDraw.Draw(cell)
-    draw.text((LEFT, 4), title, INK, font=bold)
+    draw.text((LEFT, 4), seen.title, INK, font=bold)
     for channel, image in enumerate(seen.images):
         x, y = LEFT + channel * step, TOP
         # The first row is drawn at the bottom, as spectrograms are.
         cell.paste(_coloured(image[::-1]).resize(PANEL, Pil.Resampling.NEAREST), (x, y))
         draw.rectangle((x - 1, y - 1, x + width, y + height), outline=INK)
-        _ticks_left(draw, font, seen.rows[channel], x, y)
-        _ticks_below(draw, font, seen.columns[channel], x, y + height)
+        _draw_ticks(draw, font, seen.rows[channel], seen.columns[channel], x, y)
         if channel == 0:
             draw.text((4, y + height + 18), seen.units[0], INK, font=font)
         draw.text((x + width, y + height + 18), seen.units[1], INK, font=font, anchor="ra")
     return cell
 
 
-def _ticks_left(
+def _draw_ticks(
     draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    ticks: Sequence[Tick], x: int, y: int,
+    rows: Sequence[Tick], columns: Sequence[Tick], x: int, y: int,
 ) -> None:  # fmt: skip
-    for tick in ticks:
-        at = y + PANEL[1] * (1 - tick.position)
+    """Draw the ticks of a channel whose upper left corner is at (x, y)."""
+    width, height = PANEL
+    for tick in rows:
+        at = y + height * (1 - tick.position)
         draw.line((x - 5, at, x - 1, at), INK)
         draw.text((x - 7, at), tick.text, INK, font=font, anchor="rm")
-
-
-def _ticks_below(
-    draw: ImageDraw.ImageDraw, font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    ticks: Sequence[Tick], x: int, y: int,
-) -> None:  # fmt: skip
-    for tick in ticks:
-        at = x + PANEL[0] * tick.position
-        draw.line((at, y + 1, at, y + 4), INK)
-        draw.text((at, y + 5), tick.text, INK, font=font, anchor="ma")
+    for tick in columns:
+        at, below = x + width * tick.position, y + height
+        draw.line((at, below + 1, at, below + 4), INK)
+        draw.text((at, below + 5), tick.text, INK, font=font, anchor="ma")
 
 
 def _coloured(image: NDArray[np.float32]) -> Pil.Image:
     """Return a channel in colours from its 1st to its 99th percentile."""
     low, high = np.percentile(image, (1, 99))
-    share = np.clip((image - low) / max(float(high - low), 1e-12), 0, 1) * (len(COLOURS) - 1)
-    places = np.arange(len(COLOURS))
+    level = np.clip((image - low) / max(float(high - low), 1e-12), 0, 1) * (len(COLOURS) - 1)
+    levels = np.arange(len(COLOURS))
     colours = np.array(COLOURS, dtype=np.float64)
-    channels = [np.interp(share, places, colours[:, c]) for c in range(3)]
+    channels = [np.interp(level, levels, colours[:, c]) for c in range(3)]
     return Pil.fromarray(np.stack(channels, axis=-1).round().astype(np.uint8))
 
 

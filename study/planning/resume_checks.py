@@ -192,13 +192,12 @@ def _changes(folder: Path, cached: CachedCorpus, protocol: str) -> str:
         clip.file_name: (digest, clip.label, _speaker(clip.speaker, protocol))
         for clip, digest in zip(cached.corpus.clips, cached.digests, strict=True)
     }
-    both = [name for name in now if name in was]
-    found = {"new": [n for n in now if n not in was], "gone": [n for n in was if n not in now]}
-    for place, what in enumerate(("with other audio", "with another label", "of another speaker")):
-        found[what] = [name for name in both if was[name][place] != now[name][place]]
-    told = [
+    changes = {"new": [n for n in now if n not in was], "gone": [n for n in was if n not in now]}
+    for i, what in enumerate(("with other audio", "with another label", "of another speaker")):
+        changes[what] = [n for n in now if n in was and was[n][i] != now[n][i]]
+    sentences = [
         f"{len(names)} {'clip' if len(names) == 1 else 'clips'} {what}, the first {names[0]}"
-        for what, names in found.items()
+        for what, names in changes.items()
         if names
     ]
-    return f" ({'; '.join(told)})" if told else ""
+    return f" ({'; '.join(sentences)})" if sentences else ""

@@ -264,7 +264,7 @@ def _load(path: Path, dtype: type[np.floating], **axes: int | None) -> NDArray[A
 
 
 def labels_of(results: StudyResults) -> NDArray[np.int64]:
-    """Return the class indices of the devel labels, (clips,), in the order of every probability array.
+    """Return the class indices of the devel labels, (clips,), in the order of every array.
 
     Raises:
         InputError: If a devel clip has no label.
