@@ -10,7 +10,6 @@ before memory is taken for it.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from runners.job import PADS
 from search_spaces.front_end.framing import MAX_N_FFT, longest_window
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
-from study.files import file_sha256
+from study.files import file_sha256, read_object
 from study.fusion.methods.rule import FusionRule
 
 __all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]
@@ -101,7 +100,9 @@ def read_bundle(folder: Path) -> Bundle:
         InputError: With one sentence that says what is wrong with it.
     """
     path = folder / "bundle.json"
-    plain = _read_json(path)
+    if not path.is_file():
+        raise InputError(f"{folder}: is no bundle (there is no bundle.json)")
+    plain = read_object(path, MAX_JSON)
     if plain.get("format") != FORMAT:
         raise InputError(
             f"{path}: format must be {FORMAT} for this version of spectune, got"
@@ -120,25 +121,11 @@ def read_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path.parent}: is no bundle (there is no bundle.json)")
-    if (size := path.stat().st_size) > MAX_JSON:
-        raise InputError(f"{path}: must be at most {MAX_JSON:,} bytes, got {size:,}")
-    try:
-        plain = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: cannot be read as JSON: {error}") from error
-    if not isinstance(plain, dict):
-        raise InputError(f"{path}: must hold a JSON object, got {type(plain).__name__}")
-    return plain
-
-
 def _parse(folder: Path, plain: Mapping[str, Any]) -> Bundle:
     members = plain["members"]
     if not isinstance(members, list) or not 1 <= len(members) <= MAX_MEMBERS:
         raise InputError(f"members must be a list of 1 to {MAX_MEMBERS:,}")
-    networks = tuple(_member(folder, member, place) for place, member in enumerate(members))
+    networks = tuple(_member(folder, member, position) for position, member in enumerate(members))
     return Bundle(
         folder=folder,
         name=str(plain["name"]),
@@ -156,17 +143,20 @@ def _parse(folder: Path, plain: Mapping[str, Any]) -> Bundle:
 def _rule(plain: Mapping[str, Any], members: Sequence[BundleMember]) -> FusionRule | None:
     if plain.get("rule") is None:
         return None
-    n = 1 + max(member.candidate for member in members)
-    if {member.candidate for member in members} != set(range(n)):
+    weights = [0.0] * (1 + max(member.candidate for member in members))
+    if {member.candidate for member in members} != set(range(len(weights))):
         raise InputError("candidate of the members must go from 0 on without a gap")
-    weights = [sum(m.weight for m in members if m.candidate == place) for place in range(n)]
+    for member in members:
+        weights[member.candidate] += member.weight
     return FusionRule.from_json(plain["rule"], weights=weights, n_classes=len(plain["classes"]))
 
 
-def _member(folder: Path, plain: Mapping[str, Any], place: int) -> BundleMember:
-    name = plain["file"]
+def _member(folder: Path, plain: Mapping[str, Any], position: int) -> BundleMember:
+    name, candidate = plain["file"], plain.get("candidate", position)
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise InputError(f"a member's file must be a .safetensors of the bundle, got {name!r}")
+    if type(candidate) is not int or not 0 <= candidate < MAX_MEMBERS:
+        raise InputError(f"candidate must be a whole number from 0 on, got {candidate!r}")
     return BundleMember(
         path=folder / name,
         sha256=str(plain["sha256"]),
@@ -174,14 +164,8 @@ def _member(folder: Path, plain: Mapping[str, Any], place: int) -> BundleMember:
         spec=TrialSpec.from_dict(plain["spec"]),
         name=str(plain["name"]),
         trial=int(plain["trial"]),
-        candidate=_place(plain.get("candidate", place)),
+        candidate=candidate,
     )
-
-
-def _place(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < MAX_MEMBERS:
-        raise InputError(f"candidate must be a whole number from 0 on, got {value!r}")
-    return int(value)
 
 
 def _check(bundle: Bundle, path: Path) -> None:

@@ -114,54 +114,51 @@ def _check_target(target: Path, results: StudyResults) -> None:
 
 
 def _of_trials(results: StudyResults) -> list[_Source]:
-    found = []
+    sources = []
     for member in fusion_members(results):
         trial = results.trial(member.trial)
         note = restored_note(trial)
         folds = range(results.n_folds) if results.n_folds else [None]
         for fold in folds:
             suffix = "" if fold is None else f"-fold-{fold}"
-            told = "" if fold is None else f", fold {fold + 1} of {results.n_folds}"
-            found.append(
-                _Source(
-                    trial.file(WEIGHTS),
-                    f"{trial.number:05d}{suffix}.safetensors",
-                    trial.number,
-                    f"{trial.name}{told}",
-                    TrialSpec.from_dict(trial.spec),
-                    member.weight / len(folds),
-                    trial.best_epoch,
-                    None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
-                    fold,
-                    member.candidate,
-                )
+            of = "" if fold is None else f", fold {fold + 1} of {results.n_folds}"
+            source = _Source(
+                trial.file(WEIGHTS),
+                f"{trial.number:05d}{suffix}.safetensors",
+                trial.number,
+                f"{trial.name}{of}",
+                TrialSpec.from_dict(trial.spec),
+                member.weight / len(folds),
+                trial.best_epoch,
+                None if note and not note.get("same_bytes") else trial.files.get(WEIGHTS),
+                fold,
+                member.candidate,
             )
-    return found
+            sources.append(source)
+    return sources
 
 
 def _of_refit(results: StudyResults, refit: dict[str, Any]) -> list[_Source]:
-    found = []
-    places = {member.trial: member for member in fusion_members(results)}
-    for member in refit["members"]:
-        trainings = member["trainings"]
-        for n, name in enumerate(trainings):
+    sources = []
+    members = {member.trial: member for member in fusion_members(results)}
+    for entry in refit["members"]:
+        trial, n_seeds = entry["trial"], len(entry["trainings"])
+        for n, name in enumerate(entry["trainings"]):
             path = results.folder / "refit" / name
-            folder = TrainingFolder(path, member["trial"])
-            weights = training_file(path, member["trial"], WEIGHTS)
-            found.append(
-                _Source(
-                    weights,
-                    f"{member['trial']:05d}-seed-{n}.safetensors",
-                    member["trial"],
-                    f"{member['name']}, seed {n + 1} of {len(trainings)}",
-                    folder.spec(),
-                    places[member["trial"]].weight / len(trainings),
-                    member["last_epoch"],
-                    (folder.result() or {}).get("files", {}).get(WEIGHTS),
-                    candidate=places[member["trial"]].candidate,
-                )
+            folder = TrainingFolder(path, trial)
+            source = _Source(
+                training_file(path, trial, WEIGHTS),
+                f"{trial:05d}-seed-{n}.safetensors",
+                trial,
+                f"{entry['name']}, seed {n + 1} of {n_seeds}",
+                folder.spec(),
+                members[trial].weight / n_seeds,
+                entry["last_epoch"],
+                (folder.result() or {}).get("files", {}).get(WEIGHTS),
+                candidate=members[trial].candidate,
             )
-    return found
+            sources.append(source)
+    return sources
 
 
 def _copy(source: _Source, folder: Path) -> dict[str, Any]:
@@ -241,26 +238,23 @@ def _describe(
 def _figures(results: StudyResults, protocol: str, refit: dict[str, Any] | None) -> dict[str, Any]:
     """Return what the fusion reached."""
     ensemble = results.ensemble
-    return {
-        "devel_uar_apparent": None if ensemble is None else ensemble.uar,
-        "n_candidates": None if ensemble is None else ensemble.n_candidates,
-        "honest": dict(ensemble.honest) or None if ensemble is not None else None,
-        "refit": None if refit is None else refit["test"],
-        "test": _test_scores(results, protocol),
+    figures = {"refit": refit and refit["test"], "test": _test_scores(results, protocol)}
+    if ensemble is None:
+        return figures
+    return figures | {
+        "devel_uar_apparent": ensemble.uar,
+        "n_candidates": ensemble.n_candidates,
+        "honest": dict(ensemble.honest) or None,
     }
 
 
-def _extra(path: Path) -> Any:
-    """Return a record that another command may have left."""
-    try:
-        return read_json(path)
-    except (OSError, ValueError):
-        return None
-
-
 def _test_scores(results: StudyResults, protocol: str) -> dict[str, Any] | None:
-    scores = _extra(results.folder / "scores.json") or {}
-    for system in scores.get("systems", []):
+    """Return what `spectune score` noted of the fusion, if labels have arrived."""
+    try:
+        systems = read_json(results.folder / "scores.json")["systems"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    for system in systems:
         if (system["name"], system["protocol"]) == ("fusion", protocol):
             return {key: system[key] for key in ("uar", "ci_low", "ci_high", "n", "n_speakers")}
     return None

@@ -42,7 +42,9 @@ def load_networks(bundle: Bundle) -> list[Classifier]:
         network = built.get(member.spec.digest)
         if network is None:
             network = built[member.spec.digest] = _build(bundle, member)
-        networks.append(_fill(copy.deepcopy(network), member))
+        network = copy.deepcopy(network)
+        load_weights(network, member.path)
+        networks.append(network.eval().requires_grad_(False))
     return networks
 
 
@@ -71,19 +73,18 @@ def _check_sizes(bundle: Bundle, member: BundleMember) -> None:
 
     A description of a few bytes can name a network of many gigabytes.
     """
-    found = tensor_shapes(member.path)
-    limit = sum(math.prod(shape) for shape in found.values())
-    wanted = _expected(bundle, member)
-    if wanted is None:
+    shapes = tensor_shapes(member.path)
+    expected = _expected(bundle, member)
+    if expected is None:
         return
-    if wanted.keys() != found.keys() or any(found[name] != wanted[name] for name in wanted):
-        odd = sorted(
-            name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name)
-        )
+    names = expected.keys() | shapes.keys()
+    different = sorted(name for name in names if expected.get(name) != shapes.get(name))
+    if different:
+        n_numbers = sum(math.prod(shape) for shape in shapes.values())
         raise InputError(
             f"{member.path}: holds another network than its spec ({member.spec.label}):"
-            f" {len(odd)} of its {len(found)} tensors ({limit:,} numbers) differ, the first is"
-            f" {odd[0]}"
+            f" {len(different)} of its {len(shapes)} tensors ({n_numbers:,} numbers) differ, the"
+            f" first is {different[0]}"
         )
 
 
@@ -114,11 +115,6 @@ def _meta_backbone(bundle: Bundle, member: BundleMember) -> nn.Module | None:
     )
     # None for the linear machine: it is as small as its features, which are limited.
     return make_backbone(spec, size=size, n_classes=len(bundle.classes))
-
-
-def _fill(network: Classifier, member: BundleMember) -> Classifier:
-    load_weights(network, member.path)
-    return network.eval().requires_grad_(False)
 
 
 def tensor_shapes(path: Path) -> dict[str, tuple[int, ...]]:

@@ -19,7 +19,7 @@ from study.bundle.predictor import Predictor
 from study.corpus.audio.decode import Decoded, Decoding, decode_files
 from study.files import predictions_csv, replace_text
 
-__all__ = ["predict_files", "predict_items"]
+__all__ = ["decoding", "predict_decoded", "predict_files"]
 
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
 AHEAD = 512  # files that are decoded meanwhile: two batches
@@ -44,16 +44,15 @@ def predict_files(
         InputError: If the bundle is wrong.
     """
     opened = read_bundle(bundle)
-    with _decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
+    with decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
         predictor = Predictor(opened, device=device)
         started = time.monotonic()
         with _progress(len(items)) as advance:
-            found, faults = _predict(predictor, decoded, advance)
+            probabilities, faults = predict_decoded(predictor, decoded, advance)
     seconds = time.monotonic() - started
     kept = [item for i, item in enumerate(items) if i not in faults]
-    text = predictions_csv(
-        [item.name for item in kept], [item.label for item in kept], predictor.classes, found
-    )
+    names, labels = [item.name for item in kept], [item.label for item in kept]
+    text = predictions_csv(names, labels, predictor.classes, probabilities)
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()  # a reader that has gone is met here, not when Python ends
@@ -67,15 +66,7 @@ def predict_files(
     return EXIT_PROBLEMS if faults else EXIT_DONE
 
 
-def predict_items(
-    predictor: Predictor, items: Sequence[Item]
-) -> tuple[NDArray[np.float64], dict[int, str]]:
-    """Return probabilities (clips read, classes), and what is wrong with the others by position."""
-    with _decoding(items, predictor.sampling_rate) as decoded:
-        return _predict(predictor, decoded, lambda n: None)
-
-
-def _decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
+def decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
     """Begin to decode, on half of the cores: the networks need them more."""
     return decode_files(
         [item.path for item in items],
@@ -86,36 +77,51 @@ def _decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
     )
 
 
-def _predict(
+def predict_decoded(
     predictor: Predictor, decoded: Iterable[Decoded | str], advance: Callable[[int], None]
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
+    """Predict clips, or what is wrong with them, as they come.
+
+    Args:
+        predictor: The bundle.
+        decoded: Clips, or a sentence where a file could not be read.
+        advance: Is told how many more are done.
+
+    Returns:
+        Probabilities (clips read, classes), and what is wrong with the others by position.
+    """
+    rate = predictor.sampling_rate
     faults: dict[int, str] = {}
     parts = [np.zeros((0, len(predictor.classes)))]
     batch: list[Decoded] = []
-    held = 0
-    for i, one in enumerate(decoded):
-        if isinstance(one, str):
-            faults[i] = "must be an audio file with finite samples, got " + one
+    held = 0  # samples
+
+    def predict_batch() -> None:
+        parts.append(predictor.predict_clips(_clips(batch, rate)))
+        advance(len(batch))
+        batch.clear()
+
+    for i, clip in enumerate(decoded):
+        if isinstance(clip, str):
+            faults[i] = "must be an audio file with finite samples, got " + clip
             advance(1)
             continue
-        batch.append(one)
-        held += one.samples.size
-        if len(batch) >= predictor.batch or held > MAX_SECONDS * predictor.sampling_rate:
-            parts.append(predictor.predict_clips(_clips(batch, predictor.sampling_rate)))
-            advance(len(batch))
-            batch, held = [], 0
+        batch.append(clip)
+        held += clip.samples.size
+        if len(batch) >= predictor.batch or held > MAX_SECONDS * rate:
+            predict_batch()
+            held = 0
     if batch:
-        parts.append(predictor.predict_clips(_clips(batch, predictor.sampling_rate)))
-        advance(len(batch))
+        predict_batch()
     return np.concatenate(parts), faults
 
 
 def _clips(batch: Sequence[Decoded], sampling_rate: int) -> Clips:
-    lengths = [one.samples.size for one in batch]
+    lengths = [clip.samples.size for clip in batch]
     return Clips(
-        np.concatenate([one.samples for one in batch]),
+        np.concatenate([clip.samples for clip in batch]),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        np.array([one.scale for one in batch], np.float32),
+        np.array([clip.scale for clip in batch], np.float32),
         sampling_rate,
     )
 

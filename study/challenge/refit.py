@@ -13,7 +13,6 @@ on speakers that it was not fitted on. Imported systems keep their own test pred
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,9 +21,10 @@ from runners.job import Task
 from search_spaces.backbones.backbones import BandSvm
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
-from study.challenge.refit_record import PROTOCOL, told, write_refit
+from study.challenge.refit_record import PROTOCOL, refit_text, write_refit
 from study.config import StudyConfig
 from study.fusion.stored import fusion_members
+from study.planning.enqueued_trials import hashed_seed
 from study.planning.plan import Plan, plan_study
 from study.results import StudyLock, StudyResults, read_results
 from study.results.ensemble_json import Member
@@ -97,7 +97,7 @@ def refit_study(
     if record is None:
         echo("a training failed, so there is no refit; the same command tries it again")
         return EXIT_FAULTY
-    echo(told(record, folder))
+    echo(refit_text(record, folder))
     return EXIT_DONE
 
 
@@ -128,8 +128,7 @@ def seed_of(seed: int, n: int) -> int:
     """
     if n == 0:
         return seed
-    digest = hashlib.sha256(f"refit {seed} {n}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
+    return hashed_seed(f"refit {seed} {n}")
 
 
 def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) -> list[Training]:
@@ -137,23 +136,21 @@ def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) ->
     spec = TrialSpec.from_dict(trial.spec)
     # A linear machine has one optimum, whatever the seed.
     n_seeds = 1 if isinstance(spec.backbone, BandSvm) else seeds
-    found = []
-    for n in range(n_seeds):
-        own = dataclasses.replace(spec, seed=seed_of(spec.seed, n))
-        path = plan.folder / "refit" / f"{trial.number:05d}" / f"seed-{n}"
-        found.append(
-            Training(
-                TrainingFolder(path, trial.number),
-                own,
-                plan.folder / "refit" / "task.json",
-                last_epoch=trial.best_epoch or 1,
-                title=f"refit {trial.number:03d} {trial.name}, seed {n + 1} of {n_seeds}",
-                weights=plan.weights_file(own),
-                accumulate=Retry.from_events(trial.events).accumulate,
-                about={"trial": trial.number, "seed": own.seed, "n": n, "protocol": PROTOCOL},
-            )
+    own = [dataclasses.replace(spec, seed=seed_of(spec.seed, n)) for n in range(n_seeds)]
+    folder = plan.folder / "refit"
+    return [
+        Training(
+            TrainingFolder(folder / f"{trial.number:05d}" / f"seed-{n}", trial.number),
+            spec,
+            folder / "task.json",
+            last_epoch=trial.best_epoch or 1,
+            title=f"refit {trial.number:03d} {trial.name}, seed {n + 1} of {n_seeds}",
+            weights=plan.weights_file(spec),
+            accumulate=Retry.from_events(trial.events).accumulate,
+            about={"trial": trial.number, "seed": spec.seed, "n": n, "protocol": PROTOCOL},
         )
-    return found
+        for n, spec in enumerate(own)
+    ]
 
 
 def _line(training: Training, result: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ __all__ = [
     "NoRefitError",
     "default_protocol",
     "read_refit",
-    "told",
+    "refit_text",
     "training_file",
     "write_refit",
 ]
@@ -77,11 +77,9 @@ def _predict(results: StudyResults, members: list[dict[str, Any]], folder: Path)
     for member in members:
         number = member["trial"]
         before[number] = load_test(results.trial(number).file("test.npy"), **sizes)
-        seeds = [
-            load_test(training_file(folder / name, number, "test.npy"), **sizes).astype(np.float64)
-            for name in member["trainings"]
-        ]
-        after[number] = np.mean(seeds, axis=0)
+        paths = [training_file(folder / name, number, "test.npy") for name in member["trainings"]]
+        seeds = [load_test(path, **sizes) for path in paths]
+        after[number] = np.mean(seeds, axis=0, dtype=np.float64)
         member["agreement"] = _plain(agreement(before[number], after[number], classes))
     total = {
         "train": fuse_on_test(results, lambda member: before[member.trial]),
@@ -114,13 +112,12 @@ def training_file(path: Path, number: int, name: str) -> Path:
     return folder.attempt(result["attempt"]) / name
 
 
-def _plain(found: Agreement) -> dict[str, Any]:
-    shares = [dict(zip(found.classes, map(float, row), strict=True)) for row in found.shares]
-    return {
-        "share": found.share,
-        "kappa": found.kappa,
-        "predicted": {"train": shares[0], PROTOCOL: shares[1]},
+def _plain(both: Agreement) -> dict[str, Any]:
+    predicted = {
+        protocol: dict(zip(both.classes, map(float, row), strict=True))
+        for protocol, row in zip(PROTOCOLS, both.shares, strict=True)
     }
+    return {"share": both.share, "kappa": both.kappa, "predicted": predicted}
 
 
 def default_protocol(results: StudyResults) -> str:
@@ -145,16 +142,16 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     path = results.folder / "refit" / "refit.json"
     try:
         plain = read_json(path)
-        found = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
-        found_others = plain.get("imported", []), plain.get("rule")
+        weights = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
+        others = plain.get("imported", []), plain.get("rule")
         if plain["format"] != 1:
             raise ValueError("another format")
     except FileNotFoundError as error:
         raise NoRefitError(f"{results.folder}: has no refit yet; run `spectune refit`") from error
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    members, others = fusion_members(results), results.ensemble and others_of(results.ensemble)
-    if found != {(m.trial, m.weight) for m in members} or found_others != others:
+    now = {(member.trial, member.weight) for member in fusion_members(results)}
+    if weights != now or others != (results.ensemble and others_of(results.ensemble)):
         raise NoRefitError(
             f"{path}: is of an earlier fusion; run `spectune refit` again (trainings that are done"
             f" are kept), or say --protocol train"
@@ -162,17 +159,17 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     return dict(plain)
 
 
-def told(record: dict[str, Any], folder: Path) -> str:
+def refit_text(record: dict[str, Any], folder: Path) -> str:
     """Return what a person should know of a refit."""
     test = record["test"]
     if test is None:
         return f"refit: {folder}; the corpus has no test partition to predict"
-    lines = [f"test predictions: {folder / 'predictions_test.csv'}"]
-    found = test["agreement"]
-    lines.append(
-        f"train and train+devel agree on {100 * found['share']:.1f} % of {test['n']} test clips"
-        f" (kappa {found['kappa']:.2f})"
-    )
+    both = test["agreement"]
+    lines = [
+        f"test predictions: {folder / 'predictions_test.csv'}",
+        f"train and train+devel agree on {100 * both['share']:.1f} % of {test['n']} test clips"
+        f" (kappa {both['kappa']:.2f})",
+    ]
     if test["warning"]:
         lines.append(
             f"WARNING: the two protocols disagree strongly: {test['warning']}; look at the members"

@@ -22,7 +22,7 @@ from study.text import aligned
 from study.tracking.study_run import continue_tracker
 from study.tracking.tracker import ChildRun
 
-__all__ = ["SCORES", "read_labels", "score_study", "told", "track_scores"]
+__all__ = ["SCORES", "print_scores", "read_labels", "score_study", "track_scores"]
 
 SCORES = "scores.json"
 
@@ -80,25 +80,24 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
     """
     table = read_rows(path)
     try:
-        column, at = table.column(FILE_COLUMNS), table.column(["label"])
+        file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if column is None or at is None:
-        given = ", ".join(table.header) or "nothing"
-        raise InputError(f"{path}: needs the columns file_name and label, got {given}")
-    wanted = set(names)
-    found: dict[str, str] = {}
+    if file_name is None or label is None:
+        header = ", ".join(table.header) or "nothing"
+        raise InputError(f"{path}: needs the columns file_name and label, got {header}")
+    labels: dict[str, str | None] = dict.fromkeys(names)
     problems = []
     for line, row in zip(table.lines, table.rows, strict=True):
-        if (name := row[column]) in wanted:
-            if name in found:
-                problems.append(f"{path}:{line}: {name} must occur once")
-            if row[at] not in classes:
-                problems.append(
-                    f"{path}:{line}: label must be one of {', '.join(classes)}, got {row[at]!r}"
-                )
-            found[name] = row[at]
-    missing = [name for name in names if name not in found]
+        if (name := row[file_name]) not in labels:
+            continue
+        if labels[name] is not None:
+            problems.append(f"{path}:{line}: {name} must occur once")
+        if row[label] not in classes:
+            rule = f"label must be one of {', '.join(classes)}"
+            problems.append(f"{path}:{line}: {rule}, got {row[label]!r}")
+        labels[name] = row[label]
+    missing = [name for name in names if labels[name] is None]
     if missing:
         problems.append(
             f"{path}: must label all {len(names)} test clips, {len(missing)} are missing, the first"
@@ -106,7 +105,7 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
         )
     if problems:
         raise InputError(problems[:20])
-    return [found[name] for name in names]
+    return [str(labels[name]) for name in names]
 
 
 def _systems(
@@ -114,19 +113,18 @@ def _systems(
 ) -> Iterator[tuple[str, str, list[str]]]:
     """Yield name, protocol and predictions of what has predicted test."""
     classes = results.classes
-    clips = results.partitions["test"].clips
+    names = [clip.file_name for clip in results.partitions["test"].clips]
     for protocol in protocols if results.ensemble is not None else ():
-        values = blind_probabilities(results, protocol)
-        yield "fusion", protocol, [classes[code] for code in values.argmax(1)]
+        probabilities = blind_probabilities(results, protocol)
+        yield "fusion", protocol, [classes[i] for i in probabilities.argmax(1)]
     if (best := results.best) is not None:
-        test = load_test(best.file("test.npy"), clips=len(clips), classes=len(classes))
-        name = f"best single: {best.number:03d} {best.name}"
-        yield name, "train", [classes[code] for code in test.argmax(1)]
+        test = load_test(best.file("test.npy"), clips=len(names), classes=len(classes))
+        title = f"best single: {best.number:03d} {best.name}"
+        yield title, "train", [classes[i] for i in test.argmax(1)]
     folder = results.folder / "submission"
     for entry in read_ledger(folder)["entries"]:
         path = folder / Path(entry["file"]).name
         if path.exists():
-            names = [clip.file_name for clip in clips]
             yield path.name, str(entry["protocol"]), _submitted(path, names, classes)
 
 
@@ -146,28 +144,28 @@ def _submitted(path: Path, names: list[str], classes: tuple[str, ...]) -> list[s
         InputError: If it was changed since.
     """
     table = read_rows(path)
-    found = {row[0]: row[1] for row in table.rows} if len(table.header) == 2 else {}
-    if list(found) != names or not set(found.values()) <= set(classes):
+    labels = {row[0]: row[1] for row in table.rows} if len(table.header) == 2 else {}
+    if list(labels) != names or not set(labels.values()) <= set(classes):
         raise InputError(f"{path}: must be as it was submitted, but was changed since")
-    return list(found.values())
+    return list(labels.values())
 
 
 def _metrics(
     labels: list[str], guesses: list[str], speakers: Sequence[str] | None, classes: tuple[str, ...]
 ) -> dict[str, Any]:
-    found = interval(labels, guesses, speakers)
+    uar = interval(labels, guesses, speakers)
     recalls = recall_per_class(labels, guesses, classes)
     return {
-        "uar": found.uar,
-        "ci_low": found.low,
-        "ci_high": found.high,
-        "note": found.note,
+        "uar": uar.uar,
+        "ci_low": uar.low,
+        "ci_high": uar.high,
+        "note": uar.note,
         "confusion_matrix": confusion_matrix(labels, guesses, classes).tolist(),
         "labels": list(classes),
         "recall": [None if np.isnan(r) else float(r) for r in recalls],
-        "n": found.n,
-        "n_speakers": found.n_speakers,
-        "sentence": found.sentence(),
+        "n": uar.n,
+        "n_speakers": uar.n_speakers,
+        "sentence": uar.sentence(),
     }
 
 
@@ -196,8 +194,8 @@ def _run(record: dict[str, Any]) -> ChildRun:
     )
 
 
-def told(record: dict[str, Any], echo: Callable[[str], None]) -> None:
-    """Say what each system reached, with the fusions' confusion matrices."""
+def print_scores(record: dict[str, Any], echo: Callable[[str], None]) -> None:
+    """Print what each system reached, with the fusions' confusion matrices."""
     for system in record["systems"]:
         echo(f"{system['name']} ({system['protocol']}): {system['sentence']}")
         if system["name"] == "fusion":

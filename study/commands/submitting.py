@@ -67,7 +67,7 @@ def score(
     Example: spectune score study.yaml test_labels.csv
     """
     from reports.report import write_report
-    from study.challenge.score import score_study, told, track_scores
+    from study.challenge.score import print_scores, score_study, track_scores
     from study.results import StudyLock, read_results
 
     folder = results_folder(study)
@@ -76,7 +76,7 @@ def score(
         record = score_study(results, labels)
         drawn = write_report(folder)
         left = track_scores(results, record, report=drawn)
-        told(record, echo)
+        print_scores(record, echo)
         if left:
             echo(f"MLflow: {left}")
         echo(f"report: {drawn}")

@@ -12,7 +12,7 @@ from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.results.trial_record import BASELINE, GRID
 
-__all__ = ["EnqueuedTrial", "derive_seed", "enqueued_trials"]
+__all__ = ["EnqueuedTrial", "derive_seed", "enqueued_trials", "hashed_seed"]
 
 
 def derive_seed(seed: int, number: int) -> int:
@@ -21,8 +21,12 @@ def derive_seed(seed: int, number: int) -> int:
     >>> derive_seed(0, 1) != derive_seed(1, 0)
     True
     """
-    digest = hashlib.sha256(f"{seed}:{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
+    return hashed_seed(f"{seed}:{number}")
+
+
+def hashed_seed(text: str) -> int:
+    """Return a seed of 31 bits that is always the same for a text."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
 @dataclass(frozen=True)

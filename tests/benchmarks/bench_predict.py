@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,9 +25,15 @@ import torch
 from runners.evaluation import autocast
 from runners.waveforms import Waveforms
 from study import load
-from study.bundle.predict_files import predict_items
+from study.bundle.predict_files import decoding, predict_decoded
 from study.bundle.predict_inputs import Item, collect
 from study.bundle.predictor import Predictor, as_clips
+
+
+def predict_items(predictor: Predictor, items: Sequence[Item]) -> None:
+    """Predict files."""
+    with decoding(items, predictor.sampling_rate) as decoded:
+        predict_decoded(predictor, decoded, lambda n: None)
 
 
 def main() -> None:

@@ -10,11 +10,17 @@ import soundfile
 
 from search_spaces import InputError
 from study import load
-from study.bundle.predict_files import predict_files, predict_items
+from study.bundle.predict_files import decoding, predict_decoded, predict_files
 from study.bundle.predict_inputs import Item, collect
+from study.bundle.predictor import Predictor
 from study.corpus import read_corpus
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
 from support.finished_study import waveforms_of
+
+
+def predict_items(predictor: Predictor, items: list[Item]):
+    with decoding(items, predictor.sampling_rate) as decoded:
+        return predict_decoded(predictor, decoded, lambda n: None)
 
 
 def test_any_rate_length_and_channel_count_is_predicted_and_the_unreadable_listed(

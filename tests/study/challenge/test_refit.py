@@ -19,7 +19,7 @@ from sklearn.metrics import balanced_accuracy_score, cohen_kappa_score
 from search_spaces import InputError
 from study.challenge.refit import refit_study, seed_of
 from study.challenge.refit_record import default_protocol
-from study.challenge.score import read_labels, score_study, told
+from study.challenge.score import print_scores, read_labels, score_study
 from study.challenge.submission import blind_probabilities, submission_csv, submit
 from study.metrics.agreement import agreement
 from study.planning.plan import plan_study
@@ -215,7 +215,7 @@ def test_a_fusion_without_a_refit_is_scored_and_what_is_missing_said(finished, t
     record = score_study(results, Path(results.corpus["root"]) / "lab" / "test_labels.csv")
     assert {system["protocol"] for system in record["systems"]} == {"train"}
     said: list[str] = []
-    told(record, said.append)
+    print_scores(record, said.append)
     assert "fusion (train+devel): not scored: " in said[-1]
     assert "has no refit yet" in said[-1]
 
