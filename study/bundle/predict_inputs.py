@@ -79,7 +79,7 @@ def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
     if text == "-":
         return [Item(line, Path(line)) for line in map(str.strip, stdin) if line]
     if path.is_dir():
-        return _folder(path, whole=_meets(path, paths))
+        return _folder(path, whole=sum(Path(other).is_dir() for other in paths) > 1)
     if path.suffix.lower() == ".csv":
         return _manifest(path)
     if not path.is_file():
@@ -88,12 +88,8 @@ def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
     return [Item(text, path)]
 
 
-def _meets(folder: Path, paths: Sequence[str]) -> bool:
-    """Whether another folder was given too."""
-    return sum(Path(text).is_dir() for text in paths) > 1
-
-
 def _folder(folder: Path, *, whole: bool) -> list[Item]:
+    """Return the audio files of a folder, called by their whole path or by that within it."""
     files = sorted(
         path
         for path in folder.rglob("*")
@@ -105,23 +101,22 @@ def _folder(folder: Path, *, whole: bool) -> list[Item]:
 def _manifest(path: Path) -> list[Item]:
     table = read_rows(path)
     try:
-        column, at = table.column(FILE_COLUMNS), table.column(["label"])
+        file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
         times = table.column(["start"]), table.column(["end"])
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    if column is None:
-        given = ", ".join(table.header) or "nothing"
-        raise InputError(f"{path}: needs a column file_name, got {given}")
+    if file_name is None:
+        header = ", ".join(table.header) or "nothing"
+        raise InputError(f"{path}: needs a column file_name, got {header}")
     items = []
     for row, line in zip(table.rows, table.lines, strict=True):
-        label = "" if at is None or row[at] == "?" else row[at]
         cells = [None if i is None else row[i] for i in times]
-        segment = segment_times(*cells)
+        segment, name = segment_times(*cells), row[file_name]
         if segment is None:
             value = " and ".join(repr(cell or "") for cell in cells)
-            raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {row[column]!r}")
-        name, file = segment_name(row[column], *segment), _find(path.parent, row[column])
-        items.append(Item(name, file, label, *segment))
+            raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {name!r}")
+        known = "" if label is None or row[label] == "?" else row[label]
+        items.append(Item(segment_name(name, *segment), _find(path.parent, name), known, *segment))
     return items
 
 

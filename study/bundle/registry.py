@@ -7,7 +7,6 @@ Its code is `study.bundle.registry_model`; nothing is pickled.
 from __future__ import annotations
 
 import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from study.results import StudyResults
 from study.tracking.run_client import RunClient
 from study.tracking.store import TrackingStore, open_client
 from study.tracking.store_checks import tracking_store
+from study.tracking.values import now_ms
 
 __all__ = ["ALIAS", "register_bundle"]
 
@@ -62,8 +62,7 @@ def _register(
 ) -> tuple[int, bool]:
     client = open_client(store)
     digest = _digest(bundle)
-    known = _version_of(client, results.name, digest)
-    if known is not None:
+    if (known := _version_of(client, results.name, digest)) is not None:
         client.set_registered_model_alias(results.name, ALIAS, known)
         return int(known), False
     runs = RunClient(
@@ -75,18 +74,15 @@ def _register(
         with tempfile.TemporaryDirectory(prefix="spectune-") as name:
             model = Path(name) / "model"
             _save(bundle, model)
-            files = {
-                f"model/{p.relative_to(model).as_posix()}": p
-                for p in model.rglob("*")
-                if p.is_file()
-            }
+            paths = [path for path in model.rglob("*") if path.is_file()]
+            files = {path.relative_to(model.parent).as_posix(): path for path in paths}
             if not runs.log_artifacts(run_id, files):
                 raise OSError("the store refused the model's files")
         number = _create_version(client, results.name, run_id, digest, bundle)
     except BaseException:
-        runs.terminate(run_id, "FAILED", int(time.time() * 1000))
+        runs.terminate(run_id, "FAILED", now_ms())
         raise
-    runs.terminate(run_id, "FINISHED", int(time.time() * 1000))
+    runs.terminate(run_id, "FINISHED", now_ms())
     return number, True
 
 
@@ -110,10 +106,9 @@ def _what_it_does(rule: FusionRule | None) -> dict[str, Any] | None:
 def _version_of(client: Any, name: str, digest: str) -> str | None:
     """Return the version that is this very bundle."""
     quoted = name.replace("'", "")
-    for found in client.search_model_versions(f"name = '{quoted}'"):
-        if found.tags.get("spectune.bundle") == digest:
-            return str(found.version)
-    return None
+    versions = client.search_model_versions(f"name = '{quoted}'")
+    same = (known for known in versions if known.tags.get("spectune.bundle") == digest)
+    return next((str(known.version) for known in same), None)
 
 
 def _create_version(client: Any, name: str, run_id: str, digest: str, bundle: Bundle) -> int:

@@ -7,10 +7,8 @@ There is no ONNX: its exporters do not take the complex spectra of the front end
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -18,7 +16,7 @@ from runners.model import Classifier
 from search_spaces.grammar.errors import InputError
 from study.bundle.bundle import read_bundle
 from study.bundle.networks import load_networks
-from study.files import file_sha256, write_json
+from study.files import file_sha256, read_object, write_json
 
 __all__ = ["MOST_DIFFERENCE", "export_programs"]
 
@@ -39,7 +37,7 @@ def export_programs(folder: Path, *, echo: Callable[[str], None] = print) -> lis
         InputError: If a network cannot be exported, or its program gives something else.
     """
     bundle = read_bundle(folder)
-    plain: dict[str, Any] = json.loads((folder / "bundle.json").read_text())
+    plain = read_object(folder / "bundle.json")
     entries = {entry["file"]: entry for entry in plain["members"]}
     paths = []
     for member, network in zip(bundle.members, load_networks(bundle), strict=True):
