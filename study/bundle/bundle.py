@@ -239,8 +239,8 @@ def _check_file(member: BundleMember, bundle: Bundle) -> None:
         raise InputError(f"{path}: must not link out of the bundle")
     if (size := path.stat().st_size) > MAX_WEIGHTS:
         raise InputError(f"{path}: must be at most {MAX_WEIGHTS:,} bytes, got {size:,}")
-    if (found := file_sha256(path)) != member.sha256:
+    if (digest := file_sha256(path)) != member.sha256:
         raise InputError(
             f"{path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...), got"
-            f" {found[:12]}...; the file was changed or damaged"
+            f" {digest[:12]}...; the file was changed or damaged"
         )

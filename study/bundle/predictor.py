@@ -134,8 +134,8 @@ class Predictor:
         return torch.cat(parts, dim=1) if self.bundle.rule else torch.stack(parts).sum(dim=0)
 
 
-def as_clips(waveforms: Any, sampling_rate: int, wanted: int) -> Clips:
-    """Return waveforms as clips at the `wanted` sampling rate.
+def as_clips(waveforms: Any, sampling_rate: int, target_rate: int) -> Clips:
+    """Return waveforms as clips at the `target_rate` sampling rate.
 
     What 16-bit audio is comes through exactly, also as float: a clip gives the same here as its
     file does.
@@ -150,22 +150,22 @@ def as_clips(waveforms: Any, sampling_rate: int, wanted: int) -> Clips:
         rows = waveforms[None] if waveforms.ndim == 1 else waveforms
     elif len(waveforms) and np.ndim(waveforms[0]) == 0:
         rows = [waveforms]
-    pairs = [_clip(row, i, int(sampling_rate), wanted) for i, row in enumerate(rows)]
+    pairs = [_clip(row, i, int(sampling_rate), target_rate) for i, row in enumerate(rows)]
     lengths = [samples.size for samples, _ in pairs]
     return Clips(
         np.concatenate([np.zeros(0, np.int16), *(samples for samples, _ in pairs)]),
         np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
         np.array([scale for _, scale in pairs], np.float32),
-        wanted,
+        target_rate,
     )
 
 
-def _clip(waveform: Any, i: int, rate: int, wanted: int) -> tuple[NDArray[np.int16], float]:
+def _clip(waveform: Any, i: int, rate: int, target_rate: int) -> tuple[NDArray[np.int16], float]:
     wave = np.asarray(waveform)
     if wave.ndim != 1 or not wave.size:
         raise InputError(f"clip {i}: must be (samples,) with at least one, got shape {wave.shape}")
     if wave.dtype == np.int16:
-        if rate == wanted:
+        if rate == target_rate:
             return np.ascontiguousarray(wave), PCM16_SCALE
         wave = wave.astype(np.float32) * np.float32(PCM16_SCALE)
     elif not np.issubdtype(wave.dtype, np.floating):
@@ -175,8 +175,8 @@ def _clip(waveform: Any, i: int, rate: int, wanted: int) -> tuple[NDArray[np.int
     elif np.abs(wave).max() > MAX_PEAK:
         raise InputError(f"clip {i}: full scale is 1, got samples up to {np.abs(wave).max():.3g}")
     wave = wave.astype(np.float32, copy=False)
-    if rate != wanted:
-        return quantise(resample(wave, rate, wanted))
+    if rate != target_rate:
+        return quantise(resample(wave, rate, target_rate))
     steps = wave * np.float32(32768)
     exact = np.rint(steps)
     if np.array_equal(steps, exact) and exact.min() >= -32768 and exact.max() <= 32767:

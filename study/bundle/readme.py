@@ -102,10 +102,10 @@ def _reached(plain: Mapping[str, Any]) -> str:
     else:
         lines.append("- test: not scored, no labels have arrived")
     if figures["refit"] is not None:
-        found = figures["refit"]["agreement"]
+        agreement = figures["refit"]["agreement"]
         lines.append(
             f"- its test predictions agree with those of the networks of the search on"
-            f" {100 * found['share']:.1f} % of the clips (kappa {found['kappa']:.2f})"
+            f" {100 * agreement['share']:.1f} % of the clips (kappa {agreement['kappa']:.2f})"
         )
         if figures["refit"]["warning"]:
             lines.append(f"- **The two disagree strongly: {_inert(figures['refit']['warning'])}.**")

@@ -25,8 +25,8 @@ def status(
     """
     from study.results.status import status_lines, status_of
 
-    found = status_of(results_folder(study))
-    echo(json.dumps(found, indent=1) if as_json else "\n".join(status_lines(found)))
+    state = status_of(results_folder(study))
+    echo(json.dumps(state, indent=1) if as_json else "\n".join(status_lines(state)))
 
 
 def leaderboard(

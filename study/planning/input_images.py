@@ -101,12 +101,12 @@ def _hz_ticks(centres: NDArray[np.float64]) -> tuple[Tick, ...]:
     """Return round frequencies at the places that the bands' centres give them."""
     bands = len(centres)
     inside = [hz for hz in ROUND_HZ if centres[0] <= hz <= centres[-1]]
-    places = (np.interp(inside, centres, np.arange(bands)) + 0.5) / bands
+    positions = (np.interp(inside, centres, np.arange(bands)) + 0.5) / bands
     chosen: list[tuple[float, int]] = []
-    for place, hz in zip(places.tolist(), inside, strict=True):
-        if all(abs(place - other) >= APART for other, _ in chosen):
-            chosen.append((place, hz))
-    return tuple(Tick(place, _kilo(hz)) for place, hz in sorted(chosen))
+    for position, hz in zip(positions.tolist(), inside, strict=True):
+        if all(abs(position - other) >= APART for other, _ in chosen):
+            chosen.append((position, hz))
+    return tuple(Tick(position, _kilo(hz)) for position, hz in sorted(chosen))
 
 
 def _kilo(hz: int) -> str:
@@ -118,8 +118,8 @@ def _time_ticks(seconds: float, frames: float) -> tuple[Tick, ...]:
     steps = (step for step in ROUND_SECONDS if seconds / step <= MOST_TICKS)
     step = next(steps, ROUND_SECONDS[-1])
     times = np.arange(0, seconds + 1e-9, step)
-    places = (times / seconds * (frames - 1) + 0.5) / frames
-    return tuple(Tick(float(p), f"{t:g}") for p, t in zip(places, times.round(6), strict=True))
+    positions = (times / seconds * (frames - 1) + 0.5) / frames
+    return tuple(Tick(float(p), f"{t:g}") for p, t in zip(positions, times.round(6), strict=True))
 
 
 def _flipped(ticks: Iterable[Tick]) -> tuple[Tick, ...]:

@@ -46,13 +46,13 @@ class Plan:
     """A study whose parts were all found and agree with each other.
 
     Args:
-        config: What was asked.
+        config: Its study.yaml.
         folder: Where its results go.
         space: What may be chosen.
         enqueued: Trials that no sampler chooses, to run first.
         warm_start: Trials of an earlier study that stand before them.
         cached: The corpus with its waveforms.
-        task: What workers are given.
+        task: What all its trainings have in common.
         identity: Of all probabilities, but for the seed.
         weights: Pretrained weights by backbone.
         state: Content of `state.json`.
@@ -94,7 +94,7 @@ def plan_study(
     """Read and check all that a study needs.
 
     Args:
-        config: What was asked.
+        config: Its study.yaml.
         base: Folder that its paths are relative to.
         progress: Told how many of how many files are decoded.
         command: What was called, for the record; None: the command line.
@@ -212,9 +212,9 @@ def source_revision() -> str:
     A tracked file that was changed since is told by `-dirty` at the end.
     """
     git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
-    asked = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    what = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
     try:
-        done = subprocess.run([*git, *asked], capture_output=True, text=True, timeout=5, check=True)
+        done = subprocess.run([*git, *what], capture_output=True, text=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
         return f"v{version('spectune')}"
     return done.stdout.strip()

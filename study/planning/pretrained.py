@@ -41,18 +41,18 @@ def resolve_weights(backbones: Iterable[Timm], *, folder: Path) -> dict[str, Wei
     Raises:
         InputError: With a sentence for each whose weights cannot be had, and what to do.
     """
-    found: dict[str, Weights] = {}
+    weights: dict[str, Weights] = {}
     problems: list[str] = []
     for backbone in backbones:
         if backbone.pretrained is False:
             continue
         try:
-            found[weights_key(backbone)] = _resolve(backbone, folder)
+            weights[weights_key(backbone)] = _resolve(backbone, folder)
         except InputError as error:
             problems += error.problems
     if problems:
         raise InputError(problems)
-    return found
+    return weights
 
 
 def _resolve(backbone: Timm, folder: Path) -> Weights:

@@ -51,10 +51,10 @@ class ClipsFile:
         if not self.path.exists():
             raise InputError(f"{self.path}: must be there, since there are trials")
         if not self.classes or "devel" not in self.partitions:
-            found = ", ".join(self.partitions) or "none"
+            names = ", ".join(self.partitions) or "none"
             raise InputError(
                 f"{self.path}: must have classes and a devel partition, since there are trials, got"
-                f" {len(self.classes)} classes and the partitions {found}"
+                f" {len(self.classes)} classes and the partitions {names}"
             )
 
     def check_identity(self, identity: Mapping[str, Any], source: Path) -> None:

@@ -21,7 +21,7 @@ class Member:
     name: str
     weight: float
     uar: float | None
-    candidate: int | None = None  # its place in the rule, from 0
+    candidate: int | None = None  # its position in the rule, from 0
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def read_ensemble(path: Path) -> Ensemble | None:
                     str(m["name"]),
                     float(m["weight"]),
                     number(m.get("uar")),
-                    m.get("candidate", place),
+                    m.get("candidate", position),
                 )
-                for place, m in enumerate(values["members"])
+                for position, m in enumerate(values["members"])
             ),
             trajectory=tuple(values.get("trajectory", ())),
             references=mapping(values.get("references")),

@@ -47,7 +47,7 @@ class StudyLock:
     def __enter__(self) -> StudyLock:
         _check(self.path)
         file = self.path.open("a+")
-        if not _taken(file):
+        if not _take(file):
             file.close()
             raise InputError(self._refusal(_lease(self.path)))
         lease = _lease(self.path)
@@ -73,11 +73,11 @@ class StudyLock:
             self._file = None
 
     def _refusal(self, lease: dict[str, Any]) -> str:
-        who = f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
+        process = f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
         purpose = lease.get("purpose", RUN)
         what = "being run" if purpose == RUN else f"held for `spectune {purpose}`"
         return (
-            f"{self.path.parent}: is {what} by {who}; wait for it, or stop it"
+            f"{self.path.parent}: is {what} by {process}; wait for it, or stop it"
             f" (one study has one coordinator)"
         )
 
@@ -101,7 +101,7 @@ class StudyLock:
             self._beat()
 
 
-def _taken(file: IO[str]) -> bool:
+def _take(file: IO[str]) -> bool:
     """Take the lock, unless somebody has it for longer than `holder`, which only asks."""
     for wait in (0.0, *ASKING_S):
         time.sleep(wait)

@@ -86,12 +86,12 @@ def seeds_table(trials: Sequence[Any], *, rank: str) -> list[SeedsRow]:
 def _row(group: Sequence[Any]) -> SeedsRow | None:
     """Return the row of one spec's trainings; None where nothing was repeated on purpose."""
     repeats = [trial for trial in group if trial.origin.startswith(REPEAT)]
-    counted = repeats or [trial for trial in group if trial.origin.startswith(GRID)]
-    if not counted or (not repeats and len(counted) < 2):
+    averaged = repeats or [trial for trial in group if trial.origin.startswith(GRID)]
+    if not averaged or (not repeats and len(averaged) < 2):
         return None
     by = {int(trial.origin.removeprefix(REPEAT)) for trial in repeats}
     chosen = next(((trial.number, trial.uar) for trial in group if trial.number in by), None)
-    numbers, uars = [t.number for t in counted], [t.uar for t in counted]
+    numbers, uars = [t.number for t in averaged], [t.uar for t in averaged]
     return SeedsRow.of(numbers, group[0].name, uars, chosen=chosen)
 
 
@@ -109,12 +109,12 @@ def seeds_lines(rows: Sequence[SeedsRow], *, rank: str) -> list[str]:
 def _spread(row: SeedsRow) -> str:
     """Return what stands beside the mean: of how many, how far apart, and what was chosen."""
     what = "seeds" if row.chosen is None else "repetition" if len(row.uars) == 1 else "repetitions"
-    told = [f"{len(row.uars)} {what}"]
+    parts = [f"{len(row.uars)} {what}"]
     if row.sd is not None:
-        told += [f"SD {100 * row.sd:.1f}", f"at least {percent(row.lower)}"]
+        parts += [f"SD {100 * row.sd:.1f}", f"at least {percent(row.lower)}"]
     if row.chosen is not None:
-        told.append(f"chosen for {percent(row.chosen[1])} of {row.chosen[0]:03d}")
-    return ", ".join(told)
+        parts.append(f"chosen for {percent(row.chosen[1])} of {row.chosen[0]:03d}")
+    return ", ".join(parts)
 
 
 def _numbers(row: SeedsRow) -> str:

@@ -185,8 +185,12 @@ class Coordinator:
 
         `spectune status` reads the note.
         """
-        found = recover(self.plan.trials, self.sampling)
-        self.finished, self.origins, self.left = found.finished, found.origins, found.left
+        known = recover(self.plan.trials, self.sampling)
+        self.finished, self.origins, self.left = (
+            known.finished,
+            known.origins,
+            known.left,
+        )
         fusion = read_results(self.plan.folder).ensemble
         self.fusion_members = {member.trial for member in fusion.members} if fusion else set()
         for number, result in self.finished.items():

@@ -53,13 +53,13 @@ class Progress:
     def parts(self) -> float:
         """What is done of the trials that run, each from 0 to 1, added up."""
         running = self.running.values()
-        return float(sum(one["epoch"] / one["epochs"] for one in running if one["epochs"]))
+        return float(sum(trial["epoch"] / trial["epochs"] for trial in running if trial["epochs"]))
 
     @property
     def rate(self) -> float | None:
         """Networks an hour in this session; None before an epoch of one has ended."""
-        now = [one for one in self.running.values() if one["epochs"]]
-        parts = sum((one["epoch"] - one["from"]) / one["epochs"] for one in now)
+        now = [trial for trial in self.running.values() if trial["epochs"]]
+        parts = sum((trial["epoch"] - trial["from"]) / trial["epochs"] for trial in now)
         return trials_per_hour(self.networks + parts, time.monotonic() - self.started)
 
     def trial_started(self, number: int, name: str, slot: int, epochs: int | None = None) -> None:

@@ -65,19 +65,19 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
                 _move_damaged(runs, "runs", "MLflow", echo)
         sampling = open_sampling(plan)
         before = len(sampling.numbers())
-        found = recover(plan.trials, sampling)
+        to_run = recover(plan.trials, sampling).left
         now = len(sampling.numbers())
         echo(f"Optuna: {now} trials, {now - before} of them put into the store again")
-        tracker = open_tracker(plan, adding=not found.left)
+        tracker = open_tracker(plan, adding=not to_run)
         try:
             results = read_results(plan.folder)
-            selected = None if found.left else select_fusion(config, results, tracker, echo=echo)
+            selected = None if to_run else select_fusion(config, results, tracker, echo=echo)
             describe_study(tracker, results, all_sentences(selected[0]) if selected else [])
         finally:
-            left = tracker.close("finished" if not found.left else "killed", drain_s=600.0)
+            left = tracker.close("finished" if not to_run else "killed", drain_s=600.0)
     echo(f"MLflow: {left}" if left else f"MLflow: {len(folders)} trials are as their folders say")
-    if found.left:
-        numbers = ", ".join(map(str, found.left))
+    if to_run:
+        numbers = ", ".join(map(str, to_run))
         echo(f"to be run (again) by `spectune run`: trials {numbers}")
     return EXIT_PROBLEMS if again or left else EXIT_DONE
 

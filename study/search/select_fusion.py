@@ -75,7 +75,7 @@ def select_fusion(
 def _metrics(record: Mapping[str, Any], honest: HonestValue) -> dict[str, float]:
     """What a fusion is worth, and what simpler choices are; no bounds with too few speakers."""
     references = record["references"]
-    found = {
+    metrics = {
         "devel/uar": record["uar"],
         "devel/uar_honest": honest.nested.uar,
         "devel/uar_honest_low": honest.nested.low,
@@ -86,7 +86,7 @@ def _metrics(record: Mapping[str, Any], honest: HonestValue) -> dict[str, float]
         "devel/uar_uniform": references["uniform"]["uar"],
         "devel/uar_top_k": references["top_k"]["uar"],
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in metrics.items() if value is not None}
 
 
 def select_again(
@@ -117,13 +117,13 @@ def select_again(
         results = read_results(folder)
         tracker = continue_tracker(results.state)
         try:
-            found = select_fusion(config, results, tracker, compare=compare)
-            if found is not None:
+            selected = select_fusion(config, results, tracker, compare=compare)
+            if selected is not None:
                 if report is not None:
                     report(folder)
-                describe_study(tracker, results, all_sentences(found[0]))
+                describe_study(tracker, results, all_sentences(selected[0]))
         finally:
             tracker.close("finished")
-    if found is None:
+    if selected is None:
         raise InputError(f"{folder}: no trial has ended with a result to select from")
-    return found
+    return selected

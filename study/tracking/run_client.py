@@ -193,8 +193,8 @@ class RunClient:
             except Exception as error:
                 if is_transient(error):
                     raise
-                said = without_passwords(str(error))
-                _log.warning("not tracked, artifacts refused: %s", cut(said, 300))
+                reason = cut(without_passwords(str(error)), 300)
+                _log.warning("not tracked, artifacts refused: %s", reason)
                 return False
         return not missing
 

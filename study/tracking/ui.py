@@ -149,8 +149,8 @@ def _wait_until_up(process: subprocess.Popen[bytes], output: IO[bytes], address:
             return
         time.sleep(0.2)
     output.seek(0)
-    said = output.read().decode(errors="replace")[-_TAIL:].strip()
-    raise InputError(f"MLflow's interface must start at {address}, but it said:\n{said}")
+    message = output.read().decode(errors="replace")[-_TAIL:].strip()
+    raise InputError(f"MLflow's interface must start at {address}, but it said:\n{message}")
 
 
 def _answers(url: str) -> bool:
