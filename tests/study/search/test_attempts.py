@@ -20,7 +20,7 @@ def attempts(folder: TrialFolder) -> None:
     folder.log({"event": "start", "attempt": 2})
 
 
-def test_a_trial_is_settled_once(tmp_path):
+def test_a_trial_is_cleaned_up_once(tmp_path):
     folder = TrialFolder(tmp_path, 3)
     attempts(folder)
     job = Attempts(folder, TrialSpec(), Retry(), 2).next_job(3, task=tmp_path / "task.json")
@@ -32,7 +32,7 @@ def test_a_trial_is_settled_once(tmp_path):
     assert {p.name for p in folder.attempt(2).iterdir()} == {"devel.npy", "test.npy"}
 
 
-def test_a_study_killed_right_after_a_result_settles_it_and_does_not_run_it_again(
+def test_a_study_killed_right_after_a_result_cleans_up_and_does_not_run_it_again(
     finished, synthetic, tmp_path
 ):
     results = copy_study(finished, tmp_path / "base")
