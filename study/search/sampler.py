@@ -127,32 +127,17 @@ class Sampling:
 
     def ask(self) -> Suggestion:
         """Return the next trial."""
-        number = self._next()
-        position = number - self.n_earlier
-        if position < len(self.enqueued) and not self._waiting():
-            self._enqueue(number, self.enqueued[position])
-        return self._ask(number)
+        position = self._next() - self.n_earlier
+        return self._ask(self.enqueued[position] if position < len(self.enqueued) else None)
 
     def repeat(self, spec: TrialSpec, *, origin: str) -> Suggestion:
         """Return a trial of this spec, with a seed of its own."""
-        number = self._next()
-        if not self._waiting():
-            self._enqueue(number, EnqueuedTrial(origin, spec))
-        return self._ask(number)
-
-    def running(self) -> list[int]:
-        """Return the trials that were asked for and not told."""
-        trials = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return [trial.number for trial in trials]
-
-    def numbers(self) -> set[int]:
-        """Return the trials that Optuna knows."""
-        return {trial.number for trial in self.study.get_trials(deepcopy=False)}
+        return self._ask(EnqueuedTrial(origin, spec))
 
     def again(self, number: int) -> Suggestion:
         """Take up a trial that was asked for in an earlier process; the same spec comes of it."""
         self._reseed(number)
-        return self._take(self._held(number))
+        return self._suggest(self._held(number))
 
     def replay(self, number: int, spec: TrialSpec | None, *, origin: str = SAMPLER) -> None:
         """Ask for a trial again that the store has lost.
@@ -170,21 +155,28 @@ class Sampling:
             self.space.suggest(trial)
         self.trials[number] = trial
 
+    def running(self) -> list[int]:
+        """Return the trials that were asked for and not told."""
+        return self._numbers(TrialState.RUNNING)
+
+    def numbers(self) -> set[int]:
+        """Return the trials that Optuna knows."""
+        return set(self._numbers())
+
+    def _numbers(self, *states: TrialState) -> list[int]:
+        trials = self.study.get_trials(deepcopy=False, states=states or None)
+        return [trial.number for trial in trials]
+
+    def _next(self) -> int:
+        """Return the number of the next trial, which may be enqueued since before a kill."""
+        waiting = self._numbers(TrialState.WAITING)
+        return waiting[0] if waiting else len(self._numbers())
+
     def _held(self, number: int) -> Trial:
         """Return a trial of the store, also one that an earlier process asked for."""
         if number in self.trials:
             return self.trials[number]
         return Trial(self.study, self.study.get_trials(deepcopy=False)[number]._trial_id)
-
-    def _waiting(self) -> list[int]:
-        """Return the trials that were enqueued before a kill, and not yet asked for."""
-        trials = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-        return [trial.number for trial in trials]
-
-    def _next(self) -> int:
-        """Return the number of the next trial."""
-        waiting = self._waiting()
-        return waiting[0] if waiting else len(self.study.get_trials(deepcopy=False))
 
     def _enqueue(self, number: int, trial: EnqueuedTrial) -> None:
         """Enqueue the next trial; what the space cannot say stands beside its parameters."""
@@ -193,11 +185,16 @@ class Sampling:
         parameters = self.space.parameters(trial.spec) or {}
         self.study.enqueue_trial(parameters, user_attrs={"origin": trial.origin, "spec": spec})
 
-    def _ask(self, number: int) -> Suggestion:
+    def _ask(self, enqueued: EnqueuedTrial | None) -> Suggestion:
+        """Ask for the next trial, one that waits since before a kill, or else the enqueued one."""
+        number = self._next()
+        if enqueued is not None and not self._numbers(TrialState.WAITING):
+            self._enqueue(number, enqueued)
         self._reseed(number)
-        return self._take(self.study.ask())
+        return self._suggest(self.study.ask())
 
     def _reseed(self, number: int) -> None:
+        """Make the sampler anew, so that a trial's suggestion depends on the history alone."""
         seed = derive_seed(self.seed, number)
         if self.sampler == "random":
             self.study.sampler = RandomSampler(seed=seed)
@@ -208,7 +205,7 @@ class Sampling:
                 seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True
             )
 
-    def _take(self, trial: Trial) -> Suggestion:
+    def _suggest(self, trial: Trial) -> Suggestion:
         number, about = trial.number, trial.user_attrs
         self.trials[number] = trial
         if "spec" not in about or about["origin"] == SAMPLER:
