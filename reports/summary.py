@@ -13,7 +13,7 @@ from study.honest.estimate import search_note
 from study.planning.cross_validation import protocol_sentence
 from study.results import StudyResults
 from study.results.study_results import PartitionRows
-from study.results.trial_states import counted, is_running, told_counts
+from study.results.trial_states import count_words, is_running, shown_counts
 
 __all__ = ["summary"]
 
@@ -94,8 +94,8 @@ def _aside(difference: float) -> str:
 
 
 def _facts(results: StudyResults) -> tuple[tuple[str, str], ...]:
-    counts = told_counts(results.count(), running=is_running(results.folder))
-    trials = ", ".join(counted(counts))
+    counts = shown_counts(results.count(), running=is_running(results.folder))
+    trials = ", ".join(count_words(counts))
     seconds = [trial.seconds for trial in results.trials if trial.seconds is not None]
     facts = [("trials", f"{len(results.trials)} ({trials})" if trials else "none")]
     if seconds:

@@ -9,7 +9,7 @@ from typing import Any
 from study.files import csv_text, replace_text
 from study.files.csv_files import spreadsheet_safe
 from study.results.study_results import StudyResults
-from study.results.trial_states import is_running, told_state
+from study.results.trial_states import is_running, shown_state
 
 __all__ = ["FIXED", "leaderboard", "write_leaderboard"]
 
@@ -29,21 +29,21 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
     others = [t for state in ("running", "failed") for t in results.trials if t.state == state]
     others += [t for t in results.trials if t.state in ("complete", "pruned") and not t.ranked]
     rows = []
-    for place, trial in enumerate([*ranked, *others], start=1):
+    for position, trial in enumerate([*ranked, *others], start=1):
         fixed = {
-            "rank": place if place <= len(ranked) else None,
+            "rank": position if position <= len(ranked) else None,
             "trial": trial.number,
             "name": trial.name,
             "uar": trial.uar,
             "best_epoch": trial.best_epoch,
-            "state": told_state(trial.state, running=running),
+            "state": shown_state(trial.state, running=running),
             "seconds": trial.seconds,
         }
         rows.append({**fixed, **{k: v for k, v in trial.params.items() if k not in fixed}})
     nothing = dict.fromkeys(("rank", "trial", "best_epoch", "seconds"))
     rows += [
-        {**nothing, "name": one.name, "uar": one.uar, "state": "imported"}
-        for one in results.imports
+        {**nothing, "name": system.name, "uar": system.uar, "state": "imported"}
+        for system in results.imports
     ]
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from study.results.study_results import StudyResults, read_results
 from study.results.throughput import is_network, pace_words, seconds_left, trials_per_hour
 from study.results.trial_record import TrialRecord
 from study.results.trial_result import ENDS
-from study.results.trial_states import counted, told_counts
+from study.results.trial_states import count_words, shown_counts
 from study.text import NOTHING, aligned, percent
 
 __all__ = ["leaderboard_lines", "status_lines", "status_of"]
@@ -33,7 +34,7 @@ def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, An
         "folder": str(folder),
         "coordinator": held_for == RUN,
         "held_for": held_for,
-        "trials": told_counts(results.count(), running=held_for == RUN),
+        "trials": shown_counts(results.count(), running=held_for == RUN),
         **_pace(results, running=held_for == RUN),
         "elapsed_s": results.state.get("elapsed_s"),
         "best": None if best is None else _named(best.number, best.name, best.uar),
@@ -46,8 +47,8 @@ def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, An
             "honest": fusion.honest.get("sentence"),
         },
         "imported": [
-            {"name": one.name, "uar": one.uar, "trained_on": list(one.trained_on)}
-            for one in results.imports
+            {"name": system.name, "uar": system.uar, "trained_on": list(system.trained_on)}
+            for system in results.imports
         ],
         "running": [
             _named(t.number, t.name, t.uar)
@@ -59,32 +60,32 @@ def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, An
     }
 
 
-def status_lines(found: Mapping[str, Any]) -> list[str]:
+def status_lines(status: Mapping[str, Any]) -> list[str]:
     """Return a status as lines for a terminal."""
-    counts = counted(found["trials"])
-    if counts and found["total"] is not None:
-        done = sum(n for state, n in found["trials"].items() if state in ENDS)
-        counts.insert(0, f"{done}/{found['total']} trials")
-    words = counts + pace_words(found["trials_per_hour"], found["left_s"])
+    counts = count_words(status["trials"])
+    if counts and status["total"] is not None:
+        done = sum(n for state, n in status["trials"].items() if state in ENDS)
+        counts.insert(0, f"{done}/{status['total']} trials")
+    words = counts + pace_words(status["trials_per_hour"], status["left_s"])
     how = {None: "is not running", RUN: "is running"}.get(
-        found["held_for"], f"is not running, but `spectune {found['held_for']}` is at work on it"
+        status["held_for"], f"is not running, but `spectune {status['held_for']}` is at work on it"
     )
-    lines = [f"study {found['name']} {how}: {', '.join(words) or 'no trials yet'}"]
-    if best := found["best"]:
+    lines = [f"study {status['name']} {how}: {', '.join(words) or 'no trials yet'}"]
+    if best := status["best"]:
         lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}")
-    if fusion := found["fusion"]:
+    if fusion := status["fusion"]:
         members = f"fusion of {fusion['members']}"
         lines.append(f"{members}: {percent(fusion['uar'])} (apparent: chosen on devel)")
         lines += [fusion["honest"]] if fusion["honest"] else []
-    lines += [
-        f"imported: {percent(one['uar'])}  {one['name']} (trained on {'+'.join(one['trained_on'])})"
-        for one in found["imported"]
-    ]
-    for trial in found["running"]:
+    for system in status["imported"]:
+        trained_on = "+".join(system["trained_on"])
+        uar, name = percent(system["uar"]), system["name"]
+        lines.append(f"imported: {uar}  {name} (trained on {trained_on})")
+    for trial in status["running"]:
         of = f", epoch {trial['epoch']}/{trial['epochs']}" if trial["epochs"] else ""
         uar = percent(trial["uar"])
         lines.append(f"slot {trial['slot']}: {trial['trial']:03d} {trial['name']}{of}, {uar}")
-    lines += [f"failed: {n} x {reason}" for reason, n in found["failures"].items()]
+    lines += [f"failed: {n} x {reason}" for reason, n in status["failures"].items()]
     return lines
 
 
@@ -154,13 +155,13 @@ def _trained(trial: TrialRecord, since: float) -> float:
         return 0.0
     if trial.finished:
         return float((trial.ended or 0.0) >= since)
-    told = {
+    epochs = {
         event["epoch"]
         for event in trial.events
         if event["event"] == "epoch" and (number(event.get("time")) or 0.0) >= since
     }
     planned = _planned(trial)
-    return len(told) / planned if planned else 0.0
+    return len(epochs) / planned if planned else 0.0
 
 
 def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:
@@ -168,8 +169,5 @@ def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:
 
 
 def _failures(results: StudyResults) -> dict[str, int]:
-    reasons: dict[str, int] = {}
-    for trial in results.trials:
-        if trial.state == "failed":
-            reasons[trial.reason or "unknown"] = reasons.get(trial.reason or "unknown", 0) + 1
-    return reasons
+    failed = [trial for trial in results.trials if trial.state == "failed"]
+    return dict(Counter(trial.reason or "unknown" for trial in failed))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from study.results.lock import RUN, held_here, holder
 
-__all__ = ["counted", "is_running", "told_counts", "told_state"]
+__all__ = ["count_words", "is_running", "shown_counts", "shown_state"]
 
 RUNNING, INTERRUPTED = "running", "interrupted"
 
@@ -20,29 +20,29 @@ def is_running(folder: Path) -> bool:
     return holder(folder) == RUN and not held_here(folder)
 
 
-def told_state(state: str, *, running: bool) -> str:
+def shown_state(state: str, *, running: bool) -> str:
     """Return the state of a trial as a person is to read it.
 
     Args:
         state: One of `study.results.trial_record.STATES`.
         running: Whether the study runs; else what has not ended was interrupted.
 
-    >>> told_state("running", running=False), told_state("pruned", running=False)
+    >>> shown_state("running", running=False), shown_state("pruned", running=False)
     ('interrupted', 'pruned')
     """
     return INTERRUPTED if state == RUNNING and not running else state
 
 
-def told_counts(counts: Mapping[str, int], *, running: bool) -> dict[str, int]:
+def shown_counts(counts: Mapping[str, int], *, running: bool) -> dict[str, int]:
     """Return how many trials there are in each state, as a person is to read it."""
     left = counts.get(RUNNING, 0)
     return {**counts, RUNNING: left if running else 0, INTERRUPTED: 0 if running else left}
 
 
-def counted(counts: Mapping[str, int]) -> list[str]:
+def count_words(counts: Mapping[str, int]) -> list[str]:
     """Return counts in words, states without a trial left out.
 
-    >>> counted({"complete": 3, "failed": 0, "interrupted": 1})
+    >>> count_words({"complete": 3, "failed": 0, "interrupted": 1})
     ['3 complete', '1 interrupted (goes on)']
     """
     return [

@@ -20,7 +20,7 @@ from study.progress import report_tenths
 from study.results import StudyLock, StudyResults, read_results
 from study.results.seeds_table import seeds_lines, seeds_table
 from study.results.trial_folder import trial_folders
-from study.results.trial_states import counted, told_counts
+from study.results.trial_states import count_words, shown_counts
 from study.search.coordinator import Coordinator, Outcome
 from study.search.display import Progress, make_progress
 from study.search.retrain import open_engine
@@ -188,7 +188,7 @@ def _closing(
     echo(fusion_table(fusion))
     if plan.cached.corpus.simulated:
         echo("simulated corpus: no figure here may stand beside one of the real task")
-    counts = ", ".join(counted(told_counts(results.count(), running=False)))
+    counts = ", ".join(count_words(shown_counts(results.count(), running=False)))
     echo(f"{counts}; {duration(plan.state['elapsed_s'])} in all")
     echo(f"report: {plan.folder / 'report.html'}")
     store = tracking_store(plan.state)
