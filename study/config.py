@@ -104,9 +104,7 @@ class StudyConfig(_Strict):
     sampling_rate: int | None = Field(default=None, ge=1000, le=192_000)  # Hz; null: the corpus's
     clip_seconds: float = Field(default=1.0, ge=0.01, le=60)
     pad: Literal["repeat", "reflect", "zero"] = "repeat"
-    protocol: Literal["holdout", "kfold", "loso"] = (
-        "holdout"  # see study/planning/cross_validation.py
-    )
+    protocol: Literal["holdout", "kfold", "loso"] = "holdout"  # study/planning/cross_validation.py
     folds: int = Field(default=5, ge=2, le=1000)  # of `kfold`
     baselines: list[str] | None = None  # names of the space's baselines; null: all of them
     pruning: Pruning = Pruning()

@@ -46,13 +46,9 @@ class Ensemble:
     n_candidates: int | None
     identity: Mapping[str, Any]
     apparent: bool
-    honest: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # of `study.honest.estimate.HonestValue`
+    honest: Mapping[str, Any] = field(default_factory=dict)  # of a `HonestValue`
     imported: tuple[ImportedMember, ...] = ()
-    rule: Mapping[str, Any] | None = (
-        None  # of `study.fusion.methods.rule.FusionRule`; None: the average
-    )
+    rule: Mapping[str, Any] | None = None  # of a `FusionRule`; None: the average by weight
     diversity: Mapping[str, Any] = field(default_factory=dict)
     methods: tuple[Mapping[str, Any], ...] = ()  # the table of `spectune ensemble --compare`
     sentences: tuple[str, ...] = ()  # what a person is told of the fusion, beside its figures
@@ -77,13 +73,7 @@ def read_ensemble(path: Path) -> Ensemble | None:
             method=str(values.get("method", "")),
             uar=float(values["uar"]),
             members=tuple(
-                Member(
-                    int(m["trial"]),
-                    str(m["name"]),
-                    float(m["weight"]),
-                    number(m.get("uar")),
-                    m.get("candidate", position),
-                )
+                Member(int(m["trial"]), *_common(m), m.get("candidate", position))
                 for position, m in enumerate(values["members"])
             ),
             trajectory=tuple(values.get("trajectory", ())),
@@ -93,10 +83,7 @@ def read_ensemble(path: Path) -> Ensemble | None:
             apparent=bool(values.get("apparent", True)),
             honest=mapping(values.get("honest")),
             imported=tuple(
-                ImportedMember(
-                    str(m["name"]), float(m["weight"]), number(m.get("uar")), int(m["candidate"])
-                )
-                for m in values.get("imported", ())
+                ImportedMember(*_common(m), int(m["candidate"])) for m in values.get("imported", ())
             ),
             rule=values.get("rule"),
             diversity=mapping(values.get("diversity")),
@@ -105,3 +92,7 @@ def read_ensemble(path: Path) -> Ensemble | None:
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not an ensemble as spectune writes it ({error!r})") from error
+
+
+def _common(member: Mapping[str, Any]) -> tuple[str, float, float | None]:
+    return str(member["name"]), float(member["weight"]), number(member.get("uar"))

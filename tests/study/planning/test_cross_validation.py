@@ -109,7 +109,7 @@ def test_a_cross_validated_study_judges_each_clip_of_the_pool(crossed, synthetic
     assert [clip.file_name for clip in results.partitions["devel"].clips] == pool
     library = read_library(results)
     assert library.pool.labels.size == len(pool) == len(results.folds)
-    assert library.pool.grouped
+    assert library.pool.has_speakers
     assert library.pool.n_groups == 5  # enough for an interval
     for trial in results.ranked:
         epoch = np.load(trial.file("devel.npy"))[trial.best_epoch - 1]
