@@ -62,7 +62,7 @@ class Retry(NamedTuple):
     def from_events(cls, events: Iterable[Mapping[str, Any]], *, accumulate: int = 1) -> Retry:
         """Return what earlier sessions noted, of a trial that began with so many micro-batches."""
         kinds = [event.get("kind") for event in events if event.get("event") == "retry"]
-        return cls(2 if "memory" in kinds else accumulate, kinds.count("lost"))
+        return cls(max(accumulate, 2 if "memory" in kinds else 1), kinds.count("lost"))
 
 
 @dataclass

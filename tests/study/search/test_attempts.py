@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from runners.engines.engine import MAX_LOSSES
 from search_spaces.spec import TrialSpec
 from study.results.trial_folder import TrialFolder
 from study.search.attempts import Attempts, Retry, clean_up
@@ -18,6 +19,30 @@ def attempts(folder: TrialFolder) -> None:
         for name in names:
             (folder.attempt(n) / name).write_text("x")
     folder.log({"event": "start", "attempt": 2})
+
+
+def test_a_fault_is_tried_again_as_often_as_that_may_help():
+    retry = Retry()
+    for n in range(MAX_LOSSES):
+        retry = retry.after("lost")
+        assert retry == Retry(losses=n + 1)
+    assert retry.after("lost") is None
+    assert retry.after("memory") == Retry(accumulate=2, losses=MAX_LOSSES)
+    assert Retry(accumulate=2).after("memory") is None
+    assert [Retry().after(kind) for kind in ("error", "loss", "input", "storage")] == [None] * 4
+
+
+def test_what_earlier_sessions_tried_counts(tmp_path):
+    folder, lost = TrialFolder(tmp_path, 3), {"event": "lost", "reason": "killed"}
+    trial = Attempts.begin(folder, TrialSpec(), origin="sampler", params={})
+    trial.next_job(3, task=tmp_path / "task.json")
+    assert trial.try_again(lost) == "killed"
+    full = {"event": "failed", "kind": "memory", "reason": "no room"}
+    assert trial.try_again(full) == "no room; trying half the micro-batch"
+    assert trial.try_again(full) is None
+    again = Attempts.begin(folder, TrialSpec(), origin="sampler", params={})
+    assert again.retry == trial.retry == Retry(accumulate=2, losses=1)
+    assert [e["kind"] for e in folder.events() if e["event"] == "retry"] == ["lost", "memory"]
 
 
 def test_a_trial_is_cleaned_up_once(tmp_path):
