@@ -85,7 +85,7 @@ def predict_decoded(
     Args:
         predictor: The bundle.
         decoded: Clips, or a sentence where a file could not be read.
-        advance: Is told how many more are done.
+        advance: Is given how many more are done.
 
     Returns:
         Probabilities (clips read, classes), and what is wrong with the others by position.

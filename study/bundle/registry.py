@@ -95,7 +95,7 @@ def _digest(bundle: Bundle) -> str:
 
 
 def _what_it_does(rule: FusionRule | None) -> dict[str, Any] | None:
-    """Return the numbers that a rule applies, without what is told of them."""
+    """Return the numbers that a rule applies, without what is said of them."""
     if rule is None or rule.plain:
         return None
     decision = rule.decision

@@ -69,7 +69,7 @@ def trial(
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Train one trial here and tell all of it, for finding out what is wrong; nothing is kept.
+    """Train one trial here and print all of it, for finding out what is wrong; nothing is kept.
 
     Example: spectune trial study.yaml 17
     """

@@ -1,7 +1,7 @@
-"""How labelled clips are judged: devel held out, or all by networks new to their speakers.
+"""How labelled clips are evaluated: devel held out, or all by networks new to their speakers.
 
 Under `kfold` and `loso` (leave one speaker out) train and devel are one pool. A trial trains a
-network per fold, "devel" is the whole pool, each clip judged by the network of its own fold, and
+network per fold, "devel" is the whole pool, each clip predicted by the network of its own fold, and
 the objective is the pooled UAR. The test partition is predicted by the mean of the networks.
 """
 
@@ -20,7 +20,7 @@ PARTITIONS = ("train", "devel", "test")
 
 
 def protocol_partitions(corpus: Corpus, protocol: str) -> dict[str, tuple[int, ...]]:
-    """Return the positions of the clips that train, judge and are predicted blindly.
+    """Return the positions of the clips that train, evaluate and are predicted blindly.
 
     In a cross-validation train and devel are the same clips, in the corpus's order.
     """
@@ -71,7 +71,7 @@ def deal_folds(
 
 
 def protocol_sentence(protocol: str, folds: tuple[int, ...]) -> str:
-    """Say how clips are judged, for the terminal and the report; empty for `holdout`.
+    """Say how clips are evaluated, for the terminal and the report; empty for `holdout`.
 
     >>> protocol_sentence("loso", (0, 1, 1, 2))
     'protocol loso: "devel" is train+devel, its 4 clips each judged by the network of 3 that did \

@@ -209,7 +209,7 @@ def write_study(plan: Plan) -> None:
 def source_revision() -> str:
     """Return the git revision of spectune's own source, or its version where it is installed.
 
-    A tracked file that was changed since is told by `-dirty` at the end.
+    A tracked file that was changed since is marked by `-dirty` at the end.
     """
     git = ["git", "--no-optional-locks", "-C", str(Path(__file__).parent)]
     what = ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]

@@ -139,7 +139,7 @@ def check_material(
 
 
 def same_material(state: Mapping[str, Any], material: str, corpus: str) -> bool:
-    """Whether a study's `state.json` tells this material, or, from before that, this corpus."""
+    """Whether a study's `state.json` has this material, or, from before that, this corpus."""
     if "material_digest" in state:
         return bool(state["material_digest"] == material)
     return bool(state.get("corpus_digest") == corpus)

@@ -33,7 +33,7 @@ class PartitionRows:
 
 @dataclass(frozen=True)
 class ClipsFile:
-    """All that `clips.json` tells; nothing where a study has only begun to be written."""
+    """The content of `clips.json`; nothing where a study has only begun to be written."""
 
     path: Path
     classes: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class ClipsFile:
         """Check that probabilities belong to these classes and clips, in this order.
 
         Args:
-            identity: As stored beside the probabilities; of what it has not, nothing is asked.
+            identity: As stored beside the probabilities; what it does not have is not checked.
             source: The file that it was stored in.
 
         Raises:

@@ -26,7 +26,7 @@ __all__ = ["ClipRow", "PartitionRows", "StudyResults", "read_results"]
 
 @dataclass(frozen=True)
 class StudyResults:
-    """All that a results folder tells."""
+    """All that a results folder holds."""
 
     folder: Path
     name: str

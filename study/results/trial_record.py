@@ -1,4 +1,4 @@
-"""A trial as its folder tells it, ended or running."""
+"""A trial as its folder has it, ended or running."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ MAX_EVENTS_BYTES = 100_000_000
 class TrialRecord:
     """One trial, from `spec.json`, `events.jsonl` and, once it has ended, `result.json`.
 
-    While a trial runs, `uar`, `best_epoch` and the curves tell what its epochs reported so far.
+    While a trial runs, `uar`, `best_epoch` and the curves are those of its epochs so far.
     """
 
     number: int
@@ -231,7 +231,7 @@ def read_events(path: Path) -> tuple[dict[str, Any], ...]:
 
 
 def _is_sound(event: Mapping[str, Any]) -> bool:
-    """Whether an event has what is asked of it, of the kind that it is written with."""
+    """Whether an event has the values that it is written with, of their kinds."""
     kind = event.get("event")
     if not isinstance(kind, str) or number(event.get("time")) is None:
         return False

@@ -21,7 +21,7 @@ def wrong_value(result: Mapping[str, Any], trial: int) -> str | None:
         result: Of format 1.
         trial: The number of the folder that it lies in.
 
-    Of a trial that was trained again to a given epoch (a refit) nothing of devel is asked.
+    Of a trial that was trained again to a given epoch (a refit) nothing of devel is needed.
 
     >>> wrong_value({"number": 2, "state": "weird"}, 2)
     "state must be complete, pruned or failed, got 'weird'"

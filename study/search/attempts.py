@@ -129,7 +129,7 @@ class Attempts:
         )
 
     def log(self, event: Event) -> None:
-        """Note what the engine tells of the attempt."""
+        """Note what the engine reports of the attempt."""
         self.folder.log({key: value for key, value in event.items() if key != "number"})
 
     def try_again(self, fault: Event) -> str | None:

@@ -68,7 +68,7 @@ class Progress:
         self.running[number] = shown
 
     def epoch(self, event: Mapping[str, Any]) -> None:
-        """A trial has finished an epoch, the first that is told after what a checkpoint held."""
+        """A trial has finished an epoch; the first one here follows those of its checkpoint."""
         if (shown := self.running.get(event["number"])) is not None:
             shown["from"] = shown["from"] if shown["epoch"] else event["epoch"] - 1
             shown |= {"epoch": event["epoch"], "uar": event["devel_uar"]}

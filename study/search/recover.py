@@ -1,4 +1,4 @@
-"""Taking a study up again: Optuna is told what the trial folders know, and nothing else is lost."""
+"""Taking a study up again: Optuna learns what the trial folders hold, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class Recovered:
 def recover(trials: Path, sampling: Sampling) -> Recovered:
     """Make Optuna's store agree with the trial folders.
 
-    A trial that has ended is told once. One that was begun and has no result, or a damaged one, is
-    left to be run. What the store has lost is put into it again.
+    Optuna is told the end of a trial once. A trial that was begun and has no result, or a damaged
+    one, is left to be run. What the store has lost is put into it again.
 
     Raises:
         InputError: If a `spec.json` is damaged, a result another version's, or so many trials are

@@ -1,4 +1,4 @@
-"""Optuna, behind what the coordinator asks of it: the next spec, a verdict, an end told.
+"""Optuna, behind what the coordinator asks of it: the next spec, a verdict, an end.
 
 Only the coordinator's process writes the study. The sampler is made anew for each trial from a
 hash of the study's seed and the trial's number, so that a resumed study suggests what an
@@ -43,7 +43,7 @@ class Suggestion(NamedTuple):
 
 
 def rungs(epochs: int) -> dict[int, int]:
-    """Return the epochs after which a trial is judged: epoch -> eighth of its schedule.
+    """Return the epochs after which a trial may be pruned: epoch -> eighth of its schedule.
 
     The last eighth is the end, where there is nothing left to prune.
 

@@ -1,4 +1,4 @@
-"""The fusion of a study selected, written and tracked: at its end, or again without training."""
+"""The fusion of a study: selected, written and tracked, at its end or again without training."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def select_again(
 ) -> tuple[Fusion, dict[str, Any]]:
     """Select the fusion of a study that is not running, without training.
 
-    The report and the study's run in MLflow tell the new fusion.
+    The report and the study's run in MLflow then show the new fusion.
 
     Args:
         folder: The study's results.

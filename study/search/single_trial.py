@@ -37,7 +37,7 @@ def run_one(
 
     Args:
         config: The study, which need not have begun.
-        what: A trial of it by number, or a YAML file that says a spec as a baseline is said.
+        what: A trial of it by number, or a YAML file that is written like a baseline.
         base: Folder that the paths of the study are relative to.
         device: `cpu`, `cuda:0`; None: the study's first.
         echo: Prints a line.

@@ -240,7 +240,7 @@ def _tag_members(client: RunClient) -> None:
 
 @dataclass(frozen=True)
 class ChildRun:
-    """A run that is written as a whole once what it tells has ended.
+    """A run that is written as a whole once what it is about has ended.
 
     Args:
         kind: The tag `spectune.kind`: `refit`, `score`.

@@ -161,7 +161,7 @@ def prepare_environment() -> None:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     if "MLFLOW_LOGGING_LEVEL" not in os.environ:
-        # Failures arrive here as exceptions and are told once; MLflow would print a traceback each.
+        # Failures arrive here as exceptions, logged once; MLflow would print a traceback each.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("alembic").setLevel(logging.WARNING)
 

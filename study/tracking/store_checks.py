@@ -1,4 +1,4 @@
-"""Whether a study's stores can be used at all, judged before anything of the study is written.
+"""Whether a study's stores can be used at all, checked before anything of the study is written.
 
 A server that does not answer just now is no fault of the input; an address that never will is.
 """
