@@ -142,6 +142,5 @@ def _noted(store: TrackingStore, experiment: str, before: Mapping[str, Any]) -> 
 
 def _show_warnings() -> None:
     """Let what the tracker cannot raise be read on the terminal, each message once."""
-    ours = logging.getLogger("study")
-    if not ours.handlers:
-        ours.addHandler(logging.StreamHandler())
+    if logging.lastResort is not None:  # it writes to whatever is standard error then
+        logging.getLogger("study").addHandler(logging.lastResort)
