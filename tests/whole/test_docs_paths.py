@@ -27,6 +27,8 @@ FOLDER = re.compile(rf"(?<![\w/<>.])(?:{PACKAGES}|tests|docs)/[\w/]*\w(?![\w*.-]
 ADDRESS = re.compile(rf"(?<![\w/<>.])(?:{PACKAGES})(?:\.[A-Za-z_]\w*)+")
 LINK = re.compile(r"\]\(([^):#]+)")
 MODULE = re.compile(r'^```python\n(""".*?)^```', re.MULTILINE | re.DOTALL)
+NAME_IN_FILE = re.compile(r"`(\w+)` in `([\w/]+\.py)`")
+ROOM = re.compile(r"^\| `(study/[\w/]+)` \|.*\| (.*) \|$", re.MULTILINE)
 EXTENDING = ROOT / "docs" / "extending.md"
 
 
@@ -37,6 +39,10 @@ def exists(name: str) -> bool:
     return "/" not in name and any(
         found for top in (*PACKAGES.split("|"), "tests") for found in (ROOT / top).rglob(name)
     )
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
 
 
 def resolves(address: str) -> bool:
@@ -60,6 +66,24 @@ def test_files_and_folders_that_a_page_names_exist(page):
 def test_addresses_that_a_page_names_exist(page):
     addresses = {a for a in ADDRESS.findall(page.read_text("utf-8")) if a != "study.yaml"}
     assert sorted(address for address in addresses if not resolves(address)) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_name_that_a_page_puts_in_a_file_is_there(page):
+    pairs = NAME_IN_FILE.findall(page.read_text(encoding="utf-8"))
+    assert [(n, file) for n, file in pairs if not re.search(rf"\b{n}\b", read(file))] == []
+
+
+def test_rooms_have_what_the_architecture_says_others_use():
+    rooms = ROOM.findall((ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    told = [(room, name) for room, names in rooms for name in re.findall(r"`(\w+)`", names)]
+    assert len({room for room, _ in told}) > 15
+    assert [
+        (room, name)
+        for room, name in told
+        if not (ROOT / room / f"{name}.py").is_file()
+        and not re.search(rf"\b{name}\b", read(f"{room}/__init__.py"))
+    ] == []
 
 
 @pytest.mark.parametrize("code", MODULE.findall(EXTENDING.read_text("utf-8")))
