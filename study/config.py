@@ -91,7 +91,7 @@ class StudyConfig(_Strict):
 
     name: str
     corpus: str  # folder or manifest CSV, relative to study.yaml
-    layout: str | None = None  # of study/layouts, or FILE.py:FUNCTION; null: what it looks like
+    layout: str | None = None  # a name of LAYOUTS, or FILE.py:FUNCTION; null: what it looks like
     label_column: str | None = None  # of a manifest or database; null: `label`
     partitions: str | None = None  # CSV file_name,partition; null: the corpus's own
     space: str | dict[str, Any] = "small"  # preset, file or values

@@ -1,23 +1,22 @@
 """`spectune check`: all that is wrong with a corpus, and what gives its labels away.
 
-Nothing is imported here; the files:
+Nothing is imported here; the files, in the order of a check:
 
-    audio                What is wrong with audio files, from the facts about each
-    check                `spectune check`: all that is wrong with a corpus, at once
-    check_file           The check of a study's corpus
-    check_worker         The program that looks into audio files for `study.checking.pool`, since
-    copies               The same audio more than once: equal samples, and near-duplicates across
-    counts               How much there is of what: clips, speakers and time per partition, class
-    facts                What is found out about one audio file, read once: the row that every jud
-    facts_cache          What is known about a corpus's files, kept by path, size and time beside
-    findings             What can be wrong with a corpus: one row per kind, and what was found of
-    fingerprint          Spectral fingerprints: finding the same recording again after gain, shift
-    leakage              The leakage sentinel: can label or partition be guessed without listening
-    leakage_groups       What a label or a partition should not be guessable from: groups of measu
-    linear_probe         A linear probe, cross-fitted, and what it reaches by chance
-    listing              What a corpus lists, also where it is broken: the label files' rows and w
-    measures             What is measured of one recording: level, noise, silence and spectrum, in
-    pool                 Looking into many audio files at once, in subprocesses that may crash or
-    table                A corpus's clips as columns: what the judgements of `spectune check` are
-    terminal             A check on the terminal
+    check           `check_corpus`: all of it, at once; `Check`, what it gives
+    listing         what a corpus lists, also where it is broken
+    facts           what is found out about one audio file
+    measures        level, noise, silence and spectrum of a recording, as numbers
+    fingerprint     what stays the same of a recording after gain, shift, noise and codecs
+    pool            the worker processes that look into many files and may crash or hang
+    facts_cache     facts kept by path, size and time of the files
+    table           the clips of a corpus as columns
+    audio           findings about audio files
+    copies          findings about equal audio and near-duplicates
+    counts          clips, speakers and time per partition and class; findings about them
+    leakage         whether label or partition can be guessed without listening to speech
+    leakage_groups  the groups of measures to guess from
+    linear_probe    the classifier that guesses, and what it reaches by chance
+    findings        every kind of finding, with its rule
+    terminal        a check as lines for a terminal
+    check_file      `check.json`, and the check of a study's corpus
 """

@@ -9,5 +9,6 @@ Nothing is imported here; the files:
     stored            a stored fusion: its networks and rule, and what they predict of test
     sentences         the fusion in words
     costs, diversity  megabytes and milliseconds of the members; how differently they err
-    import_system     `spectune import`, which reads a `prediction_csv`
+    import_system     `spectune import`: another system as a candidate
+    prediction_csv    the table that such a system is read from
 """

@@ -2,12 +2,13 @@
 
 Nothing is imported here; the files:
 
-    decode               Audio files to int16 waveforms, in subprocesses that may crash or hang
-    decoded_store        Waveforms decoded so far, kept until the corpus is whole: what a killed d
-    decoder              A program that decodes audio files and may crash or hang: `python -m stud
-    file_digests         SHA-256 of every audio file, kept so that only a changed file is read aga
-    headers              What audio is like, from the headers of its files alone
-    samples              The samples of an audio file: decoded, mixed down, resampled, 16 bits
-    waveform_cache       Decode a corpus once, keep it, and know again next time that nothing chan
-    worker_process       One decoder: a program of its own that may crash or hang, and what it say
+    waveform_cache  `cache_corpus`: a corpus decoded once, and used again until a file changes
+    decode          audio files to int16 waveforms
+    worker_pool     worker processes that answer requests about files ahead of time
+    worker_process  one of them, which may crash or hang
+    decoder         the program that such a process runs to decode
+    samples         the samples of one file: mixed down, resampled, 16 bits
+    decoded_store   what is decoded so far, which a killed session leaves to the next
+    file_digests    SHA-256 of every file; only a changed file is read again
+    headers         sampling rates and lengths, from the headers alone
 """

@@ -2,7 +2,7 @@
 
 A reader only reads: it turns label files into rows and says what it could not read. Whether the
 rows make a corpus (files on disk, classes, partitions) is judged in one place,
-``study.corpus.corpus``.
+`study.corpus.rules`.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Nothing is imported here; the files:
 
-    formant_corpus       A simulated mask corpus: formant voices with and without a face mask, in
-    formant_voices       Voices for simulated corpora: a glottal source and noise through time-var
-    mask_corpus          A mask corpus made of clear speech: half of every speaker's clips go thro
-    mask_pieces          Which pieces of which clips a simulated mask corpus is made of, and who w
-    masks                What a face mask does to speech: attenuation by frequency, and how it var
-    recording            Random recordings for simulated corpora: the microphone's frequency respo
+    formant_corpus  a mask corpus of formant voices, as `spectune demo` uses it
+    formant_voices  the voices: a glottal source and noise through formants that change over time
+    mask_corpus     `spectune simulate-mask`: a mask corpus from clear speech
+    mask_pieces     which pieces of which clips it is made of, and who wears a mask in them
+    masks           what a face mask does to speech: attenuation by frequency
+    recording       random recordings: the microphone's response, noise, loudness
 """
