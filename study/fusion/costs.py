@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 import statistics
-import time
+import timeit
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,15 +138,10 @@ def _measure(results: StudyResults, spec: TrialSpec) -> float:
             ).eval()
             waveform = torch.randn(1, n_samples)
             network(waveform)  # the first run is slower
-            return statistics.median(_run(network, waveform) for _ in range(RUNS))
+            seconds = timeit.repeat(lambda: network(waveform), number=1, repeat=RUNS)
+            return 1000 * statistics.median(seconds)
     finally:
         torch.set_num_threads(threads)
-
-
-def _run(network: Any, waveform: Any) -> float:
-    start = time.perf_counter()
-    network(waveform)
-    return 1000 * (time.perf_counter() - start)
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -50,7 +50,6 @@ class Fusion:
             trials; None without speakers.
         diversity: How differently the members err.
         methods: The compared methods; empty where they were not compared.
-        choice: Why the method was chosen, or would be; empty where none were compared.
         limits: What the members may cost together.
     """
 
@@ -62,8 +61,12 @@ class Fusion:
     best_of: Comparison | None
     diversity: Diversity
     methods: tuple[MethodRow, ...] = ()
-    choice: str = ""
     limits: Limits | None = None
+
+    @property
+    def choice(self) -> str:
+        """Why the method was chosen, or would be; empty where none were compared."""
+        return choice_sentence(self.methods) if self.methods else ""
 
 
 def fuse(
@@ -125,7 +128,6 @@ def fuse(
         _best_of(library, config.seed),
         diversity(library.devel[list(fitted.members)], labels),
         rows,
-        choice_sentence(rows) if rows else "",
         limits,
     )
 

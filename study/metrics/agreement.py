@@ -55,13 +55,16 @@ class Agreement:
 def agreement(first: ArrayLike, second: ArrayLike, classes: Sequence[str]) -> Agreement:
     """Compare the most probable classes of probabilities, both (clips, classes).
 
-    Kappa is 1 where both sets hold one and the same class only.
+    With p_o the share of equal predictions and p_e = sum_c p_c q_c that of chance, p and q the
+    classes' shares in both sets, Cohen's kappa is (p_o - p_e) / (1 - p_e), at most 1 (Cohen, "A
+    coefficient of agreement for nominal scales", Educational and Psychological Measurement 1960).
+    It is 1 where both sets hold one and the same class only.
 
     >>> agreement([[0.9, 0.1], [0.2, 0.8]], [[0.6, 0.4], [0.1, 0.9]], ["a", "b"]).kappa
     1.0
     """
-    codes = [np.asarray(values).argmax(1) for values in (first, second)]
-    counts = confusion_matrix(codes[0], codes[1], np.arange(len(classes)))
+    one, other = (np.asarray(values).argmax(1) for values in (first, second))
+    counts = confusion_matrix(one, other, np.arange(len(classes)))
     table = counts / counts.sum()
     rows, columns = table.sum(1), table.sum(0)
     share, chance = float(np.trace(table)), float(rows @ columns)

@@ -153,7 +153,12 @@ def interval_of_correct(
     Raises:
         ValueError: When lengths differ, there are no clips, or an option is out of range.
     """
-    _check(method, level, n_resamples)
+    if method not in ("percentile", "expanded"):
+        raise ValueError(f"method must be percentile or expanded, got {method!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got level={level}")
+    if n_resamples < 1:
+        raise ValueError(f"n_resamples must be at least 1, got n_resamples={n_resamples}")
     rng = np.random.default_rng(seed)
     if speakers is None:
         uar, replicates = _resample_clips(labels, correct, n_resamples, rng)
@@ -201,12 +206,3 @@ def interval_tails(
         return np.asarray(stats.norm.cdf(widen * stats.norm.ppf(sides)))
     rest = max(n - 1, 1)
     return np.asarray(stats.norm.cdf(widen * np.sqrt(n / rest) * stats.t.ppf(sides, rest)))
-
-
-def _check(method: str, level: float, n_resamples: int) -> None:
-    if method not in ("percentile", "expanded"):
-        raise ValueError(f"method must be percentile or expanded, got {method!r}")
-    if not 0 < level < 1:
-        raise ValueError(f"level must lie in (0, 1), got level={level}")
-    if n_resamples < 1:
-        raise ValueError(f"n_resamples must be at least 1, got n_resamples={n_resamples}")

@@ -57,23 +57,17 @@ def _class_indices(
             "labels and predictions must both be strings or both be integers, "
             f"got {truth.dtype} and {guess.dtype}"
         )
-    if classes is None:
-        names = np.unique(np.concatenate([truth, guess]))
-    else:
-        names = _as_labels(classes, "classes")
-        if np.unique(names).size != names.size:
-            raise ValueError(f"classes must be distinct, got {list(names)}")
-    order = np.argsort(names)
     both = np.concatenate([truth, guess])
-    if names.size == 0 or (names.dtype.kind == "U") != (both.dtype.kind == "U"):
-        raise ValueError(f"classes must hold every label, got {list(names)} without {both[0]!r}")
-    positions = np.searchsorted(names[order], both).clip(max=names.size - 1)
-    indices = order[positions]
-    unknown = names[indices] != both
-    if unknown.any():
-        raise ValueError(
-            f"classes must hold every label, got {list(names)} without {both[unknown][0]!r}"
-        )
+    names = np.unique(both) if classes is None else _as_labels(classes, "classes")
+    order = np.argsort(names)
+    if (names[order][1:] == names[order][:-1]).any():
+        raise ValueError(f"classes must be distinct, got {list(names)}")
+    unknown = both
+    if names.size and (names.dtype.kind == "U") == (both.dtype.kind == "U"):
+        indices = order[np.searchsorted(names[order], both).clip(max=names.size - 1)]
+        unknown = both[names[indices] != both]
+    if unknown.size:
+        raise ValueError(f"classes must hold every label, got {list(names)} without {unknown[0]!r}")
     return indices[: truth.size], indices[truth.size :], names
 
 

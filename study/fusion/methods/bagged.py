@@ -24,31 +24,9 @@ from study.fusion.methods.scorer import FusionScorer, check_candidates
 from study.fusion.methods.selection import Selection, Step
 from study.honest.candidates import positions_by_key
 
-__all__ = ["BAGGED_FROM", "bagged_greedy", "default_fusion"]
+__all__ = ["BAGGED_FROM", "bagged_greedy"]
 
 BAGGED_FROM = 20  # candidates; bags of fewer than ten choose too little
-
-
-def default_fusion(
-    probabilities: ArrayLike,
-    labels: ArrayLike,
-    *,
-    speakers: NDArray[np.intp] | None = None,
-    families: Sequence[Hashable] | None = None,
-    max_members: int = MAX_MEMBERS,
-    limits: Limits | None = None,
-    seed: int = 0,
-) -> Selection:
-    """Bagged greedy selection from `BAGGED_FROM` candidates on, else plain; see `bagged_greedy`.
-
-    Raises:
-        ValueError: As `greedy`.
-    """
-    if len(np.asarray(probabilities)) < BAGGED_FROM:
-        return greedy(probabilities, labels, max_members=max_members, limits=limits)
-    return bagged_greedy(
-        probabilities, labels, families=families, max_members=max_members, limits=limits, seed=seed
-    )
 
 
 def bagged_greedy(
@@ -62,6 +40,7 @@ def bagged_greedy(
     max_members: int = MAX_MEMBERS,
     n_steps: int = 25,
     limits: Limits | None = None,
+    plain_below: int = 0,
     seed: int = 0,
 ) -> Selection:
     """Greedy selection from many random halves of the candidates, their weights summed.
@@ -80,6 +59,7 @@ def bagged_greedy(
         max_members: Most distinct candidates in the fusion.
         n_steps: Most choices per bag, counting repetitions.
         limits: What the members may cost together; on the path those that do not fit are skipped.
+        plain_below: Of fewer candidates plain greedy selection, whatever the options of bags.
         seed: Of the bags.
 
     Raises:
@@ -89,6 +69,8 @@ def bagged_greedy(
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got fraction={fraction}")
     values, truth = check_candidates(probabilities, labels)
+    if len(values) < plain_below:
+        return greedy(values, truth, max_members=max_members, limits=limits)
     groups = positions_by_key([None] * len(values) if families is None else families, len(values))
     if limits is not None:
         alone = limits.affordable(np.zeros(len(values), dtype=bool))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +24,12 @@ def with_temperatures(method: FusionMethod) -> FusionMethod:
     """
 
     def fit(
-        probabilities: NDArray[np.float64],
-        labels: NDArray[np.intp],
-        *,
-        speakers: NDArray[np.intp],
-        families: Sequence[Hashable],
+        probabilities: NDArray[np.float64], labels: NDArray[np.intp], **groups: Any
     ) -> Selection:
         temperatures = [fit_temperature(values, labels) for values in probabilities]
         pairs = zip(probabilities, temperatures, strict=True)
         tempered = np.stack([temper(values, temperature) for values, temperature in pairs])
-        base = method(tempered, labels, speakers=speakers, families=families)
+        base = method(tempered, labels, **groups)
         own = tuple(temperatures[member] for member in base.members)
         return replace(base, rule=replace(base.rule, temperatures=own))
 
@@ -50,15 +46,11 @@ def with_decision(method: FusionMethod, *, calibrate: bool = True) -> FusionMeth
     """
 
     def fit(
-        probabilities: NDArray[np.float64],
-        labels: NDArray[np.intp],
-        *,
-        speakers: NDArray[np.intp],
-        families: Sequence[Hashable],
+        probabilities: NDArray[np.float64], labels: NDArray[np.intp], **groups: Any
     ) -> Selection:
-        base = method(probabilities, labels, speakers=speakers, families=families)
+        base = method(probabilities, labels, **groups)
         scores = base.scores(probabilities)
-        decision = fit_decision(scores, labels, speakers, calibrate=calibrate)
+        decision = fit_decision(scores, labels, groups["speakers"], calibrate=calibrate)
         uar = float(uar_of_probabilities(decision.scores(scores), labels))
         return replace(base, uar=uar, rule=replace(base.rule, decision=decision))
 

@@ -9,8 +9,9 @@ candidate m gives a clip for class c; a fusion predicts argmax_c F(c).
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from study.fusion.methods.bagged import default_fusion
+from study.fusion.methods.bagged import BAGGED_FROM, bagged_greedy
 from study.fusion.methods.cma_es import cma_es
 from study.fusion.methods.decision_wrappers import with_decision, with_temperatures
 from study.fusion.methods.greedy import MAX_MEMBERS, greedy
@@ -75,16 +76,17 @@ def fusion_methods(
     >>> fitted.members, fitted.uar
     ((1,), 1.0)
     """
-    default = partial(default_fusion, max_members=max_members, limits=limits, seed=seed)
+    bounds: dict[str, Any] = {"max_members": max_members, "limits": limits}
+    default = partial(bagged_greedy, plain_below=BAGGED_FROM, seed=seed, **bounds)
     return {
         DEFAULT: default,
-        "greedy": partial(greedy, max_members=max_members, limits=limits),
+        "greedy": partial(greedy, **bounds),
         "best_single": best_single,
         "uniform": uniform,
         "top_k": top_k,
-        "cma_es": partial(cma_es, max_members=max_members, limits=limits, seed=seed),
-        "stacking": partial(stacking, max_members=max_members, limits=limits),
-        "majority_vote": partial(majority_vote, max_members=max_members, limits=limits),
+        "cma_es": partial(cma_es, seed=seed, **bounds),
+        "stacking": partial(stacking, **bounds),
+        "majority_vote": partial(majority_vote, **bounds),
         "tempered": with_temperatures(default),
         "decided": with_decision(default, calibrate=False),
     }

@@ -15,10 +15,11 @@ from benchmarks import bench_ensemble as ensemble_benchmark
 from study.fusion.files import ensemble_record
 from study.fusion.fuse import References
 from study.fusion.methods import bagged
-from study.fusion.methods.bagged import bagged_greedy, default_fusion
+from study.fusion.methods.bagged import bagged_greedy
 from study.fusion.methods.greedy import greedy
 from study.fusion.methods.references import best_single, top_k, uniform
 from study.fusion.methods.scorer import FusionScorer
+from study.fusion.methods.table import DEFAULT, METHODS
 from study.fusion.study_candidates import Candidate
 
 
@@ -137,9 +138,9 @@ def test_bags_take_the_same_share_of_every_family(monkeypatch):
 def test_plain_selection_below_twenty_candidates_bagged_from_there_on():
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet([1, 1], (20, 30)), rng.integers(0, 2, 30)
-    assert default_fusion(probabilities[:19], labels).method == "greedy"
-    assert default_fusion(probabilities, labels).method == "bagged_greedy"
-    assert len(default_fusion(probabilities, labels).members) <= 8
+    assert METHODS[DEFAULT](probabilities[:19], labels).method == "greedy"
+    assert METHODS[DEFAULT](probabilities, labels).method == "bagged_greedy"
+    assert len(METHODS[DEFAULT](probabilities, labels).members) <= 8
 
 
 def test_the_weighted_average_scores_what_the_selection_says():
