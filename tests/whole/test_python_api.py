@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +216,34 @@ def test_the_cells_of_the_notebook_run(tmp_path, monkeypatch):
         exec(compile("".join(cell["source"]), "docs/notebook.ipynb", "exec"), names)
     assert isinstance(names["figure"], go.Figure)
     assert names["probabilities"].shape == (3, 2)
+
+
+INTERRUPTED = """
+import sys
+import study
+try:
+    study.run("study.yaml", budget={"trials": 200})
+except KeyboardInterrupt as error:
+    print("interrupted:", error)
+results = study.open("study.yaml")
+print("open", len(results.trials), results.status["held_for"])
+"""
+
+
+@pytest.mark.slow
+def test_an_interrupted_cell_stops_the_study_and_the_next_one_runs(base):
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], cwd=base, stdout=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    trials = base / "results" / "tiny" / "trials"
+    deadline = time.monotonic() + 200
+    while not (trials / "00004" / "result.json").exists():  # of the four that were there
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)  # as Jupyter does: the kernel and all it started
+    out, _ = process.communicate(timeout=100)
+    assert process.returncode == 0
+    assert "interrupted: the study has stopped cleanly; the same call goes on" in out
+    assert re.search(r"^open \d+ None$", out, re.MULTILINE)
