@@ -242,6 +242,9 @@ def test_an_interrupted_cell_stops_the_study_and_the_next_one_runs(base):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.2)
+    running = study.open(base / "study.yaml")
+    assert "study tiny is running" in repr(running)
+    assert len(running.leaderboard()) == len(running.trials) > 4
     os.killpg(process.pid, signal.SIGINT)  # as Jupyter does: the kernel and all it started
     out, _ = process.communicate(timeout=100)
     assert process.returncode == 0
