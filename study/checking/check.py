@@ -38,24 +38,15 @@ CHECK_VERSION = 1  # raised when the same facts are judged otherwise
 
 @dataclass(frozen=True)
 class Check:
-    """What was found.
+    """What was found."""
 
-    Attributes:
-        name: Of the corpus.
-        root: Its folder.
-        layout: As in `study.corpus.corpus.Corpus`.
-        simulated: As in `study.corpus.corpus.Corpus`.
-        counts: Clips, speakers and seconds.
-        findings: What is wrong, in the order of ``KINDS``.
-        probes: What label and partition can be guessed from; those that matter are findings too.
-    """
-
-    name: str
-    root: str
-    layout: str
-    simulated: bool
-    counts: Counts
-    findings: tuple[Finding, ...]
+    name: str  # of the corpus
+    root: str  # its folder
+    layout: str  # as in `study.corpus.corpus.Corpus`
+    simulated: bool  # as in `study.corpus.corpus.Corpus`
+    counts: Counts  # clips, speakers and seconds
+    findings: tuple[Finding, ...]  # what is wrong, in the order of `KINDS`
+    # what label and partition can be guessed from; those that matter are findings too
     probes: tuple[Probe, ...]
 
     @property

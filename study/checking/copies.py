@@ -14,6 +14,7 @@ from study.checking.facts_cache import Place
 from study.checking.findings import Finding, found
 from study.checking.fingerprint import SAME, candidates, sameness
 from study.checking.table import Table
+from study.corpus.audio.samples import decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
 __all__ = ["copy_findings", "near_duplicates"]
@@ -35,11 +36,7 @@ def copy_findings(table: Table, places: Sequence[Place]) -> list[Finding]:
     near = [
         f"{_said(table, pair)} ({height:.2f})" for pair, height in near_duplicates(table, places)
     ]
-    return [
-        *found("equal", inside),
-        *found("equal across", across),
-        *found("near-duplicate", near),
-    ]
+    return [*found("equal", inside), *found("equal across", across), *found("near-duplicate", near)]
 
 
 def near_duplicates(table: Table, places: Sequence[Place]) -> list[tuple[tuple[int, int], float]]:
@@ -64,20 +61,14 @@ def _wave(place: Place, rate: int) -> NDArray[Any]:
     """A clip that was read before, mixed down, at ``rate`` Hz; empty if it has gone since."""
     import soundfile
 
-    from study.corpus.audio.samples import resample
-
     path, (start, end) = place
     try:
         with soundfile.SoundFile(path) as file:
-            own = file.samplerate
-            first = round((start or 0.0) * own)
-            file.seek(first)
-            most = file.frames if end is None else round(end * own)
-            n = min(most - first, round(LONGEST * own))
-            wave = file.read(n, dtype="float32", always_2d=True).mean(1)
-    except (OSError, RuntimeError):
-        return np.zeros(1, np.float32)
-    return resample(wave, own, rate)
+            last = file.frames / file.samplerate if end is None else end
+            stop = min(last, (start or 0.0) + LONGEST)
+            return decode_segment(file, rate, start, stop)[0]
+    except (OSError, RuntimeError, ValueError):
+        return np.zeros(1, np.int16)
 
 
 def _said(table: Table, rows: Sequence[int]) -> str:

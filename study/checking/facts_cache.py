@@ -29,14 +29,10 @@ _BETWEEN = "\0\0"  # in no path
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What is known about a corpus's clips.
+    """What is known about a corpus's clips."""
 
-    Attributes:
-        facts: A row of ``FACTS`` per clip.
-        changed: Clips whose file is another although its size and time are not, shape ``(clips,)``.
-    """
-
-    facts: NDArray[np.void]
+    facts: NDArray[np.void]  # a row of `FACTS` per clip
+    # clips whose file is another although its size and time are not, shape `(clips,)`
     changed: NDArray[np.bool_]
 
 

@@ -41,21 +41,13 @@ KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was brok
 
 
 class Finding(NamedTuple):
-    """All cases of one kind.
+    """All cases of one kind."""
 
-    Attributes:
-        kind: A key of ``KINDS``.
-        area: Where it belongs, of ``AREAS``.
-        rule: What was broken.
-        cases: How many.
-        names: The first of them, at most ``MOST_NAMES``.
-    """
-
-    kind: str
-    area: str
-    rule: str
-    cases: int
-    names: tuple[str, ...]
+    kind: str  # a key of `KINDS`
+    area: str  # where it belongs, of `AREAS`
+    rule: str  # what was broken
+    cases: int  # how many
+    names: tuple[str, ...]  # the first of them, at most `MOST_NAMES`
 
 
 def found(kind: str, names: Sequence[str]) -> list[Finding]:

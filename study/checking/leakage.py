@@ -17,7 +17,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from study.checking.leakage_groups import GROUPS
-from study.checking.linear_probe import Draw, judge
+from study.checking.linear_probe import Draw, evaluate
 from study.checking.table import Table, codes_of
 from study.corpus.layouts.names import PARTITIONS
 from study.text import percent
@@ -36,31 +36,19 @@ Codes = NDArray[np.int64]
 
 
 class Probe(NamedTuple):
-    """What one group of measures tells.
+    """What one group of measures tells."""
 
-    Attributes:
-        target: ``label``, or the partition that is told from the others.
-        group: Of ``GROUPS``.
-        uar: Of the cross-fitted linear probe.
-        chance: One over the number of classes.
-        low: Lower end of its 95 % interval over speakers, or over clips where those are unknown.
-        high: Upper end.
-        p: Adjusted for all groups of the target.
-        n: Clips.
-        by: What no fold shares with another: ``speaker``, ``partition`` or ``clip``.
-        matters: Whether it is a warning.
-    """
-
-    target: str
-    group: str
-    uar: float
-    chance: float
+    target: str  # `label`, or the partition that is told from the others
+    group: str  # of `GROUPS`
+    uar: float  # of the cross-fitted linear probe
+    chance: float  # one over the number of classes
+    # lower end of its 95 % interval over speakers, or over clips where those are unknown
     low: float
-    high: float
-    p: float
-    n: int
-    by: str
-    matters: bool
+    high: float  # upper end
+    p: float  # adjusted for all groups of the target
+    n: int  # clips
+    by: str  # what no fold shares with another: `speaker`, `partition` or `clip`
+    matters: bool  # whether it is a warning
 
     def sentence(self) -> str:
         """What it means and what to do, for a person."""
@@ -178,7 +166,7 @@ def _probe(
     measures = {name: x for name, (x, _) in asked.items() if np.ptp(x, axis=0).any()}
     chance = 1 / (int(draw.y.max()) + 1)
     probes = []
-    for name, found in judge(measures, draw, permute, seed=seed).items():
+    for name, found in evaluate(measures, draw, permute, seed=seed).items():
         skill = (found.uar - chance) / (1 - chance)
         least = asked[name][1]
         if by != "speaker":

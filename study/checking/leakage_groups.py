@@ -17,20 +17,14 @@ Floats = NDArray[np.float64]
 
 
 class Group(NamedTuple):
-    """Measures that are probed together.
+    """Measures that are probed together."""
 
-    Attributes:
-        name: Told to people, after "from".
-        of: Table -> measures, shape ``(clips, measures)``.
-        label: Skill from which a guessable label matters; None where it is not probed. Skill is 0
-            at chance and 1 where every guess is right.
-        partition: The same of a guessable partition.
-    """
-
-    name: str
-    of: Callable[[Table], Floats]
+    name: str  # told to people, after "from"
+    of: Callable[[Table], Floats]  # table -> measures, shape `(clips, measures)`
+    # skill from which a guessable label matters; None where it is not probed. Skill is 0 at chance
+    # and 1 where every guess is right
     label: float | None
-    partition: float | None
+    partition: float | None  # the same of a guessable partition
 
 
 def _measured(*names: str) -> Callable[[Table], Floats]:

@@ -15,7 +15,16 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["N_PERMUTATIONS", "Draw", "Probed", "Score", "cross_fitted", "judge", "score"]
+__all__ = [
+    "N_PERMUTATIONS",
+    "Draw",
+    "Probed",
+    "Score",
+    "cross_fitted",
+    "evaluate",
+    "score",
+    "standardised",
+]
 
 N_PERMUTATIONS = 199
 DEAR = 500_000  # clips times classes, from which permutations may end early
@@ -26,62 +35,41 @@ Codes = NDArray[np.int64]
 
 
 class Probed(NamedTuple):
-    """What a group of measures tells about a label.
+    """What a group of measures tells about a label."""
 
-    Attributes:
-        uar: Of the cross-fitted probe.
-        low: Lower end of its 95 % interval over units.
-        high: Upper end.
-        p: Probability that the best of all groups does as well by chance (single-step maxT of
-            Westfall and Young 1993, on ``Score.t``).
-    """
-
-    uar: float
-    low: float
-    high: float
+    uar: float  # of the cross-fitted probe
+    low: float  # lower end of its 95 % interval over units
+    high: float  # upper end
+    # probability that the best of all groups does as well by chance (single-step maxT of Westfall
+    # and Young 1993, on `Score.t`)
     p: float
 
 
 class Draw(NamedTuple):
-    """Labels as they are, or as they might have been by chance.
+    """Labels as they are, or as they might have been by chance."""
 
-    Attributes:
-        y: Class codes from 0, shape ``(clips,)``.
-        fold: The fold in which a clip is judged, from 0, shape ``(clips,)``.
-        unit: What is independent of each other: the speaker, or else the clip; shape ``(clips,)``.
-    """
-
-    y: Codes
-    fold: Codes
+    y: Codes  # class codes from 0, shape `(clips,)`
+    fold: Codes  # the fold in which a clip is judged, from 0, shape `(clips,)`
+    # what is independent of each other: the speaker, or else the clip; shape `(clips,)`
     unit: Codes
 
 
 class Score(NamedTuple):
-    """How well labels were guessed.
+    """How well labels were guessed."""
 
-    Attributes:
-        uar: Over all clips.
-        error: Its standard error over units.
-        t: Distance from chance in such errors, each unit's spread taken as 0.05 larger, so that
-            a few units that agree by chance do not stand out.
-        freedom: Degrees of freedom of the error.
-    """
-
-    uar: float
-    error: float
+    uar: float  # over all clips
+    error: float  # its standard error over units
+    # distance from chance in such errors, each unit's spread taken as 0.05 larger, so that a few
+    # units that agree by chance do not stand out
     t: float
-    freedom: int
+    freedom: int  # degrees of freedom of the error
 
 
 _SPREAD = 0.05
 
 
-def judge(
-    groups: Mapping[str, Floats],
-    draw: Draw,
-    permute: Callable[[Generator], Draw],
-    *,
-    seed: int = 0,
+def evaluate(
+    groups: Mapping[str, Floats], draw: Draw, permute: Callable[[Generator], Draw], *, seed: int = 0
 ) -> dict[str, Probed]:
     """Probe each group of measures, and compare with what the probes reach on permuted labels.
 
@@ -97,12 +85,12 @@ def judge(
     """
     if not groups:
         return {}
-    parts = [_standardised(x) for x in groups.values()]
+    parts = [standardised(x) for x in groups.values()]
     ends = np.cumsum([0, *(part.shape[1] for part in parts)]).tolist()
     columns = [slice(a, b) for a, b in itertools.pairwise(ends)]
     x = np.concatenate(parts, 1)
     rng = np.random.default_rng(seed)
-    scores = [score(right, draw) for right in _cross_fitted(x, columns, draw)]
+    scores = [score(right, draw) for right in cross_fitted(x, columns, draw)]
     highest = [max(one.t for one in scores)]
     seen = {_arrangement(draw.y)}
     for _ in range(N_PERMUTATIONS):
@@ -112,26 +100,11 @@ def judge(
         seen.add(arrangement)
         if draw.y.size * (int(draw.y.max()) + 1) > DEAR and _reached(highest, scores) >= OFTEN:
             break
-        highest.append(max(score(right, other).t for right in _cross_fitted(x, columns, other)))
+        highest.append(max(score(right, other).t for right in cross_fitted(x, columns, other)))
     return {
         name: _probed(one, float(np.mean(np.array(highest) >= one.t - 1e-9)))
         for name, one in zip(groups, scores, strict=True)
     }
-
-
-def cross_fitted(x: Floats, draw: Draw) -> NDArray[np.bool_]:
-    """Whether each clip is guessed right by the probe that was fitted to the other folds.
-
-    Args:
-        x: Measures, shape ``(clips, measures)``.
-        draw: Labels and folds.
-
-    >>> x = np.array([[0.0], [1.0], [0.1], [1.1], [0.2], [0.9]])
-    >>> fold = np.array([0, 0, 1, 1, 2, 2])
-    >>> cross_fitted(x, Draw(np.array([0, 1, 0, 1, 0, 1]), fold, fold)).all()
-    np.True_
-    """
-    return _cross_fitted(_standardised(x), [slice(None)], draw)[0]
 
 
 def score(right: NDArray[np.bool_], draw: Draw) -> Score:
@@ -188,7 +161,7 @@ def _arrangement(y: Codes) -> bytes:
     return first.argsort().argsort()[inverse].astype(np.uint16).tobytes()
 
 
-def _standardised(x: Floats) -> Floats:
+def standardised(x: Floats) -> Floats:
     """Measures with mean 0 and spread 1, without those that are the same for every clip."""
     varied = np.ptp(x, axis=0) > 0
     kept: Floats = x[:, varied] - x[:, varied].mean(0)
@@ -196,8 +169,17 @@ def _standardised(x: Floats) -> Floats:
     return kept
 
 
-def _cross_fitted(x: Floats, groups: Sequence[slice], draw: Draw) -> list[NDArray[np.bool_]]:
-    """As :func:`cross_fitted`, for each group of columns."""
+def cross_fitted(x: Floats, groups: Sequence[slice], draw: Draw) -> list[NDArray[np.bool_]]:
+    """Whether each clip is guessed right by the probe that was fitted to the other folds.
+
+    Args:
+        x: Measures with mean 0 and spread 1, shape ``(clips, measures)``.
+        groups: The columns of each probe.
+        draw: Labels and folds.
+
+    Returns:
+        Shape ``(clips,)`` for each group.
+    """
     order = np.argsort(draw.fold, kind="stable")
     bounds = np.searchsorted(draw.fold[order], np.arange(int(draw.fold.max()) + 2)).tolist()
     cut = [slice(a, b) for a, b in itertools.pairwise(bounds)]

@@ -45,27 +45,16 @@ class Reading(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """What is listed.
+    """What is listed."""
 
-    Attributes:
-        name: Of the corpus.
-        root: The corpus folder.
-        layout: Of `study.corpus.layouts.LAYOUTS`.
-        info: All of `corpus.json`.
-        rows: One per clip.
-        partition: Of each row, a position in `PARTITIONS`, -1 where there is none.
-        closed: Names of clips whose file is not there or must not be opened.
-        findings: What is wrong.
-    """
-
-    name: str
-    root: Path
-    layout: str
-    info: dict[str, Any]
-    rows: tuple[Row, ...]
-    partition: tuple[int, ...]
-    closed: frozenset[str]
-    findings: list[Finding]
+    name: str  # of the corpus
+    root: Path  # the corpus folder
+    layout: str  # of `study.corpus.layouts.LAYOUTS`
+    info: dict[str, Any]  # all of `corpus.json`
+    rows: tuple[Row, ...]  # one per clip
+    partition: tuple[int, ...]  # of each row, a position in `PARTITIONS`, -1 where there is none
+    closed: frozenset[str]  # names of clips whose file is not there or must not be opened
+    findings: list[Finding]  # what is wrong
 
 
 class _Noted(Problems):

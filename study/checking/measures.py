@@ -16,16 +16,7 @@ __all__ = ["LONGEST", "MEASURES", "SILENT", "decibels", "measure", "spectrogram"
 
 Array = NDArray[np.float32]
 
-MEASURES = (
-    "level",
-    "peak",
-    "floor",
-    "floor_tilt",
-    "lead",
-    "trail",
-    "tilt",
-    "highs",
-)
+MEASURES = ("level", "peak", "floor", "floor_tilt", "lead", "trail", "tilt", "highs")
 
 LONGEST = 120.0  # s of a recording whose spectrum is looked at
 SILENT = -120.0  # dB, of digital silence

@@ -13,25 +13,17 @@ __all__ = ["Table", "codes_of"]
 
 
 class Table(NamedTuple):
-    """One entry per clip, in the order of the label files.
+    """One entry per clip, in the order of the label files."""
 
-    Attributes:
-        names: File names as the label files have them.
-        labels: None where blind; of a test clip the label that is on disk, if any.
-        partition: Position in ``PARTITIONS``, -1 where there is none.
-        speakers: None where not known.
-        facts: Rows of ``study.checking.facts.FACTS``.
-        stamps: Size in bytes and mtime in ns, -1 where there is no file, shape ``(clips, 2)``.
-        outside: Whether the file may not be opened or is not there.
-    """
-
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # file names as the label files have them
+    # None where blind; of a test clip the label that is on disk, if any
     labels: tuple[str | None, ...]
-    partition: NDArray[np.int64]
-    speakers: tuple[str | None, ...]
-    facts: NDArray[np.void]
+    partition: NDArray[np.int64]  # position in `PARTITIONS`, -1 where there is none
+    speakers: tuple[str | None, ...]  # None where not known
+    facts: NDArray[np.void]  # rows of `study.checking.facts.FACTS`
+    # size in bytes and mtime in ns, -1 where there is no file, shape `(clips, 2)`
     stamps: NDArray[np.int64]
-    outside: NDArray[np.bool_]
+    outside: NDArray[np.bool_]  # whether the file may not be opened or is not there
 
     def here(self, partition: str) -> NDArray[np.bool_]:
         """Which clips are in a partition."""

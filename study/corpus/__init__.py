@@ -6,12 +6,4 @@ from study.corpus.corpus import Clip, Corpus, divide, list_corpus, read_corpus
 from study.corpus.partitioning import make_partitions
 from study.corpus.summary import summarise
 
-__all__ = [
-    "Clip",
-    "Corpus",
-    "divide",
-    "list_corpus",
-    "make_partitions",
-    "read_corpus",
-    "summarise",
-]
+__all__ = ["Clip", "Corpus", "divide", "list_corpus", "make_partitions", "read_corpus", "summarise"]

@@ -33,26 +33,16 @@ MAX_INFO_BYTES = 10_000_000  # of corpus.json
 
 @dataclass(frozen=True)
 class Corpus:
-    """Clips in the order of the label file.
+    """Clips in the order of the label file."""
 
-    Attributes:
-        name: From ``corpus.json``, or the folder's name.
-        root: The corpus folder, absolute.
-        clips: All partitions.
-        classes: Sorted by code point; position is the class index everywhere.
-        layout: The name of the row in ``study.corpus.layouts.LAYOUTS`` that read it, or
-            ``FILE.py:FUNCTION``.
-        simulated: True where ``corpus.json`` says that the audio was made, not recorded.
-        info: All of ``corpus.json``.
-    """
-
-    name: str
-    root: Path
-    clips: tuple[Clip, ...]
-    classes: tuple[str, ...]
+    name: str  # from `corpus.json`, or the folder's name
+    root: Path  # the corpus folder, absolute
+    clips: tuple[Clip, ...]  # all partitions
+    classes: tuple[str, ...]  # sorted by code point; position is the class index everywhere
+    # the name of the row in `study.corpus.layouts.LAYOUTS` that read it, or `FILE.py:FUNCTION`
     layout: str
-    simulated: bool
-    info: dict[str, Any] = field(default_factory=dict, hash=False)
+    simulated: bool  # True where `corpus.json` says that the audio was made, not recorded
+    info: dict[str, Any] = field(default_factory=dict, hash=False)  # all of `corpus.json`
 
     def partition(self, name: str) -> tuple[Clip, ...]:
         """The clips of one partition, in the order of the label file.
@@ -67,19 +57,11 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Listing:
-    """A corpus before it has partitions: what its label files list, all of it on disk.
-
-    Attributes:
-        name: As in :class:`Corpus`.
-        root: As in :class:`Corpus`.
-        rows: One per clip.
-        layout: As in :class:`Corpus`.
-        info: As in :class:`Corpus`.
-    """
+    """A corpus before it has partitions: what its label files list, all of it on disk."""
 
     name: str
     root: Path
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...]  # one per clip
     layout: str
     info: dict[str, Any] = field(default_factory=dict, hash=False)
 

@@ -24,19 +24,12 @@ _STARTS = 1000  # groups tried in all starts together; a start more costs little
 
 @dataclass(frozen=True)
 class Division:
-    """Partitions that were made.
+    """Partitions that were made."""
 
-    Attributes:
-        partitions: By file name.
-        by: What was kept together: ``speaker``, ``file``, ``clip`` or a column.
-        n_groups: How many of those were given to each partition.
-        n_kept: Clips that stay in test: they were there, or have no label.
-    """
-
-    partitions: dict[str, Partition]
-    by: str
-    n_groups: dict[Partition, int]
-    n_kept: int
+    partitions: dict[str, Partition]  # by file name
+    by: str  # what was kept together: `speaker`, `file`, `clip` or a column
+    n_groups: dict[Partition, int]  # how many of those were given to each partition
+    n_kept: int  # clips that stay in test: they were there, or have no label
 
 
 def make_partitions(

@@ -46,17 +46,11 @@ class CsvError(Exception):
 
 
 class CsvTable(NamedTuple):
-    """The cells of a CSV file.
+    """The cells of a CSV file."""
 
-    Args:
-        header: Names of the columns, without white space around them.
-        rows: Of as many cells each.
-        lines: The line on which each row ends, from 1.
-    """
-
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
+    header: list[str]  # names of the columns, without white space around them
+    rows: list[list[str]]  # of as many cells each
+    lines: list[int]  # the line on which each row ends, from 1
 
     def column(self, names: Sequence[str]) -> int | None:
         """Where the first of the names is that is there.

@@ -25,17 +25,11 @@ Segment = tuple[float | None, float | None]  # start and end in seconds; None: o
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """One decoded file, or a part of it.
+    """One decoded file, or a part of it."""
 
-    Attributes:
-        samples: int16 of shape ``(samples,)``; ``waveform = samples * scale``.
-        scale: See :class:`runners.clips.Clips`.
-        stamp: Size in bytes and modification time in ns of the file that was read.
-    """
-
-    samples: NDArray[np.int16]
-    scale: float
-    stamp: tuple[int, int]
+    samples: NDArray[np.int16]  # int16 of shape `(samples,)`; `waveform = samples * scale`
+    scale: float  # see `runners.clips.Clips`
+    stamp: tuple[int, int]  # size in bytes and modification time in ns of the file that was read
 
 
 Decoding = WorkerPool[Decoded | str]

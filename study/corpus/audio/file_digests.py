@@ -25,17 +25,11 @@ _SAVE_SECONDS = 20.0  # a killed run loses no more than that
 
 @dataclass(frozen=True)
 class FileDigest:
-    """What a file was when it was read.
+    """What a file was when it was read."""
 
-    Attributes:
-        size: Bytes.
-        mtime_ns: When it was last changed.
-        sha256: Of its bytes.
-    """
-
-    size: int
-    mtime_ns: int
-    sha256: str
+    size: int  # bytes
+    mtime_ns: int  # when it was last changed
+    sha256: str  # of its bytes
 
 
 def audio_digest(sha256: str, start: float | None, end: float | None) -> str:

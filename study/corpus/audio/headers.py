@@ -11,31 +11,18 @@ import numpy as np
 
 from study.corpus.clip import Clip
 
-__all__ = [
-    "MOST",
-    "AudioLook",
-    "common_rate",
-    "look_at_audio",
-    "usual_rate",
-    "usual_seconds",
-]
+__all__ = ["MOST", "AudioLook", "common_rate", "look_at_audio", "usual_rate", "usual_seconds"]
 
 MOST = 5000  # files that are looked at; evenly spaced ones of a larger corpus
 
 
 @dataclass(frozen=True)
 class AudioLook:
-    """Sampling rates and durations of some clips.
+    """Sampling rates and durations of some clips."""
 
-    Attributes:
-        rates: Files by sampling rate in Hz.
-        durations: Seconds of each clip that could be read.
-        complete: Whether every clip was looked at and could be read.
-    """
-
-    rates: Counter[int]
-    durations: tuple[float, ...]
-    complete: bool
+    rates: Counter[int]  # files by sampling rate in Hz
+    durations: tuple[float, ...]  # seconds of each clip that could be read
+    complete: bool  # whether every clip was looked at and could be read
 
 
 def look_at_audio(clips: Sequence[Clip]) -> AudioLook:

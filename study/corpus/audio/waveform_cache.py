@@ -25,12 +25,7 @@ from runners.clips import Clips, ClipsWriter
 from search_spaces.grammar.errors import InputError
 from study.corpus.audio.decode import DECODER, decode_files
 from study.corpus.audio.decoded_store import DecodedStore
-from study.corpus.audio.file_digests import (
-    AUDIO_RULE,
-    FileDigest,
-    audio_digest,
-    digest_files,
-)
+from study.corpus.audio.file_digests import AUDIO_RULE, FileDigest, audio_digest, digest_files
 from study.corpus.corpus import Clip, Corpus
 from study.corpus.layouts import Problems
 from study.corpus.summary import summarise
@@ -44,22 +39,15 @@ _FORMAT = 1  # raised when the decoder or the resampler gives other samples
 
 @dataclass(frozen=True, eq=False)
 class CachedCorpus:
-    """A corpus with its waveforms.
+    """A corpus with its waveforms."""
 
-    Attributes:
-        corpus: Names, labels, partitions, speakers.
-        clips: Waveforms in the order of ``corpus.clips``, memory-mapped.
-        digests: SHA-256 of each audio file's bytes, in the same order; of a segment, of the file's
-            digest and its times.
-        digest: Of the whole corpus: names, audio, labels, partitions, speakers and metadata.
-        folder: Where the arrays lie; ``Clips.open(folder)`` in another process maps them too.
-    """
-
-    corpus: Corpus
-    clips: Clips
+    corpus: Corpus  # names, labels, partitions, speakers
+    clips: Clips  # waveforms in the order of `corpus.clips`, memory-mapped
+    # SHA-256 of each audio file's bytes, in the same order; of a segment, of the file's digest and
+    # its times
     digests: tuple[str, ...]
-    digest: str
-    folder: Path
+    digest: str  # of the whole corpus: names, audio, labels, partitions, speakers and metadata
+    folder: Path  # where the arrays lie; `Clips.open(folder)` in another process maps them too
 
     def summary(self) -> str:
         """The corpus in about ten lines, with durations."""

@@ -24,34 +24,29 @@ __all__ = ["LAYOUTS", "Layout", "Problems", "Row", "Source", "choose_layout"]
 
 LAYOUTS: tuple[Layout, ...] = (  # the first that matches is taken
     Layout(
-        name="compare2020",
-        shape="wav/ and lab/labels.csv (file_name,label), partition = file name's prefix",
-        matches=is_2020,
-        read=read_2020,
+        "compare2020",
+        "wav/ and lab/labels.csv (file_name,label), partition = file name's prefix",
+        is_2020,
+        read_2020,
     ),
     Layout(
-        name="compare2021",
-        shape="wav/ and lab/train.csv, lab/devel.csv, lab/test.csv (filename,label)",
-        matches=is_2021,
-        read=read_2021,
+        "compare2021",
+        "wav/ and lab/train.csv, lab/devel.csv, lab/test.csv (filename,label)",
+        is_2021,
+        read_2021,
+    ),
+    Layout("audformat", "db.yaml with its tables", is_audformat, read_audformat),
+    Layout(
+        "manifest",
+        "one CSV (file_name,label[,partition,speaker,start,end,...])",
+        is_manifest,
+        read_manifest,
     ),
     Layout(
-        name="audformat",
-        shape="db.yaml with its tables",
-        matches=is_audformat,
-        read=read_audformat,
-    ),
-    Layout(
-        name="manifest",
-        shape="one CSV (file_name,label[,partition,speaker,start,end,...])",
-        matches=is_manifest,
-        read=read_manifest,
-    ),
-    Layout(
-        name="folders",
-        shape="folders train/CLASS/, devel/CLASS/, test/, or CLASS/ alone",
-        matches=is_folders,
-        read=read_folders,
+        "folders",
+        "folders train/CLASS/, devel/CLASS/, test/, or CLASS/ alone",
+        is_folders,
+        read_folders,
     ),
 )
 

@@ -17,63 +17,42 @@ BLIND = "?"  # the challenges' mark for a label that is kept back
 
 @dataclass(frozen=True)
 class Source:
-    """Where a corpus is and what a person said about reading it.
+    """Where a corpus is and what a person said about reading it."""
 
-    Attributes:
-        root: The corpus folder; no clip lies outside of it.
-        manifest: Name of the manifest in it, where ``corpus:`` names a file.
-        label_column: The column that holds the label, where it is not ``label``.
-    """
-
-    root: Path
-    manifest: str | None = None
-    label_column: str | None = None
+    root: Path  # the corpus folder; no clip lies outside of it
+    manifest: str | None = None  # name of the manifest in it, where `corpus:` names a file
+    label_column: str | None = None  # the column that holds the label, where it is not `label`
 
 
 @dataclass(frozen=True)
 class Row:
-    """One clip as a label file gives it, not judged yet.
+    """One clip as a label file gives it, not judged yet."""
 
-    Attributes:
-        file_name: What predictions are written under; a segment's is ``segment_name``.
-        path: Where the audio should be, relative to the corpus folder, with forward slashes.
-        label: As written; None when blind.
-        partition: As written or as the file name says, not yet one of train, devel, test; None
-            where the layout has no partitions.
-        speaker: None when not known.
-        file: The label file, relative to the corpus folder.
-        line: Its line, from 1; None where there are no lines.
-        start: Seconds into the file where the clip begins; None: at its beginning.
-        end: Seconds into the file where the clip ends; None: at its end.
-        metadata: The other columns, where they are not empty.
-    """
-
-    file_name: str
-    path: str
-    label: str | None
+    file_name: str  # what predictions are written under; a segment's is `segment_name`
+    path: str  # where the audio should be, relative to the corpus folder, with forward slashes
+    label: str | None  # as written; None when blind
+    # as written or as the file name says, not yet one of train, devel, test; None where the layout
+    # has no partitions
     partition: str | None
-    speaker: str | None
-    file: str
-    line: int | None
+    speaker: str | None  # None when not known
+    file: str  # the label file, relative to the corpus folder
+    line: int | None  # its line, from 1; None where there are no lines
+    # seconds into the file where the clip begins; None: at its beginning
     start: float | None = None
-    end: float | None = None
+    end: float | None = None  # seconds into the file where the clip ends; None: at its end
+    # the other columns, where they are not empty
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A way to lay out a corpus.
+    """A way to lay out a corpus."""
 
-    Attributes:
-        name: Told to people, kept with the study, and what ``layout:`` may name.
-        shape: The files that make it, for the sentence that says what is known.
-        matches: Whether a folder looks like this layout; opens a few label files at most.
-        read: Source and problems -> rows in the order of the label files.
-    """
-
-    name: str
-    shape: str
+    name: str  # told to people, kept with the study, and what `layout:` may name
+    shape: str  # the files that make it, for the sentence that says what is known
+    # whether a folder looks like this layout; opens a few label files at most
     matches: Callable[[Source], bool] = field(repr=False)
+    # source and problems -> rows in the order of the label files
     read: Callable[[Source, Problems], list[Row]] = field(repr=False)
 
 

@@ -18,27 +18,16 @@ SHARES = {"train": 12, "devel": 10, "test": 10}  # speakers, as in the real corp
 
 @dataclass(frozen=True)
 class Piece:
-    """One clip of the corpus to come.
+    """One clip of the corpus to come."""
 
-    Attributes:
-        file_name: What it will be called; says nothing about speaker or class.
-        clip: The clip it is cut from, by position.
-        start: First sample of that clip.
-        stop: Sample after the last.
-        voice: Whose voice; see :func:`voice_of`.
-        partition: Of the corpus to come.
-        label: ``clear`` or ``mask``.
-        number: Of this voice's pieces, from 0.
-    """
-
-    file_name: str
-    clip: int
-    start: int
-    stop: int
-    voice: str
-    partition: str
-    label: str
-    number: int
+    file_name: str  # what it will be called; says nothing about speaker or class
+    clip: int  # the clip it is cut from, by position
+    start: int  # first sample of that clip
+    stop: int  # sample after the last
+    voice: str  # whose voice; see `voice_of`
+    partition: str  # of the corpus to come
+    label: str  # `clear` or `mask`
+    number: int  # of this voice's pieces, from 0
 
 
 def voice_of(clip: Clip) -> str:

@@ -59,19 +59,12 @@ Array = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Wearer:
-    """How one person wears a mask; the defaults are the table itself.
+    """How one person wears a mask; the defaults are the table itself."""
 
-    Attributes:
-        mask: A key of ``ATTENUATION_DB``.
-        fit: Factor on its dB: how much cloth the voice goes through.
-        shift: Factor on its frequencies: where the notches of this face lie.
-        leak: Share of the amplitude that passes beside the mask, [0, 1].
-    """
-
-    mask: str
-    fit: float = 1.0
-    shift: float = 1.0
-    leak: float = 0.0
+    mask: str  # a key of `ATTENUATION_DB`
+    fit: float = 1.0  # factor on its dB: how much cloth the voice goes through
+    shift: float = 1.0  # factor on its frequencies: where the notches of this face lie
+    leak: float = 0.0  # share of the amplitude that passes beside the mask, [0, 1]
 
 
 def draw_wearer(rng: Generator, mask: str) -> Wearer:

@@ -6,7 +6,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from study.checking.linear_probe import Draw, cross_fitted, judge, score
+from study.checking.linear_probe import Draw, cross_fitted, evaluate, score, standardised
+
+
+def guessed_right(x: np.ndarray, draw: Draw) -> np.ndarray:
+    return cross_fitted(standardised(x), [slice(None)], draw)[0]
 
 
 @pytest.mark.parametrize(("n_classes", "n_measures"), [(2, 1), (2, 3), (5, 4)])
@@ -18,10 +22,10 @@ def test_guesses_are_those_of_linear_discriminant_analysis_with_equal_priors(
     y[:n_classes] = np.arange(n_classes)
     x = rng.standard_normal((300, n_measures)) * 3 + 5 + y[:, None] * rng.random(n_measures)
     fold = rng.integers(6, size=300)
-    judge_ = LinearDiscriminantAnalysis(priors=np.full(n_classes, 1 / n_classes))
-    expected = cross_val_predict(judge_, x, y, groups=fold, cv=LeaveOneGroupOut())
+    reference = LinearDiscriminantAnalysis(priors=np.full(n_classes, 1 / n_classes))
+    expected = cross_val_predict(reference, x, y, groups=fold, cv=LeaveOneGroupOut())
     draw = Draw(y, fold, np.arange(300))
-    right = cross_fitted(x, draw)
+    right = guessed_right(x, draw)
     np.testing.assert_array_equal(right, expected == y)
     assert score(right, draw).uar == pytest.approx(balanced_accuracy_score(y, expected))
 
@@ -30,7 +34,7 @@ def test_measures_that_never_vary_do_not_disturb() -> None:
     rng = np.random.default_rng(0)
     y, fold = np.arange(60) % 2, np.arange(60) % 5
     x = np.c_[y + 0.1 * rng.standard_normal(60), np.full(60, 3.0)]
-    assert cross_fitted(x, Draw(y, fold, np.arange(60))).all()
+    assert guessed_right(x, Draw(y, fold, np.arange(60))).all()
 
 
 def test_the_error_is_that_of_the_mean_over_speakers() -> None:
@@ -68,7 +72,7 @@ def test_labels_of_nothing_but_chance_are_rarely_told_and_a_planted_cue_always_i
         def permute(rng: np.random.Generator, y=y, unit=unit) -> Draw:
             return Draw(np.where(rng.integers(2, size=10)[unit] == 1, 1 - y, y), unit, unit)
 
-        found = judge(groups, Draw(y, unit, unit), permute)
+        found = evaluate(groups, Draw(y, unit, unit), permute)
         p.append([found[name].p for name in groups])
         assert found["cue"].p <= 0.01
         assert found["cue"].low > 0.6
@@ -84,7 +88,7 @@ def counted(y: np.ndarray, x: np.ndarray) -> tuple[int, float]:
         drawn.append(1)
         return Draw(rng.permutation(y), fold, np.arange(y.size))
 
-    found = judge({"x": x}, Draw(y, fold, np.arange(y.size)), permute)
+    found = evaluate({"x": x}, Draw(y, fold, np.arange(y.size)), permute)
     return len(drawn), found["x"].p
 
 
