@@ -10,7 +10,6 @@ import socket
 import threading
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
 from search_spaces.grammar.bounded_file import check_bounded
@@ -60,12 +59,7 @@ class StudyLock:
         threading.Thread(target=self._keep_beating, daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._done.set()
         if self._file is not None:
             self._file.truncate(0)
@@ -73,12 +67,11 @@ class StudyLock:
             self._file = None
 
     def _refusal(self, lease: dict[str, Any]) -> str:
-        process = f"process {lease.get('pid', '?')} on {lease.get('host', '?')}"
         purpose = lease.get("purpose", RUN)
         what = "being run" if purpose == RUN else f"held for `spectune {purpose}`"
         return (
-            f"{self.path.parent}: is {what} by {process}; wait for it, or stop it"
-            f" (one study has one coordinator)"
+            f"{self.path.parent}: is {what} by process {lease.get('pid', '?')} on"
+            f" {lease.get('host', '?')}; wait for it, or stop it (one study has one coordinator)"
         )
 
     def _beat(self) -> None:

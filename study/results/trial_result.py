@@ -49,20 +49,12 @@ def _or_none(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
     return lambda value: value is None or holds(value)
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+def _is(kind: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kind)
 
 
 def _is_number(value: Any) -> bool:
     return number(value) is not None
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _is_share(value: Any) -> bool:
-    return _is_number(value) and 0 <= value <= 1
 
 
 def _are_files(value: Any) -> bool:
@@ -75,19 +67,19 @@ def _are_files(value: Any) -> bool:
 RULES: dict[str, Rule] = {
     "state": ("complete, pruned or failed", lambda value: value in ENDS),
     "attempt": ("a whole number above 0", is_count),
-    "name": ("text", _is_text),
-    "spec_digest": ("text", _is_text),
-    "family": ("text", _or_none(_is_text)),
-    "kind": ("text", _or_none(_is_text)),
-    "reason": ("text or null", _or_none(_is_text)),
-    "device": ("text or null", _or_none(_is_text)),
-    "uar": ("a number from 0 to 1, or null", _or_none(_is_share)),
+    "name": ("text", _is(str)),
+    "spec_digest": ("text", _is(str)),
+    "family": ("text", _or_none(_is(str))),
+    "kind": ("text", _or_none(_is(str))),
+    "reason": ("text or null", _or_none(_is(str))),
+    "device": ("text or null", _or_none(_is(str))),
+    "uar": ("a number from 0 to 1, or null", _or_none(lambda v: _is_number(v) and 0 <= v <= 1)),
     "best_epoch": ("a whole number above 0, or null", _or_none(is_count)),
     "epochs": ("a whole number above 0, or null", _or_none(is_count)),
     "n_parameters": ("a number or null", _or_none(_is_number)),
     "seconds": ("a number or null", _or_none(_is_number)),
-    "uar_per_epoch": ("a list", _is_list),
-    "train_loss_per_epoch": ("a list", _is_list),
-    "identity": ("a mapping", _or_none(lambda value: isinstance(value, dict))),
+    "uar_per_epoch": ("a list", _is(list)),
+    "train_loss_per_epoch": ("a list", _is(list)),
+    "identity": ("a mapping", _or_none(_is(dict))),
     "files": ("plain file names and their digests", _are_files),
 }

@@ -13,7 +13,7 @@ from study.results.trial_folder import TrialFolder, trial_folders
 from study.results.trial_record import SAMPLER
 from study.search.sampler import Sampling, rungs
 
-__all__ = ["Recovered", "recover", "tell_end"]
+__all__ = ["Recovered", "fault_of_spec", "recover", "tell_end"]
 
 FAULTS_OF_SPEC = ("memory", "loss")  # of `runners.faults`; others may be the machine's
 MOST_GAPS = 1000  # a kill between asking and writing leaves one per slot, until the next session
@@ -68,10 +68,15 @@ def recover(trials: Path, sampling: Sampling) -> Recovered:
 
 
 def tell_end(sampling: Sampling, result: dict[str, Any]) -> None:
-    """Tell Optuna the end of a trial, with its fault where its spec is to blame for it."""
-    kind = result.get("kind")
-    fault = kind if result["state"] == "failed" and kind in FAULTS_OF_SPEC else None
+    """Tell Optuna the end of a trial, with its fault where the sampler should know it."""
+    fault = fault_of_spec(result)
     sampling.tell(result["number"], state=result["state"], uar=result["uar"], fault=fault)
+
+
+def fault_of_spec(result: dict[str, Any]) -> str | None:
+    """Return the kind of a trial's fault where its spec is at fault and the sampler should know."""
+    kind = result.get("kind")
+    return str(kind) if result["state"] == "failed" and kind in FAULTS_OF_SPEC else None
 
 
 def _replay(folders: dict[int, TrialFolder], origins: dict[int, str], sampling: Sampling) -> None:
