@@ -29,6 +29,8 @@ LINK = re.compile(r"\]\(([^):#]+)")
 MODULE = re.compile(r'^```python\n(""".*?)^```', re.MULTILINE | re.DOTALL)
 NAME_IN_FILE = re.compile(r"`(\w+)` in `([\w/]+\.py)`")
 ROOM = re.compile(r"^\| `(study/[\w/]+)` \|.*\| (.*) \|$", re.MULTILINE)
+FILES_LISTED = re.compile(r"^    (\w+(?:, \w+)*)(?:  |$)", re.MULTILINE)  # in a room's docstring
+LISTS = [p for p in (ROOT / "study").rglob("__init__.py") if "; the files" in p.read_text("utf-8")]
 EXTENDING = ROOT / "docs" / "extending.md"
 
 
@@ -84,6 +86,13 @@ def test_rooms_have_what_the_architecture_says_others_use():
         if not (ROOT / room / f"{name}.py").is_file()
         and not re.search(rf"\b{name}\b", read(f"{room}/__init__.py"))
     ] == []
+
+
+@pytest.mark.parametrize("face", LISTS, ids=lambda face: face.parent.name)
+def test_a_room_that_lists_its_files_lists_all_of_them(face):
+    lines = FILES_LISTED.findall(face.read_text(encoding="utf-8").split('"""')[1])
+    files = {path.stem for path in face.parent.glob("*.py")} - {"__init__"}
+    assert {name for line in lines for name in line.split(", ")} == files
 
 
 @pytest.mark.parametrize("code", MODULE.findall(EXTENDING.read_text("utf-8")))
