@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,23 +65,11 @@ class Clips:
     sampling_rate: int
 
     @classmethod
-    def from_waveforms(cls, waveforms: Iterable[ArrayLike], sampling_rate: int) -> Clips:
-        """Hold waveforms, each of shape ``(samples,)``, in memory."""
-        pairs = [quantise(waveform) for waveform in waveforms]
-        lengths = [samples.size for samples, _ in pairs]
-        return cls(
-            samples=np.concatenate([np.zeros(0, np.int16), *(samples for samples, _ in pairs)]),
-            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-            scale=np.array([scale for _, scale in pairs], np.float32),
-            sampling_rate=sampling_rate,
-        )
-
-    @classmethod
     def open(cls, folder: Path, *, verify: bool = False) -> Clips:
         """Map a written corpus into memory.
 
         Args:
-            folder: What :meth:`write` or :class:`ClipsWriter` made.
+            folder: What :class:`ClipsWriter` made.
             verify: Also hash every sample and compare with the stored digest; reads all of it.
 
         Raises:
@@ -112,16 +99,6 @@ class Clips:
                 f"({about['digest'][:12]}), got {found[:12]}"
             )
         return clips
-
-    def write(self, folder: Path) -> None:
-        """Write all four files; the folder appears whole or not at all.
-
-        Raises:
-            FileExistsError: There is something at ``folder`` already.
-        """
-        with ClipsWriter(folder, self.sampling_rate) as writer:
-            for i in range(len(self)):
-                writer.append(self.samples[self.offsets[i] : self.offsets[i + 1]], self.scale[i])
 
     def __len__(self) -> int:
         return len(self.scale)

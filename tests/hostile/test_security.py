@@ -30,6 +30,7 @@ from study.fusion.prediction_csv import import_predictions
 from study.results.probabilities import load_devel, load_test
 from study.text import printable
 from study.tracking.tracker import escape_markdown
+from support.clips import clips_of, write_clips
 
 ROOT = Path(study.__file__).parents[1]
 SOURCES = sorted(
@@ -129,7 +130,7 @@ def test_a_pickled_array_is_refused_and_never_loaded(tmp_path: Path):
 
 def test_a_pickle_in_place_of_cached_samples_is_refused(tmp_path: Path):
     folder, target = tmp_path / "cache", tmp_path / "pwned"
-    Clips.from_waveforms([np.ones(4)], 8000).write(folder)
+    write_clips(clips_of([np.ones(4)], 8000), folder)
     for name in ("offsets.npy", "scale.npy", "samples.npy"):
         (folder / name).write_bytes(pickle.dumps(Bomb(target)))
         with pytest.raises(InputError):

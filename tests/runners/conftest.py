@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from runners.clips import Clips
 from runners.job import Task
 from runners.waveforms import Waveforms
+from support.clips import clips_of
 from support.tiny_trial import CPU, RATE, job, run, tones
 
 
@@ -27,7 +27,7 @@ def task_and_waveforms() -> tuple[Task, Waveforms]:
         labels={n: tuple(parts[n][1]) for n in ("train", "devel")},
         clip_seconds=0.4,
     )
-    clips = Clips.from_waveforms(waves, RATE)
+    clips = clips_of(waves, RATE)
     return task, Waveforms(clips, device=CPU.device, clip_seconds=0.4, pad="repeat")
 
 

@@ -9,18 +9,19 @@ from hypothesis.extra.numpy import arrays
 
 from runners.clips import Clips, ClipsWriter, quantise
 from search_spaces.grammar.errors import InputError
+from support.clips import clips_of, write_clips
 
 
 def three_clips() -> Clips:
     rng = np.random.default_rng(0)
-    return Clips.from_waveforms(
+    return clips_of(
         [rng.standard_normal(5) * 3, rng.standard_normal(800) * 0.01, np.zeros(3)], 8000
     )
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    three_clips().write(tmp_path / "clips")
+    write_clips(three_clips(), tmp_path / "clips")
     return tmp_path / "clips"
 
 
@@ -65,13 +66,13 @@ def test_an_index_past_the_end_is_refused_and_a_negative_one_counts_back(folder:
 
 
 def test_a_corpus_without_clips_can_be_written_and_opened(tmp_path: Path) -> None:
-    Clips.from_waveforms([], 16000).write(tmp_path / "none")
+    write_clips(clips_of([], 16000), tmp_path / "none")
     assert len(Clips.open(tmp_path / "none", verify=True)) == 0
 
 
 def test_a_corpus_is_never_written_over_another(folder: Path) -> None:
     with pytest.raises(FileExistsError):
-        three_clips().write(folder)
+        write_clips(three_clips(), folder)
 
 
 def test_nothing_stays_behind_when_writing_fails(tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_pickled_array_is_refused_without_being_loaded(folder: Path) -> None:
 
 
 def test_samples_of_another_corpus_are_refused(folder: Path, tmp_path: Path) -> None:
-    Clips.from_waveforms([np.ones(7)], 8000).write(tmp_path / "other")
+    write_clips(clips_of([np.ones(7)], 8000), tmp_path / "other")
     (tmp_path / "other/samples.npy").replace(folder / "samples.npy")
     with pytest.raises(InputError, match="offsets must rise from 0 to the 7 samples"):
         Clips.open(folder)

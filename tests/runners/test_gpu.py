@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 
-from runners.clips import Clips
 from runners.device import choose_compute
 from runners.job import Job, Task
 from runners.training import Training
@@ -17,6 +16,7 @@ from runners.waveforms import Waveforms
 from search_spaces import TrialSpec
 from search_spaces.augment import AUGMENTATIONS
 from search_spaces.spec import build_augment
+from support.clips import clips_of
 
 pytestmark = [
     pytest.mark.gpu,
@@ -29,7 +29,7 @@ EVERYTHING = tuple(AUGMENTATIONS)
 @pytest.fixture(scope="module")
 def held() -> tuple[Task, Waveforms]:
     rng = np.random.default_rng(0)
-    clips = Clips.from_waveforms([rng.normal(0, 0.1, 16_000) for _ in range(200)], 16_000)
+    clips = clips_of([rng.normal(0, 0.1, 16_000) for _ in range(200)], 16_000)
     task = Task(
         cache="",
         classes=("a", "b"),

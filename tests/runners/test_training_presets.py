@@ -13,13 +13,13 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from runners.clips import Clips
 from runners.job import Job, Task
 from runners.training import Training
 from runners.waveforms import Waveforms
 from search_spaces import TrialSpec, load_space, preset_names
 from search_spaces.backbones.backbones import Timm
 from search_spaces.suggesters import Draw
+from support.clips import clips_of
 from support.tiny_trial import CPU
 
 RATE = 8000
@@ -32,7 +32,7 @@ MORE = [("wide", i) for i in range(5, 100)]
 def noises() -> tuple[Task, Waveforms]:
     """Sixteen clips of noise, half a second each."""
     rng = np.random.default_rng(0)
-    clips = Clips.from_waveforms([rng.normal(0, 0.1, RATE // 2) for _ in range(16)], RATE)
+    clips = clips_of([rng.normal(0, 0.1, RATE // 2) for _ in range(16)], RATE)
     task = Task(
         cache="",
         classes=("a", "b", "c"),

@@ -8,6 +8,7 @@ import torch
 
 from runners.clips import Clips
 from runners.waveforms import Waveforms
+from support.clips import clips_of
 
 RATE = 1000
 LENGTHS = (10, 40, 100, 250, 1)
@@ -15,7 +16,7 @@ LENGTHS = (10, 40, 100, 250, 1)
 
 def corpus() -> Clips:
     rng = np.random.default_rng(0)
-    return Clips.from_waveforms([rng.uniform(-1, 1, n).astype(np.float32) for n in LENGTHS], RATE)
+    return clips_of([rng.uniform(-1, 1, n).astype(np.float32) for n in LENGTHS], RATE)
 
 
 def waveforms(pad: str = "repeat", seconds: float = 0.04) -> Waveforms:
@@ -79,7 +80,7 @@ def test_random_windows_lie_within_their_clip_and_reach_both_ends():
 
 
 def test_the_scale_of_each_clip_is_kept():
-    loud = Clips.from_waveforms([np.array([0.0, 4.0, -2.0]), np.array([0.0, 0.5, 0.25])], RATE)
+    loud = clips_of([np.array([0.0, 4.0, -2.0]), np.array([0.0, 0.5, 0.25])], RATE)
     held = Waveforms(loud, device=torch.device("cpu"), clip_seconds=0.003, pad="zero")
     views = held.cover([0, 1])
     found = held.gather(views.clips, views.starts)

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from reports.explain.inputs import ExplainInputs, Network, System
-from runners.clips import Clips
 from runners.model import make_classifier
 from search_spaces.spec import TrialSpec
+from support.clips import clips_of
 
 RATE = 8000
 CLASSES = ("a", "b", "c")
@@ -61,7 +61,7 @@ def noisy_inputs(networks: tuple[Network, ...], *, n_clips: int = 24) -> Explain
     return ExplainInputs(
         name="noise",
         classes=CLASSES,
-        clips=Clips.from_waveforms(waves, RATE),
+        clips=clips_of(waves, RATE),
         positions=tuple(range(n_clips)),
         file_names=tuple(f"{number}.wav" for number in range(n_clips)),
         labels=tuple(number % len(CLASSES) for number in range(n_clips)),

@@ -10,9 +10,9 @@ from torch import nn
 from reports.explain.analysis import explain
 from reports.explain.inputs import ExplainInputs, Network, System
 from reports.explain.judgement import rank_correlation
-from runners.clips import Clips
 from runners.model import Classifier
 from search_spaces.spec import TrialSpec
+from support.clips import clips_of
 from support.planted import CPU
 
 RATE, N_FFT = 8000, 256
@@ -64,7 +64,7 @@ def shifted_inputs(n_speakers: int = 8) -> ExplainInputs:
     return ExplainInputs(
         name="shift",
         classes=("clear", "mask"),
-        clips=Clips.from_waveforms(waves, RATE),
+        clips=clips_of(waves, RATE),
         positions=tuple(range(n)),
         file_names=tuple(f"{number}.wav" for number in range(n)),
         labels=tuple(labels.tolist()),

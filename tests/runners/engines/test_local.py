@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runners.clips import Clips
 from runners.engines.local import LocalEngine
 from runners.job import Job, Task
 from search_spaces import TrialSpec
+from support.clips import clips_of, write_clips
 
 SPEC = TrialSpec.from_dict(
     {
@@ -32,7 +32,7 @@ SPEC = TrialSpec.from_dict(
 def task_file(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("engine")
     rng = np.random.default_rng(0)
-    Clips.from_waveforms([rng.normal(0, 0.1, 2000) for _ in range(60)], 4000).write(folder / "c")
+    write_clips(clips_of([rng.normal(0, 0.1, 2000) for _ in range(60)], 4000), folder / "c")
     task = Task(
         cache=str(folder / "c"),
         classes=("a", "b"),
