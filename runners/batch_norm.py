@@ -30,7 +30,7 @@ class FirstStatistics:
         ]
 
     def begin_step(self, step: int) -> None:
-        """Set the share of a batch, at a step (from 0) of those that train the layers."""
+        """Set the layers' momentum at a step (from 0) of those that train them."""
         for layer, own in self._layers:
             layer.momentum = max(own, 1 / (step + 1))
 

@@ -38,7 +38,7 @@ class TrainingClips:
         self.n_classes = len(task.classes)
         self.positions = torch.tensor(task.partitions["train"], device=waveforms.device)
         self.labels = torch.tensor(task.labels["train"], device=waveforms.device)
-        self._shares = 1 / torch.bincount(self.labels).float()[self.labels]
+        self._draw_weights = 1 / torch.bincount(self.labels).float()[self.labels]
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -61,7 +61,7 @@ class TrainingClips:
         """
         n = len(self) if n is None else n
         if self.balanced:
-            return torch.multinomial(self._shares, n, replacement=True, generator=generator)
+            return torch.multinomial(self._draw_weights, n, replacement=True, generator=generator)
         passes = [
             torch.randperm(len(self), generator=generator, device=self.waveforms.device)
             for _ in range(max(1, -(-n // len(self))))

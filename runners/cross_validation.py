@@ -1,7 +1,7 @@
-"""A cross-validation as one fit: a network per fold, trained side by side, judged together.
+"""A cross-validation as one fit: a network per fold, trained in step and evaluated together.
 
 The networks go through their schedules epoch by epoch in step, so that the pooled UAR of an epoch
-is known when it ends: a cross-validated trial is pruned, checkpointed and told like any other.
+is known when it ends: a cross-validated trial is pruned, checkpointed and reported like any other.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Fit(Protocol):
 class CrossValidation:
     """The fits of all folds, which neither choose nor keep an epoch by themselves.
 
-    The objective is the pooled UAR: each clip is judged by the network of its own fold. Test
+    The objective is the pooled UAR: each clip is predicted by the network of its own fold. Test
     probabilities are the mean over the networks.
 
     Args:
@@ -63,7 +63,7 @@ class CrossValidation:
 
     def __init__(self, fits: Sequence[Fit], task: Task) -> None:
         self.fits = tuple(fits)
-        self.places = [np.flatnonzero(np.array(task.folds) == k) for k in range(task.n_folds)]
+        self.positions = [np.flatnonzero(np.array(task.folds) == k) for k in range(task.n_folds)]
         self.labels = np.array(task.labels["devel"], dtype=np.int64)
         self.curves = Curves(keep=self.fits[0].curves.keep)
 
@@ -90,8 +90,8 @@ class CrossValidation:
         """Put the folds' devel probabilities of an epoch (from 0) together."""
         parts = [fit.curves.devel[epoch] for fit in self.fits]
         pooled = np.empty((len(self.labels), parts[0].shape[1]), dtype=np.float16)
-        for places, part in zip(self.places, parts, strict=True):
-            pooled[places] = part
+        for positions, part in zip(self.positions, parts, strict=True):
+            pooled[positions] = part
         self.curves.train_loss.append(loss)
         self.curves.devel.append(pooled)
         self.curves.devel_uar.append(uar(pooled, self.labels))

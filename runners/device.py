@@ -98,7 +98,7 @@ def default_slots(per_gpu: int = 1) -> list[str]:
 
 
 def threads_of_slot(n_slots: int) -> int:
-    """Return the share of this process's cores that each of so many slots has, at least 1."""
+    """Return how many of this process's CPU cores each of `n_slots` slots gets, at least 1."""
     return max(1, n_cores() // n_slots)
 
 

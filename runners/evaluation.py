@@ -1,4 +1,4 @@
-"""What a network says of clips, and what an epoch is worth."""
+"""A network's predictions of clips, and the metrics of an epoch."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def uar(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> float:
     >>> uar(np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]), np.array([0, 1, 1]))
     0.75
     """
-    hits = probabilities.argmax(1) == labels
+    correct = probabilities.argmax(1) == labels
     totals = np.bincount(labels)
-    recalls = np.bincount(labels, weights=hits)[totals > 0] / totals[totals > 0]
+    recalls = np.bincount(labels, weights=correct)[totals > 0] / totals[totals > 0]
     return float(recalls.mean())
 
 

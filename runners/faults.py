@@ -1,4 +1,4 @@
-"""What a fault is: the spec's, the machine's, or the place's where files go."""
+"""Kinds of faults: a wrong spec, too little memory, a loss that is no number, full storage."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 def storage_fault(error: BaseException) -> str | None:
-    """Return what is wrong with the place that files are written to, or None if that is not it.
+    """Return why files cannot be written where they go, or None if an error has another cause.
 
     A full disk, a quota, a read-only folder: no fault of the trial, and the study can go on from
     its files once there is room.

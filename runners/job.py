@@ -1,4 +1,4 @@
-"""What a worker is asked: the task that all trials share, and one attempt at one trial."""
+"""What a worker is given: the task that all trials share, and one attempt at one trial."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Task:
     """The clips, their partitions and labels: the same for all trials of a study.
 
     Labels of the test partition are not among them: no training can see them. In a
-    cross-validation train and devel are the same clips, and each devel clip is judged by the
+    cross-validation train and devel are the same clips, and each devel clip is predicted by the
     network of its fold, which was trained on the clips of all other folds.
     """
 

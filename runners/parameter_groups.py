@@ -16,7 +16,7 @@ __all__ = ["Tuning"]
 
 
 class Tuning:
-    """The body of a pretrained backbone, treated apart where the spec asks for it.
+    """Parameter groups: the head, and a pretrained body that may be frozen or slower to learn.
 
     Args:
         model: The network.

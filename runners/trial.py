@@ -123,7 +123,7 @@ def make_fit(
 
 
 def _run(fit: Fit, job: Job, report: Report, verdict: Verdict) -> bool:
-    """Train to the end or to a rung's verdict; return whether the trial was pruned."""
+    """Train to the end, or to the rung at which the trial is pruned; return whether it was."""
     asked: int | None = None
     state = load_checkpoint(Path(job.checkpoint)) if job.checkpoint else None
     if state is not None and fit.set_state(state):

@@ -1,4 +1,4 @@
-"""The corpus on the device, and the windows that a network hears of it."""
+"""The corpus on the device, and the windows of it that are a network's input."""
 
 from __future__ import annotations
 

@@ -47,15 +47,15 @@ class _Walk(Answers):
     def next(self) -> _Walk | None:
         """Return the next way: the last choice that has a further one is turned."""
         way = (self.way + [0] * len(self.sizes))[: len(self.sizes)]
-        for place in range(len(way) - 1, -1, -1):
-            if way[place] + 1 < self.sizes[place]:
-                return _Walk([*way[:place], way[place] + 1])
+        for position in range(len(way) - 1, -1, -1):
+            if way[position] + 1 < self.sizes[position]:
+                return _Walk([*way[:position], way[position] + 1])
         return None
 
     def answer(self, name: str, values: Choice | Range) -> Any:
         """Return the choice or the step whose turn it is."""
-        place = len(self.sizes)
-        turn = self.way[place] if place < len(self.way) else 0
+        position = len(self.sizes)
+        turn = self.way[position] if position < len(self.way) else 0
         if isinstance(values, Choice):
             self.sizes.append(len(values.values))
             return values.values[turn]

@@ -89,7 +89,7 @@ class Space:
             again = self.suggest(recall, seed=spec.seed)
         except LookupError:
             return None
-        return recall.asked if again == spec else None
+        return recall.parameters if again == spec else None
 
     @property
     def digest(self) -> str:
@@ -127,7 +127,9 @@ class Space:
         for i in range(N_DRAWS):
             draw = Draw(random.Random(i), corner=i % 3)
             spec = self.suggest(draw)
-            shapes.append(_image_shape(spec, waveform, sampling_rate, f"space ({draw.said})"))
+            shapes.append(
+                _image_shape(spec, waveform, sampling_rate, f"space ({draw.description})")
+            )
         for name, baseline in self.baselines.items():
             where = f"baselines.{name}"
             shape = _image_shape(baseline, waveform, sampling_rate, where)

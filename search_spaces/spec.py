@@ -15,7 +15,7 @@ from search_spaces.front_end.amplitude import AMPLITUDES, Amplitude, Db
 from search_spaces.front_end.channels import CHANNELS, Channels, Mono
 from search_spaces.front_end.front_end import FrontEnd, Image, Spectrogram
 from search_spaces.grammar.errors import InputError
-from search_spaces.grammar.kinds import Dimension, build, later, nearest, settled
+from search_spaces.grammar.kinds import Dimension, build, later, left_out_of_digest, nearest
 from search_spaces.recipe import (
     AVERAGINGS,
     LOSSES,
@@ -128,7 +128,7 @@ class TrialSpec:
             *((part, plain["augment"][augment_name(part)]) for part in self.augment),
             (self, plain),
         ]:
-            for name in settled(part):
+            for name in left_out_of_digest(part):
                 del values[name]
         return canonical_digest(plain)
 

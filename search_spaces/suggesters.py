@@ -1,4 +1,4 @@
-"""Suggesters that are no sampler: draws for a check, a spec's own choices, the first, and none."""
+"""Samplers that learn nothing: random draws, the choices of a spec, the first choice, none."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ class Answers:
 
 
 class Draw(Answers):
-    """Draws at random, or from the low (1) or the high (2) ends; `said` is what it answered."""
+    """Draws at random (0), or the low (1) or the high (2) ends; `description` lists the draws."""
 
     def __init__(self, rng: random.Random, *, corner: int) -> None:
         self.rng = rng
         self.corner = corner
-        self.said = ""
+        self.description = ""
 
     def answer(self, name: str, values: Choice | Range) -> Any:
-        """Return a random choice, or a number of a range: uniform in its logarithm if asked."""
+        """Return a random choice, or number of a range (where `log` is set, of its logarithm)."""
         if isinstance(values, Choice):
             value = self.rng.choice(values.values)
         else:
             value = self._number(values)
-        self.said += f"{', ' if self.said else ''}{name}={value}"
+        self.description += f"{', ' if self.description else ''}{name}={value}"
         return value
 
     def _number(self, values: Range) -> float:
@@ -68,16 +68,16 @@ class Draw(Answers):
 
 
 class Recall(Answers):
-    """Answers what a spec has; `asked` is every question with its answer."""
+    """Gives the choices of a spec; `parameters` are those that it was asked for."""
 
     def __init__(self, spec: TrialSpec) -> None:
         self.flat: Mapping[str, Any] = _values_by_parameter(spec)
-        self.asked: dict[str, Any] = {}
+        self.parameters: dict[str, Any] = {}
 
     def answer(self, name: str, values: Choice | Range) -> Any:
         """Return the spec's value; raises `LookupError` if it is not among those offered."""
         value = choice_label(self.flat.get(name, 0 if name.endswith(".p") else None))
-        self.asked[name] = value
+        self.parameters[name] = value
         return values.parameter(value)
 
 
@@ -98,7 +98,7 @@ class Refuse(Answers):
 
 
 def _values_by_parameter(spec: TrialSpec) -> dict[str, Any]:
-    """Return every choice of a spec by the name under which a space asks for it."""
+    """Return every choice of a spec by the name of its parameter in a space."""
     values: dict[str, Any] = {}
     parts = {name: getattr(spec, name) for name in (*DIMENSIONS, *SECTIONS)}
     without = unused(spec.backbone)

@@ -31,7 +31,7 @@ class Engine(Protocol):
         """Return what has happened, waiting up to `timeout` seconds for something to happen."""
 
     def answer(self, number: int, *, epoch: int, prune: bool) -> None:
-        """Tell an attempt the verdict on its rung."""
+        """Send an attempt the decision at its rung: go on or stop."""
 
     def fetch(self, number: int, name: str) -> bytes:
         """Return a file that an attempt left."""

@@ -56,7 +56,7 @@ class Slot:
         })  # fmt: skip
 
     def send(self, command: dict[str, object]) -> None:
-        """Send a command; a worker that is gone is found out by its closed output."""
+        """Send a command; that a worker is gone shows by its closed output."""
         assert self.process is not None
         assert self.process.stdin is not None
         try:
@@ -198,7 +198,7 @@ class LocalEngine:
         ]
 
     def answer(self, number: int, *, epoch: int, prune: bool) -> None:
-        """Tell an attempt the verdict on its rung."""
+        """Send an attempt the decision at its rung: go on or stop."""
         for slot in self.slots:
             if slot.job is not None and slot.job.number == number:
                 slot.send({"op": "verdict", "number": number, "epoch": epoch, "prune": prune})

@@ -66,7 +66,7 @@ def tails(noise: Tensor, rt60: Tensor, drr_db: Tensor) -> Tensor:
 
 
 def reverberate(x: Tensor, tail: Tensor) -> Tensor:
-    """Return `x` (clips, samples) heard with a tail (clips, samples), at the power it had."""
+    """Return `x` (clips, samples) with a tail (clips, samples) added, at the power it had."""
     from torchaudio.functional import fftconvolve  # here, since few trials need it
 
     n = x.shape[1] + tail.shape[1]

@@ -48,7 +48,7 @@ class PaddedImages(nn.Module):
 
 
 def create(name: str, fit: Fit, **options: Any) -> nn.Module:
-    """Return the timm network `name` without its tag, told the size of its images if it must be."""
+    """Return the timm network `name` without its tag, made with `img_size` where it takes one."""
     import timm
 
     if fit.named:
@@ -90,7 +90,7 @@ def fit_images(name: str, size: tuple[int, int], options: tuple[tuple[str, Any],
 
 
 def _is_named(name: str, options: dict[str, Any]) -> bool:
-    """Return whether a network wants to be told the size of its images."""
+    """Return whether a network is made for one size of images: takes `img_size`."""
     for size in ({"img_size": (224, 224)}, {}):
         try:
             with torch.random.fork_rng(devices=[]), torch.device("meta"):
@@ -107,7 +107,7 @@ def _is_named(name: str, options: dict[str, Any]) -> bool:
 
 
 def _sizes(name: str, size: tuple[int, int], *, named: bool) -> list[tuple[int, int]]:
-    """Return the sizes to try, the smallest first; those told their size divide it by 32."""
+    """Return the sizes to try, the smallest first; with `img_size`, multiples of 32 alone."""
     tried = [] if named else [size]
     for multiple in MULTIPLES:
         height, width = (-(-pixels // multiple) * multiple for pixels in size)

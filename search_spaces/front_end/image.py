@@ -46,7 +46,7 @@ class Image:
         one_of(tuple(FLIPS), flip=self.flip)
 
     def resized(self, images: Tensor) -> Tensor:
-        """Return images (clips, channels, bands, frames) in the size that is asked for."""
+        """Return images (clips, channels, bands, frames) resized to `height` and `width`."""
         rows, columns = images.shape[-2:]
         size = (self.height or rows, self.width or columns)
         if size == (rows, columns):
@@ -60,7 +60,7 @@ class Image:
         return F.interpolate(images, size=size, mode=_MODES[self.resample])
 
     def seen(self, model: nn.Module) -> nn.Module:
-        """Return a network that sees images as this says, given them low frequency first."""
+        """Return a network whose input is flipped and transposed as this says."""
         if not self.transpose and self.flip == "none":
             return model
         return Turned(model, flip=self.flip, transpose=self.transpose)

@@ -27,9 +27,9 @@ __all__ = [
     "check_value",
     "fields_of",
     "later",
+    "left_out_of_digest",
     "nearest",
     "one_of",
-    "settled",
     "within",
 ]
 
@@ -104,8 +104,8 @@ def later(default: Any, *, when: Condition | str | None = None) -> Any:
     return dataclasses.field(default=default, metadata={"later": True, "when": when})
 
 
-def settled(value: Any) -> list[str]:
-    """Return the parameters of a kind that its digest leaves out: see `later`."""
+def left_out_of_digest(value: Any) -> list[str]:
+    """Return the parameters of a kind that are no part of its digest: see `later`."""
     return [
         f.name
         for f in dataclasses.fields(value)

@@ -1,4 +1,4 @@
-"""What a space says of one parameter: a fixed value, a choice, or a range."""
+"""The values that a parameter may take: a fixed one, a choice, or a range."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def choices_of(values: Values) -> tuple[Any, ...]:
 
 
 def parse_values(kind: type, name: str, given: Any, *, where: str) -> Values:
-    """Read what a space says of the parameter `name` of `kind`.
+    """Read the values that a space allows for the parameter `name` of `kind`.
 
     A plain value is fixed; a list is a choice; `{low: , high: , log: , step: }` is a range. A
     parameter that itself is a list (three window lengths) is chosen from a list of lists.

@@ -20,7 +20,7 @@ class CrossEntropy:
         self, logits: Tensor, targets: Tensor, *, weight: Tensor | None, label_smoothing: float
     ) -> Tensor:
         """Return the mean loss of logits and targets (clips, classes), clips weighted."""
-        return F.cross_entropy(logits, _shares(targets, weight, label_smoothing))
+        return F.cross_entropy(logits, _weighted(targets, weight, label_smoothing))
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class Focal:
         """Return the mean loss of logits and targets (clips, classes), clips weighted."""
         log_q = F.log_softmax(logits, 1)
         focus = (-log_q.expm1()).clamp_min(1e-8) ** self.gamma
-        return (_shares(targets, weight, label_smoothing) * focus * -log_q).sum(1).mean()
+        return (_weighted(targets, weight, label_smoothing) * focus * -log_q).sum(1).mean()
 
 
-def _shares(targets: Tensor, weight: Tensor | None, label_smoothing: float) -> Tensor:
-    """Return how much the term of each class counts (clips, classes): weighted, then smoothed.
+def _weighted(targets: Tensor, weight: Tensor | None, label_smoothing: float) -> Tensor:
+    """Return targets (clips, classes), weighted, then smoothed.
 
     The weight of a label is its clip's, also for the share that smoothing gives to other classes
     (Szegedy et al. 2016), so that weights do not move the optimum of a clip. torch weights that

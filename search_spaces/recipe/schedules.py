@@ -25,7 +25,7 @@ def _one_cycle(optimizer: Optimizer, steps: int, warmup: float) -> LRScheduler:
 
 
 def cosine_factor(step: int, steps: int, warmup: float) -> float:
-    """Return the share of the peak at a step: up in a straight line, down by half a cosine to 0.
+    """Return the rate at a step over its peak: a linear rise, then half a cosine down to 0.
 
     >>> [round(cosine_factor(step, 8, 0.25), 3) for step in (0, 1, 2, 5, 8)]
     [0.333, 0.667, 1.0, 0.5, 0.0]

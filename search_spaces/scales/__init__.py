@@ -1,4 +1,4 @@
-"""Frequency scales: where the bands of an image lie, and what each of them hears.
+"""Frequency scales: where the bands of a spectrogram lie, and how they weigh its bins.
 
 `linear`, `log`, `mel`, `bark` and `erb` are one bank of triangles on a warped axis (`warped.py`),
 `gammatone` is another bank on the same spectrum, `constant_q` has its own kernels.

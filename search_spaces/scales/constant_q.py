@@ -26,7 +26,7 @@ class ConstantQ(Log):
 
 
 def quality(window_ms: float) -> float:
-    """Return Q, the periods in a window: two at least, of which a Hann window hears no mean.
+    """Return Q, the periods in a window: at least two, for which a Hann window has no mean.
 
     >>> quality(64.0)
     16.0

@@ -85,7 +85,8 @@ def test_averaged_weights_take_their_statistics_from_clips_drawn_as_in_training(
         return batch(chosen, *args, **options)
 
     trained.clips.labels = torch.tensor((0,) * 42 + (1,) * 6)  # 7 : 1
-    trained.clips._shares = 1 / torch.bincount(trained.clips.labels)[trained.clips.labels].float()
+    counts = torch.bincount(trained.clips.labels)
+    trained.clips._draw_weights = 1 / counts[trained.clips.labels].float()
     trained.clips.batch = noting
     for trained.epoch in range(1, 21):
         list(trained._images(trained.average.average))

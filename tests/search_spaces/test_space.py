@@ -19,7 +19,7 @@ from search_spaces import (
     preset_names,
 )
 from search_spaces.backbones.backbones import BandSvm
-from search_spaces.grammar.kinds import applying, later, settled
+from search_spaces.grammar.kinds import applying, later, left_out_of_digest
 from search_spaces.grammar.yaml_file import load_yaml, parse_yaml
 from search_spaces.grid import grid_specs
 from search_spaces.suggesters import Draw
@@ -289,8 +289,8 @@ class _Kind:
 
 
 def test_a_parameter_that_came_later_is_left_out_of_the_digest_only_at_its_default():
-    assert settled(_Kind()) == ["new", "strength", "factor"]
-    assert settled(_Kind(new=6)) == ["strength", "factor"]
+    assert left_out_of_digest(_Kind()) == ["new", "strength", "factor"]
+    assert left_out_of_digest(_Kind(new=6)) == ["strength", "factor"]
 
 
 def test_a_conditional_parameter_applies_only_beside_what_its_condition_says():
