@@ -46,7 +46,7 @@ TRIALS = (
 
 def opened(store: TrackingStore, **changes: Any) -> Tracker:
     """The tracker of the run, perhaps with other fields, once it is there."""
-    return Tracker.open(store, replace(PARENT, **changes), wait_s=60.0)
+    return Tracker.open(store, replace(PARENT, **changes), wait_s=240.0)
 
 
 def runs_of(client, tracker, kind="trial"):

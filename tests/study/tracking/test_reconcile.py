@@ -124,13 +124,13 @@ def test_artifacts_beyond_the_limit_of_what_waits_are_all_restored_and_made_once
         return {"predictions_devel.csv": "a,b\n" * 10_000}
 
     trials = [
-        TrackedTrial(n, "net", "complete", artifacts=partial(artifacts, n)) for n in range(120)
+        TrackedTrial(n, "net", "complete", artifacts=partial(artifacts, n)) for n in range(40)
     ]
     for _ in range(2):
         tracker = reconciled(store, iter(trials))
-        assert made == [(n, "tracking") for n in range(120)]
+        assert made == [(n, "tracking") for n in range(40)]
     runs = client.search_runs([tracker.experiment_id], "tags.`spectune.kind` = 'trial'")
-    assert len(runs) == 120
+    assert len(runs) == 40
     last = client.list_artifacts(runs[-1].info.run_id)
     assert [(file.path, file.file_size) for file in last] == [("predictions_devel.csv", 40_000)]
 
