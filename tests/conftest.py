@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,15 @@ from study.challenge.refit import refit_study
 from study.cli import main
 from study.corpus.simulated.formant_corpus import make_synthetic
 from study.results import read_results
+from study.tracking.store import initialise, resolve_tracking
 from support.fake_results import write_results
 from support.finished_study import config_of, copy_study, make_study
 from support.warm_workers import WarmEngine
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, so that two processes end together."""
+    items.sort(key=lambda item: "whole" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")
@@ -73,9 +80,18 @@ def bundles(refitted, tmp_path_factory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="session")
-def tracked(synthetic, tmp_path_factory) -> Path:
+def empty_database(tmp_path_factory) -> Path:
+    """An empty database of MLflow, which takes seconds to make."""
+    store = resolve_tracking(tmp_path_factory.mktemp("empty"), {})
+    initialise(store)
+    return Path(store.artifact_root).parent / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def tracked(synthetic, empty_database, tmp_path_factory) -> Path:
     """The results folder of a study of three trials in MLflow; its store lies two folders up."""
     base = tmp_path_factory.mktemp("tracked")
+    shutil.copy(empty_database, base)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(base)
         return make_study(synthetic, base, tracking=True, budget={"trials": 3})

@@ -37,9 +37,10 @@ def optuna_trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
 
 
 @pytest.fixture(scope="module")
-def more(finished, synthetic, tmp_path_factory) -> tuple[Path, list[str]]:
+def more(finished, synthetic, empty_database, tmp_path_factory) -> tuple[Path, list[str]]:
     """A study of two trials more in another space, and what it said."""
     base, said = tmp_path_factory.mktemp("more"), []
+    shutil.copy(empty_database, base)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(base)
         return run(synthetic, base, finished, said, tracking=True), said

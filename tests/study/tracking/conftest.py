@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
-from study.tracking.store import TrackingStore, initialise, open_client, resolve_tracking
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory) -> Path:
-    """An empty database of MLflow, which takes seconds to make."""
-    store = resolve_tracking(tmp_path_factory.mktemp("empty"), {})
-    initialise(store)
-    return Path(store.artifact_root).parent / "mlflow.db"
+from study.tracking.store import TrackingStore, open_client, resolve_tracking
 
 
 @pytest.fixture
