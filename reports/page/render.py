@@ -13,7 +13,9 @@ import jinja2
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from reports.page.glossary import Glossary, anchor
 from reports.page.section import Head, Panel, Section
+from reports.page.text import unbroken
 
 __all__ = ["figure_json", "render"]
 
@@ -33,8 +35,10 @@ def render(head: Head, parts: Sequence[Section], *, kind: str = "report") -> str
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
-        finalize=_unbroken,
+        finalize=lambda value: unbroken(value) if type(value) is str else value,
     )
+    glossary = Glossary()
+    environment.filters |= {"linked": glossary.link, "anchor": anchor}
     return environment.get_template("report.html.j2").render(
         head=head,
         kind=kind,
@@ -43,6 +47,7 @@ def render(head: Head, parts: Sequence[Section], *, kind: str = "report") -> str
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),
         scripts=[Markup(script) for script in scripts],
         figure_json=figure_json,
+        words=glossary.used,  # filled as the sections are rendered
         drawn=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
@@ -55,11 +60,6 @@ def figure_json(panel: Panel) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
-
-
-def _unbroken(value: object) -> object:
-    """A text of the page whose numbers do not part from their per cent at the end of a line."""
-    return value.replace(" %", "\u00a0%") if type(value) is str else value
 
 
 def _policy(scripts: list[str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from study.text import NOTHING, duration, percent
 
-__all__ = ["between", "capital", "cell", "duration", "inert", "percent", "points"]
+__all__ = ["between", "capital", "cell", "duration", "inert", "percent", "points", "unbroken"]
 
 
 def points(difference: float | None) -> str:
@@ -38,6 +38,11 @@ def capital(text: str) -> str:
     ('64 clips', 'A DC offset', '')
     """
     return text[:1].upper() + text[1:]
+
+
+def unbroken(text: str) -> str:
+    """A text whose numbers do not part from their per cent at the end of a line."""
+    return text.replace(" %", "\u00a0%")
 
 
 def cell(value: Any) -> str:
