@@ -124,6 +124,13 @@ def test_the_study_is_exported_and_becomes_the_champion_once(old, spectune):
     check_predictions(out, (old / "expected/bundle.csv").read_text())
 
 
+def test_its_refit_is_submitted_and_scored(old, spectune):
+    for words in (["submit", "study.yaml"], ["score", "study.yaml", "corpus/lab/test_labels.csv"]):
+        code, out, said = spectune(*words)
+        assert code == 0, out + said
+    assert study.open("study.yaml").figures.test_1().data
+
+
 @pytest.mark.parametrize("name", ["bundle", "bundle-network"])
 def test_a_bundle_gives_the_numbers_that_it_gave(old, spectune, name):
     code, out, said = spectune("predict", name, "corpus/wav", "--device", "cpu")
