@@ -183,11 +183,11 @@ class Results:
         import pandas as pd
 
         from study.honest import ablation_rows
-        from study.honest.ablation import judged_of
+        from study.honest.ablation import Trainings
         from study.honest.ablation_table import ablation_records
 
         wanted = {key: str(value) for key, value in reference.items()}
-        rows = ablation_rows(judged_of(self.study), reference=wanted)
+        rows = ablation_rows(Trainings.from_results(self.study), reference=wanted)
         return pd.DataFrame(ablation_records(rows))
 
     def seeds(self) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from reports.page.table import Table, table_of
 from reports.page.text import between, capital, cell, duration, percent, points
 from study.config import load_config
 from study.honest import ablation_rows
-from study.honest.ablation import AblationRow, judged_of
+from study.honest.ablation import AblationRow, Trainings
 from study.honest.ablation_table import ablation_notes, p_title
 from study.results import StudyResults
 from study.results.seeds_table import seeds_table
@@ -62,7 +62,7 @@ def ablation_sections(results: StudyResults) -> list[Section]:
     """The section of a grid's points; none where the study is no grid."""
     if not any(trial.origin.startswith(GRID) and trial.ranked for trial in results.trials):
         return []
-    rows = ablation_rows(judged_of(results))
+    rows = ablation_rows(Trainings.from_results(results))
     return [
         Section(
             "ablation",

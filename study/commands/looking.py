@@ -75,7 +75,7 @@ def ablation(
     """
     from study.files import check_output, replace_text
     from study.honest import ablation_rows
-    from study.honest.ablation import judged_of
+    from study.honest.ablation import Trainings
     from study.honest.ablation_table import ablation_csv, ablation_lines
     from study.results import read_results
 
@@ -86,8 +86,8 @@ def ablation(
     folder = results_folder(study)
     if csv is not None:
         check_output(csv, inputs=[study], within=[folder])
-    judged = judged_of(read_results(folder))
-    rows = ablation_rows(judged, reference={key: value for key, _, value in pairs})
+    trainings = Trainings.from_results(read_results(folder))
+    rows = ablation_rows(trainings, reference={key: value for key, _, value in pairs})
     if csv is not None:
         replace_text(csv, ablation_csv(rows))
     for line in ablation_lines(rows):

@@ -1,6 +1,6 @@
 """What each choice is worth: the points of a grid beside each other, honestly.
 
-Every training is judged with the epoch chosen without the speakers that judge, several seeds are
+Every training is evaluated at an epoch chosen without the speakers it is evaluated on, seeds are
 averaged, and intervals and p-values are over speakers (over clips, and said to be too narrow, where
 none are known). P-values with a reference named beforehand are corrected for the number of
 comparisons (Holm); those with the best point, which the same clips have chosen, for all pairs.
@@ -27,14 +27,14 @@ from study.results import StudyResults
 from study.results.probabilities import labels_of, load_devel, speakers_of
 from study.results.trial_record import GRID
 
-__all__ = ["AblationRow", "Correction", "Judged", "ablation_rows", "judged_of"]
+__all__ = ["AblationRow", "Correction", "Trainings", "ablation_rows"]
 
 Correction = Literal["holm", "all_pairs"]
 N_FOLDS = 10
 
 
 @dataclass(frozen=True)
-class Judged:
+class Trainings:
     """Trainings of one study, as the table needs them.
 
     Args:
@@ -54,6 +54,38 @@ class Judged:
     seconds: Sequence[float]
     labels: NDArray[np.int64]
     speakers: Sequence[str] | None
+
+    @classmethod
+    def from_results(cls, results: StudyResults) -> Trainings:
+        """A study's complete trainings: those of its grid, or all where it is no grid.
+
+        Raises:
+            InputError: If there is none, or a file is damaged.
+        """
+        complete = [trial for trial in results.ranked if trial.state == "complete"]
+        grid = [trial for trial in complete if trial.origin.startswith(GRID)]
+        trials = sorted(grid or complete, key=lambda trial: trial.number)
+        if not trials:
+            raise InputError(f"{results.folder}: no trial has ended with a result to compare")
+        labels = labels_of(results)
+        epochs = [
+            load_devel(
+                trial.file("devel.npy"),
+                clips=len(labels),
+                classes=len(results.classes),
+                epochs=len(trial.uar_per_epoch),
+            )
+            for trial in trials
+        ]
+        return cls(
+            numbers=[trial.number for trial in trials],
+            params=[trial.params for trial in trials],
+            digests=[str(trial.spec_digest) for trial in trials],
+            epochs=epochs,
+            seconds=[trial.seconds or 0.0 for trial in trials],
+            labels=labels,
+            speakers=speakers_of(results),
+        )
 
 
 @dataclass(frozen=True)
@@ -87,68 +119,39 @@ class AblationRow:
         return _name(self.settings)
 
 
-def judged_of(results: StudyResults) -> Judged:
-    """Return a study's complete trainings: those of its grid, or all where it is no grid.
-
-    Raises:
-        InputError: If there is none, or a file is damaged.
-    """
-    complete = [trial for trial in results.ranked if trial.state == "complete"]
-    grid = [trial for trial in complete if trial.origin.startswith(GRID)]
-    trials = sorted(grid or complete, key=lambda trial: trial.number)
-    if not trials:
-        raise InputError(f"{results.folder}: no trial has ended with a result to compare")
-    labels = labels_of(results)
-    epochs = [
-        load_devel(
-            trial.file("devel.npy"),
-            clips=len(labels),
-            classes=len(results.classes),
-            epochs=len(trial.uar_per_epoch),
-        )
-        for trial in trials
-    ]
-    return Judged(
-        [trial.number for trial in trials],
-        [trial.params for trial in trials],
-        [str(trial.spec_digest) for trial in trials],
-        epochs,
-        [trial.seconds or 0.0 for trial in trials],
-        labels,
-        speakers_of(results),
-    )
-
-
 def ablation_rows(
-    judged: Judged, *, reference: Mapping[str, str] | None = None
+    trainings: Trainings, *, reference: Mapping[str, str] | None = None
 ) -> list[AblationRow]:
     """Return the points of a study, best first.
 
     Args:
-        judged: Its trainings.
+        trainings: Of the study.
         reference: Settings of the point that the others are compared with; None: the best one.
 
     Raises:
         InputError: If there is no such point, or more than one.
     """
-    points = sorted(_points(judged), key=lambda point: -point.interval.uar)
-    base = _reference([point.settings for point in points], reference)
+    points = sorted(_points(trainings), key=lambda point: -point.interval.uar)
+    base = points[_reference([point.settings for point in points], reference)]
+    labels, speakers, name = trainings.labels, trainings.speakers, _name(base.settings)
     compared = [
-        None if i == base else _compare(judged, point, points[base])
-        for i, point in enumerate(points)
+        None
+        if one is base
+        else compare(labels, one.hits, base.hits, speakers, names=(_name(one.settings), name))
+        for one in points
     ]
     correction: Correction = "holm" if reference else "all_pairs"
-    p_values = _corrected(judged, points, compared, correction)
+    p_values = _corrected(trainings, points, compared, correction)
     return [
         AblationRow(
             point.settings,
-            tuple(judged.numbers[position] for position in point.trainings),
+            tuple(trainings.numbers[position] for position in point.seeds),
             point.uars,
             point.interval,
             comparison,
             p_value,
             correction,
-            float(np.mean([judged.seconds[position] for position in point.trainings])),
+            float(np.mean([trainings.seconds[position] for position in point.seeds])),
         )
         for point, comparison, p_value in zip(points, compared, p_values, strict=True)
     ]
@@ -156,33 +159,28 @@ def ablation_rows(
 
 class _Point(NamedTuple):
     settings: Mapping[str, Any]
-    trainings: list[int]  # positions of its seeds
+    seeds: list[int]  # positions of its trainings
     uars: tuple[float, ...]  # of each
     hits: NDArray[np.float64]  # fraction of its seeds that recognise a clip, (clips,)
     interval: Interval
 
 
-def _points(judged: Judged) -> Iterator[_Point]:
+def _points(trainings: Trainings) -> Iterator[_Point]:
     """Yield the points in the order of their first trainings."""
     groups: dict[str, list[int]] = {}
-    for position, digest in enumerate(judged.digests):
+    for position, digest in enumerate(trainings.digests):
         groups.setdefault(digest, []).append(position)
-    settings = _settings([judged.params[group[0]] for group in groups.values()])
+    settings = _settings([trainings.params[group[0]] for group in groups.values()])
     for group, own in zip(groups.values(), settings, strict=True):
-        each = np.stack([_hits(judged, position) for position in group])
-        uars = tuple(uar_of_correct(judged.labels, each).tolist())
+        each = np.stack([_hits(trainings, position) for position in group])
+        uars = tuple(uar_of_correct(trainings.labels, each).tolist())
         hits = each.mean(axis=0)
-        value = interval_of_correct(judged.labels, hits, judged.speakers)
+        value = interval_of_correct(trainings.labels, hits, trainings.speakers)
         yield _Point(own, group, uars, hits, value)
 
 
-def _compare(judged: Judged, point: _Point, base: _Point) -> Comparison:
-    names = (_name(point.settings), _name(base.settings))
-    return compare(judged.labels, point.hits, base.hits, judged.speakers, names=names)
-
-
 def _corrected(
-    judged: Judged,
+    trainings: Trainings,
     points: Sequence[_Point],
     compared: Sequence[Comparison | None],
     correction: Correction,
@@ -190,22 +188,22 @@ def _corrected(
     """P-values of the points among all comparisons; None for the reference, and where none is."""
     if correction == "all_pairs":
         hits = [point.hits for point in points]
-        found = compare_all_pairs(judged.labels, hits, judged.speakers)
+        found = compare_all_pairs(trainings.labels, hits, trainings.speakers)
         return [None if i == 0 or found is None else float(found[0, i]) for i in range(len(points))]
     p_values = [None if one is None else one.p_value for one in compared]
     corrected = iter(holm([p for p in p_values if p is not None]))
     return [None if p is None else next(corrected) for p in p_values]
 
 
-def _hits(judged: Judged, position: int) -> NDArray[np.float64]:
+def _hits(trainings: Trainings, position: int) -> NDArray[np.float64]:
     """Whether a training recognises each clip, its epoch chosen without the clip's speaker.
 
     Without the clip, where there is one speaker or none known.
     """
-    epochs = [judged.epochs[position]]
-    training = CandidateEpochs.from_probabilities(epochs, judged.labels, judged.speakers)
-    hits = np.empty(judged.labels.size)
-    for inside, outside in fold_splits(judged.labels, training.fold_groups, n_folds=N_FOLDS):
+    epochs = [trainings.epochs[position]]
+    training = CandidateEpochs.from_probabilities(epochs, trainings.labels, trainings.speakers)
+    hits = np.empty(trainings.labels.size)
+    for inside, outside in fold_splits(trainings.labels, training.fold_groups, n_folds=N_FOLDS):
         hits[outside] = training.correct[training.best_epochs(inside)[0], outside]
     return hits
 

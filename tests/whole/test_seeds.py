@@ -14,7 +14,7 @@ from search_spaces.grid import grid_specs
 from study.config import parse_config
 from study.fusion.study_candidates import read_library
 from study.honest import ablation_rows
-from study.honest.ablation import judged_of
+from study.honest.ablation import Trainings
 from study.results import read_results
 from study.results.seeds_table import SeedsRow, seeds_lines, seeds_table
 from study.search.coordinator import next_repeat
@@ -199,7 +199,7 @@ def test_a_grid_study_runs_each_point_with_each_seed_and_ends(synthetic, tmp_pat
     seeds = [t.spec["seed"] for t in trials]
     assert seeds[0] == seeds[1] != seeds[2] == seeds[3]
     assert json.loads((folder / "state.json").read_text())["fixed"]["sampler"] == "grid"
-    rows = ablation_rows(judged_of(read_results(folder)))
+    rows = ablation_rows(Trainings.from_results(read_results(folder)))
     assert {(row.settings["mel.n_bands"], row.trials) for row in rows} == {
         (32, (0, 2)),
         (40, (1, 3)),

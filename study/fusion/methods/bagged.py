@@ -80,7 +80,7 @@ def bagged_greedy(
     weights = np.zeros(len(values))
     for _ in range(n_bags):
         bag = _draw_bag(groups, fraction, rng)
-        steps = greedy_steps(scorer.of(bag), n_steps=n_steps)
+        steps = greedy_steps(scorer.subset(bag), n_steps=n_steps)
         kept = best_prefix([step.uar for step in steps])
         chosen = [step.member for step in steps[:kept]]
         weights[bag] += np.bincount(chosen, minlength=bag.size) / kept

@@ -69,7 +69,7 @@ class FusionScorer:
             if (margins := self._margins_as(np.dtype(dtype))) is not None
         )
 
-    def of(self, candidates: NDArray[np.intp]) -> FusionScorer:
+    def subset(self, candidates: NDArray[np.intp]) -> FusionScorer:
         """The scorer of some of the candidates; nothing is computed again."""
         part = copy(self)
         part._everyone = self._everyone[candidates]

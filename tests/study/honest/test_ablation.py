@@ -14,7 +14,7 @@ from sklearn.metrics import balanced_accuracy_score
 from search_spaces import InputError
 from study.fusion.methods.table import METHODS
 from study.honest import CandidateEpochs, ablation_rows, fold_splits, held_out_hits
-from study.honest.ablation import Judged, _hits
+from study.honest.ablation import Trainings, _hits
 from study.honest.ablation_table import ablation_csv, ablation_lines, ablation_notes
 from study.metrics import compare
 from study.metrics.permutation_tests import holm
@@ -22,7 +22,7 @@ from study.metrics.permutation_tests import holm
 N_SPEAKERS, PER_SPEAKER = 12, 20
 
 
-def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=N_SPEAKERS) -> Judged:
+def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=N_SPEAKERS) -> Trainings:
     """Points of a grid over the scale; each training recognises a share of the clips."""
     rng = np.random.default_rng(0)
     n = N_SPEAKERS * PER_SPEAKER
@@ -40,7 +40,7 @@ def judged(accuracies=(0.6, 0.9, 0.6), *, n_seeds=2, speakers=N_SPEAKERS) -> Jud
         del one["seed_"]
     who = [f"s{i * speakers // n}" for i in range(n)] if speakers else None
     numbers = list(range(len(epochs)))
-    return Judged(numbers, params, digests, epochs, [2.0] * len(epochs), labels, who)
+    return Trainings(numbers, params, digests, epochs, [2.0] * len(epochs), labels, who)
 
 
 def test_points_are_ranked_by_their_mean_over_seeds_with_the_epoch_chosen_by_others():
