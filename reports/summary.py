@@ -149,7 +149,7 @@ def _provenance(state: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         "revision": state.get("revision"),
         "begun": _moment(state.get("created")),
         "study id": state.get("id"),
-        "space": state.get("space_digest"),
-        "corpus": state.get("corpus_digest"),
+        "digest of the space": state.get("space_digest"),
+        "digest of the corpus": state.get("corpus_digest"),
     }
     return tuple((label, str(value)) for label, value in rows.items() if value)

@@ -32,8 +32,8 @@ class Glossary:
     >>> glossary = Glossary()
     >>> glossary.link("Rungs & more rungs")
     Markup('<a class="word" href="#word-rung">Rungs</a> &amp; more rungs')
-    >>> list(glossary.used)
-    ['rung']
+    >>> list(glossary.used)[:3]  # and of the words in its meaning
+    ['rung', 'trial', 'spec']
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,7 @@ class Glossary:
         longest_first = sorted(map(re.escape, self._meanings), key=len, reverse=True)
         self._words = re.compile(rf"\b({'|'.join(longest_first)})s?\b", re.IGNORECASE)
         self._names = {word.lower(): word for word in self._meanings}
+        self._linked: set[str] = set()
         self.used: dict[str, str] = {}
 
     def link(self, text: str) -> Markup:
@@ -49,10 +50,18 @@ class Glossary:
 
     def _link(self, found: re.Match[str]) -> str:
         word = self._names[found[1].lower()]
-        if word in self.used:
+        if word in self._linked:
             return found[0]
-        self.used[word] = self._meanings[word][0]
+        self._linked.add(word)
+        self._define(word)
         return f'<a class="word" href="#{anchor(word)}">{found[0]}</a>'
+
+    def _define(self, word: str) -> None:
+        """Take the meaning of a word to those that are used, and of the words in it."""
+        if word not in self.used:
+            self.used[word] = meaning = self._meanings[word][0]
+            for found in self._words.finditer(meaning):
+                self._define(self._names[found[1].lower()])
 
 
 def anchor(word: str) -> str:

@@ -115,11 +115,12 @@ def importance_section(results: StudyResults, numbers: Importance | None) -> Sec
 
 
 _IMPORTANCE = (
-    "The share of the variance of devel UAR that a dimension has a part in, alone or together with "
-    "others: half of what the squared error of a random forest grows by once the dimension is "
-    "shuffled between trials. A parameter of a branch not taken is a level of its own, and alone "
-    "it is shuffled only among trials that have it. What a linear machine leaves unused is filled "
-    "in from other trials."
+    "How much of the variance of devel UAR a dimension has a part in, alone or together with "
+    "others, so that shares may sum to more than 100 %. A random forest predicts UAR from the "
+    "parameters; a share is half of what its squared error grows by once the dimension is shuffled "
+    "between trials, and below zero it is noise. A parameter that a trial does not have counts as "
+    "a value of its own, and alone it is shuffled only among trials that have it; what a linear "
+    "machine leaves unused is filled in from other trials."
 )
 
 

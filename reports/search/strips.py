@@ -26,7 +26,7 @@ MOST_LEVELS = 8  # of a number that has a median for each; more are drawn togeth
 N_GROUPS = 5  # of equally many trials, where a number has more levels
 LEAST_GROUP = 5  # trials of which a median says something
 SPREAD = 0.25  # how far points of a level stand apart, in levels
-GAPS = (0.07, 0.3)  # between columns, and between rows: parts of the figure
+GAPS = (0.07, 0.2)  # between columns, and between rows: parts of the figure
 
 
 class Strip(NamedTuple):

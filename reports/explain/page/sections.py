@@ -107,7 +107,7 @@ def _section(
 ) -> Section:
     """A system on one axis: figures, and beside them how far they agree."""
     id_ = f"{system['id']}-{axis}"
-    said = [trust_sentence(part), system["note"], _doubt(numbers["clips"]), _TABLE]
+    said = [trust_sentence(part), system["note"], _doubt(numbers["clips"]), TABLE]
     return Section(
         id_,
         f"{system['id'].capitalize()}, {part['title']}",
@@ -135,7 +135,7 @@ def _panels(part: Mapping[str, Any], classes: Sequence[str], prefix: str) -> Ite
 def _agreement_table(part: Mapping[str, Any]) -> Table | None:
     """Rank correlation of each order of bands with occlusion, and its deletion curve's height.
 
-    Its columns have short names for a telephone; `_TABLE` says what they are.
+    Its columns have short names for a telephone; `TABLE` says what they are.
     """
     names = {
         **MAP_NAMES,
@@ -202,7 +202,7 @@ def _networks(numbers: Mapping[str, Any]) -> Section:
         }
         for network in numbers["networks"]
     ]
-    method = f"{_METHOD} {intervals_sentence(numbers['clips'])} {_NETWORKS}"
+    method = f"{METHOD} {intervals_sentence(numbers['clips'])} {NETWORKS}"
     table = table_of(rows, words=("network", "map"))
     return Section("networks", "How it was computed", method, (), table)
 
@@ -227,22 +227,23 @@ def _doubt(clips: Mapping[str, Any]) -> str:
     return intervals_sentence(clips) if clips["interval"] else ""
 
 
-_TABLE = (
-    "The table has the rank correlation of an order of bands with the UAR lost where a band is gone"
-    " or noise, the share that lies both in the order's bands and in those that cost UAR when gone,"
-    " and the mean probability of the true class left while bands are removed in that order."
+TABLE = (
+    "The table compares orders of bands. Gone and noise: rank correlation of the order with the"
+    " UAR lost where each band is removed, or is noise. Both: the part that lies in the order's"
+    " bands and in those that cost UAR when removed. Left: the mean probability of the true class"
+    " while bands are removed in that order; the lower, the better the order."
 )
 
-_METHOD = (
-    "Maps explain the logit of a clip's own class against the mean of all logits; their rows are"
+METHOD = (
+    "A map explains the logit of a clip's own class against the mean of all logits. Its rows are"
     " centred where the network hears them (measured) and spread over the bands by the centres of"
-    " its own scale, each clip counts alike, and a fusion's map is the weighted mean of its"
-    " members'. Occlusion takes a band out of the"
-    " waveform, or replaces it by steady noise of the same energy, and tells how far the UAR falls;"
-    " it is the arbiter, as it asks the network itself. Bands that cost as many clips are ordered"
-    " by the log-odds of the true class. Classes count alike."
+    " the network's own scale; a fusion's map is the weighted mean of its members'. Occlusion takes"
+    " a band out of the waveform, or replaces it by steady noise of the same energy, and measures"
+    " how far the UAR falls; it decides whether a map is right, as it asks the network itself."
+    " Bands that cost as many clips are ordered by the log-odds of the true class. Clips count"
+    " alike, and so do classes."
 )
-_NETWORKS = "Below stand the networks, by trial, with their weights in each system."
+NETWORKS = "Below stand the networks, by trial, with their weights in each system."
 
 
 def _correlation(value: float | None) -> str:
