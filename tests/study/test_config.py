@@ -100,3 +100,10 @@ def test_init_writes_a_file_that_is_read_back_and_never_over_another(tmp_path, s
 def test_a_file_that_is_not_there_is_a_sentence():
     with pytest.raises(InputError, match="cannot be read"):
         load_config(Path("nowhere.yaml"))
+
+
+def test_a_search_needs_a_bound_and_a_grid_does_not():
+    plain = {"name": "s", "corpus": "c"}
+    with pytest.raises(InputError, match="t: budget needs `trials` or `hours`"):
+        parse_config(plain, where="t")
+    assert parse_config(plain | {"sampler": "grid"}, where="t").budget.trials is None

@@ -1,4 +1,4 @@
-"""A search space of seconds."""
+"""Search spaces of seconds."""
 
 from __future__ import annotations
 
@@ -10,4 +10,11 @@ TINY_SPACE = {
     "backbone": "test_resnet",
     "optimizer": {"adamw": {"lr": {"low": 1e-3, "high": 1e-2, "log": True}}},
     "recipe": {"epochs": 4, "batch": 32},
+}
+
+# The same without ranges.
+GRID_SPACE = TINY_SPACE | {
+    "amplitude": "db",
+    "augment": {"gain": {"p": [0, 1], "max_db": [3, 6]}},
+    "optimizer": "adamw",
 }

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.grammar.errors import InputError
 from study import cli
-from study.files import check_output, check_output_folder, new_folder
-from study.search import demo
 from support.finished_study import copy_study
 
 LONG = "x" * 300
@@ -121,43 +118,3 @@ def test_a_reader_that_has_gone_is_no_traceback(monkeypatch, tmp_path):
 def test_a_seed_of_an_explanation_is_one_that_torch_takes(place, spectune, seed):
     code, _, err = spectune("explain", "study.yaml", "--seed", seed)
     assert (code, "--seed" in err) == (2, True)
-
-
-def test_a_link_to_an_input_is_the_input(tmp_path):
-    (tmp_path / "a.wav").write_bytes(b"audio")
-    os.link(tmp_path / "a.wav", tmp_path / "hard.csv")
-    (tmp_path / "soft.csv").symlink_to("a.wav")
-    os.mkfifo(tmp_path / "pipe.csv")
-    for name in ("hard.csv", "soft.csv", "pipe.csv"):
-        with pytest.raises(InputError, match=name):
-            check_output(
-                tmp_path / name, inputs=[Path("none"), Path(LONG), Path("\0"), tmp_path / "a.wav"]
-            )
-    check_output(tmp_path / "none" / "new.csv", inputs=[tmp_path / "a.wav"], within=[tmp_path])
-    with pytest.raises(InputError, match="must be a folder, got a file"):
-        check_output_folder(tmp_path / "a.wav")
-
-
-def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path):
-    (tmp_path / "o.partial").mkdir()
-    (tmp_path / "o").mkdir()
-    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "o") as partial:
-        (partial / "half").rename(partial / "nothing")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["o", "o.partial"]
-    with new_folder(tmp_path / "o") as partial:
-        (partial / "whole").write_text("x")
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["o", "o.partial", "whole"]
-    assert (tmp_path / "o").stat().st_mode & 0o777 == 0o755
-
-
-def test_the_demo_goes_on_with_its_own_study_and_no_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "make_synthetic", lambda folder: folder)
-    monkeypatch.setattr(demo, "run_study", lambda config, **options: config.budget.trials)
-    assert demo.run_demo(tmp_path / "d", trials=2) == 2
-    assert demo.run_demo(tmp_path / "d", trials=5) == 5
-    path = tmp_path / "d" / "study.yaml"
-    for text in (path.read_text().replace("slots: null", "slots: 2"), "no: study", "["):
-        path.write_text(text)
-        with pytest.raises(InputError, match="must be the demo's own"):
-            demo.run_demo(tmp_path / "d", trials=2)
-        assert path.read_text() == text

@@ -1,4 +1,4 @@
-"""A whole study with real workers and stores: its files, its resume, its lock."""
+"""A whole study with real workers and stores: its files, its resume, its faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reports.summary import summary
 from search_spaces import InputError
 from study.config import parse_config
 from study.corpus.audio.waveform_cache import default_cache_root
-from study.results import StudyLock, read_results
+from study.results import read_results
 from study.search.attempts import FailingAlike
 from study.search.display import Progress
 from study.search.session import run_study
@@ -193,34 +193,6 @@ def test_a_damaged_optuna_store_is_a_sentence(finished, synthetic, tmp_path):
     (tmp_path / "results" / "tiny" / "optuna.db").write_bytes(b"no database" * 1000)
     with pytest.raises(InputError, match="move it away and the same command makes it anew"):
         run(synthetic, tmp_path)
-
-
-def test_a_second_coordinator_is_refused_with_a_sentence(finished, tmp_path):
-    with (
-        StudyLock(finished),
-        pytest.raises(InputError, match=rf"is being run by process {os.getpid()} on"),
-        StudyLock(finished),
-    ):
-        pass
-    with StudyLock(finished):  # and a lock that was left is taken
-        pass
-    held = rf"is held for `spectune refit` by process {os.getpid()} on"
-    with (
-        StudyLock(finished, purpose="refit"),
-        pytest.raises(InputError, match=held),
-        StudyLock(finished),
-    ):
-        pass
-
-
-def test_a_fresh_lease_of_another_host_is_respected_and_a_stale_one_is_not(tmp_path):
-    lease = {"host": "elsewhere", "pid": 1, "heartbeat": time.time()}
-    (tmp_path / ".lock").write_text(json.dumps(lease))
-    with pytest.raises(InputError, match="process 1 on elsewhere"), StudyLock(tmp_path):
-        pass
-    (tmp_path / ".lock").write_text(json.dumps(lease | {"heartbeat": time.time() - 3600}))
-    with StudyLock(tmp_path):
-        pass
 
 
 @pytest.mark.parametrize(

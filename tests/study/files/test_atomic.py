@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from study.files import file_sha256, new_file, replace_text, write_json
+from study.files import file_sha256, new_file, new_folder, replace_text, write_json
 
 
 def names(folder: Path) -> list[str]:
@@ -61,3 +61,15 @@ def test_a_files_mode_is_what_the_umask_leaves(tmp_path):
 def test_a_files_digest_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert file_sha256(tmp_path / "a").startswith("ba7816bf")
+
+
+def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path):
+    (tmp_path / "o.partial").mkdir()
+    (tmp_path / "o").mkdir()
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "o") as partial:
+        (partial / "half").rename(partial / "nothing")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["o", "o.partial"]
+    with new_folder(tmp_path / "o") as partial:
+        (partial / "whole").write_text("x")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["o", "o.partial", "whole"]
+    assert (tmp_path / "o").stat().st_mode & 0o777 == 0o755

@@ -86,3 +86,31 @@ def test_the_lease_that_a_crash_left_on_this_host_holds_nothing(tmp_path):
     assert holder(tmp_path) is None
     with StudyLock(tmp_path):
         pass
+
+
+def test_a_second_coordinator_is_refused_with_a_sentence(finished, tmp_path):
+    with (
+        StudyLock(finished),
+        pytest.raises(InputError, match=rf"is being run by process {os.getpid()} on"),
+        StudyLock(finished),
+    ):
+        pass
+    with StudyLock(finished):  # and a lock that was left is taken
+        pass
+    held = rf"is held for `spectune refit` by process {os.getpid()} on"
+    with (
+        StudyLock(finished, purpose="refit"),
+        pytest.raises(InputError, match=held),
+        StudyLock(finished),
+    ):
+        pass
+
+
+def test_a_fresh_lease_of_another_host_is_respected_and_a_stale_one_is_not(tmp_path):
+    lease = {"host": "elsewhere", "pid": 1, "heartbeat": time.time()}
+    (tmp_path / ".lock").write_text(json.dumps(lease))
+    with pytest.raises(InputError, match="process 1 on elsewhere"), StudyLock(tmp_path):
+        pass
+    (tmp_path / ".lock").write_text(json.dumps(lease | {"heartbeat": time.time() - 3600}))
+    with StudyLock(tmp_path):
+        pass
