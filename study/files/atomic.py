@@ -54,8 +54,9 @@ def new_folder(target: Path) -> Iterator[Path]:
     Args:
         target: Must not exist, or be empty, by the end.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)  # its error names what a person gave
     partial = _beside(target)
-    partial.mkdir(parents=True)
+    partial.mkdir()
     try:
         yield partial
         partial.rename(target)  # takes the place of an empty folder
