@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from study.fusion.choice import estimate
 from study.fusion.methods.table import METHODS
 from study.honest import CandidateEpochs, fold_splits, held_out_hits
-from study.honest.estimate import nested_interval
+from study.honest.estimate import nested_interval, search_note
 from study.honest.held_out import bootstrap_splits
 from study.metrics import uar_of_probabilities
 from study.metrics.intervals import interval_of_correct
@@ -222,3 +222,22 @@ def test_two_speakers_judge_each_other_without_an_interval():
 def test_what_cannot_be_estimated_is_refused(candidates, labels, options, message):
     with pytest.raises(ValueError, match=message):
         estimate(candidates, labels, **options)
+
+
+@pytest.mark.parametrize(
+    ("n_speakers", "said"),
+    [
+        (None, "speakers are not known, so the honest value flatters by an unknown amount"),
+        (4, "with so few speakers the honest value still flatters by an unknown amount"),
+        (5, "5 devel speakers, 30 trials and an adaptive search this left the honest value 1.1"),
+        (19, "15 devel speakers"),
+        (400, "40 devel speakers"),
+    ],
+)
+def test_the_note_tells_the_nearest_simulated_number_of_speakers(n_speakers, said):
+    assert said in search_note(n_speakers)
+
+
+def test_unknown_speakers_are_not_called_few():
+    assert "few speakers" not in search_note(None)
+    assert "every devel speaker" not in search_note(None)
