@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -186,10 +187,9 @@ def estimate_library(
         nested_interval(candidates, hits[key], method=interval_method, seed=seed)
         for key in ("fusion", "single")
     )
-    counts = [
-        count_by_speaker(labels, hits[key], candidates.groups) for key in ("fusion", "single")
-    ]
-    gain, gain_se = paired_difference(*counts)
+    counts = {key: count_by_speaker(labels, hits[key], candidates.groups) for key in methods}
+    gain, gain_se = paired_difference(counts["fusion"], counts["single"])
+    beside = partial(compare, labels, hits["fusion"], speakers=candidates.speakers, seed=seed)
     samples = bootstrap_splits(labels, groups, n_resamples=n_resamples, seed=seed)
     samples = with_progress(samples, progress, total=total, before=len(folds))
     by_speaker = candidates.has_speakers and candidates.n_groups > 1
@@ -205,15 +205,7 @@ def estimate_library(
         n_candidates=len(candidates.seeds),
         n_folds=len(folds),
         comparisons=tuple(
-            compare(
-                labels,
-                hits["fusion"],
-                hits[key],
-                candidates.speakers,
-                names=("The fusion", called),
-                seed=seed,
-            )
-            for key, called in REFERENCES.items()
+            beside(hits[key], names=("The fusion", called)) for key, called in REFERENCES.items()
         ),
         note="" if by_speaker else ONE_SPEAKER if candidates.has_speakers else NO_SPEAKERS,
     )
@@ -222,13 +214,9 @@ def estimate_library(
 def fit_on_all(candidates: CandidateEpochs, method: Callable[..., F]) -> tuple[F, float]:
     """The fusion of all clips, each trial at its best epoch, and its apparent UAR."""
     probabilities = candidates.predictions_at(candidates.best_epochs())
-    fitted = method(
-        probabilities,
-        candidates.labels,
-        speakers=candidates.groups,
-        families=candidates.families,
-    )
-    return fitted, float(uar_of_probabilities(fitted.scores(probabilities), candidates.labels))
+    labels, groups = candidates.labels, candidates.groups
+    fitted = method(probabilities, labels, speakers=groups, families=candidates.families)
+    return fitted, float(uar_of_probabilities(fitted.scores(probabilities), labels))
 
 
 def out_of_bag_uar(

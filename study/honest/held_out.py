@@ -97,13 +97,9 @@ def held_out_hits(
         epochs = candidates.best_epochs(inside)
         fitted_on = candidates.predictions_at(epochs, inside)
         judged_on = candidates.predictions_at(epochs, outside)
+        labels, groups = candidates.labels[inside], candidates.groups[inside]
         for name, method in methods.items():
-            fitted = method(
-                fitted_on,
-                candidates.labels[inside],
-                speakers=candidates.groups[inside],
-                families=candidates.families,
-            )
+            fitted = method(fitted_on, labels, speakers=groups, families=candidates.families)
             predictions = fitted.scores(judged_on).argmax(axis=-1)
             sums[name][outside] += predictions == candidates.labels[outside]
         judged[outside] += 1

@@ -125,15 +125,9 @@ def compare(
         exact = all_flips(parts.size, n_permutations)
         sums = _exchange(parts[:, None], lambda sums: np.abs(sums[:, 0]), n_permutations, seed)
         p_value = share_of(sums >= abs(difference) - ROUNDING, exact)
-    return Comparison(
-        names=names,
-        uars=(a.uar, b.uar),
-        difference=difference,
-        p_value=p_value,
-        n_speakers=None if speakers is None else parts.size,
-        exact=exact,
-        note=reason or note,
-    )
+    n = None if speakers is None else parts.size
+    uars = (a.uar, b.uar)
+    return Comparison(names, uars, difference, p_value, n, exact=exact, note=reason or note)
 
 
 def compare_best_of(
@@ -184,16 +178,10 @@ def compare_best_of(
         rivals = leads >= np.minimum(-CLEARLY_WORSE * errors, leads[best])
         highest = _exchange(parts[:, rivals], lambda sums: sums.max(axis=1), n_permutations, seed)
         p_value = share_of(highest >= leads[best] - ROUNDING, exact)
-    return Comparison(
-        names=names,
-        uars=(count_by_speaker(labels, rows[best], speakers).uar, reference.uar),
-        difference=float(leads[best]),
-        p_value=p_value,
-        n_speakers=len(parts),
-        n_trials=len(rows) if n_trials is None else n_trials,
-        exact=exact,
-        note=reason,
-    )
+    uars = (count_by_speaker(labels, rows[best], speakers).uar, reference.uar)
+    n_trials = len(rows) if n_trials is None else n_trials
+    lead = float(leads[best])
+    return Comparison(names, uars, lead, p_value, len(parts), n_trials, exact, reason)
 
 
 def compare_all_pairs(
