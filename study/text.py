@@ -9,8 +9,10 @@ __all__ = [
     "NOTHING",
     "aligned",
     "duration",
+    "first_of",
     "p_is",
     "percent",
+    "plural",
     "printable",
     "probability",
     "without_passwords",
@@ -84,6 +86,25 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
+def plural(n: int, what: str) -> str:
+    """A count with its noun.
+
+    >>> plural(1, "speaker"), plural(1200, "speaker")
+    ('1 speaker', '1,200 speakers')
+    """
+    return f"{n:,} {what}" + ("" if n == 1 else "s")
+
+
+def first_of(names: Sequence[str], most: int = 12) -> str:
+    """The first of many names.
+
+    >>> first_of(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def printable(text: str) -> str:
     """Text that a terminal shows and does not obey: names in a corpus may hold escape sequences.
 
@@ -94,7 +115,7 @@ def printable(text: str) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """Text whose addresses do not tell their passwords, as errors of a store quote them.
+    """Return a text whose addresses hide their passwords, as errors of a store quote them.
 
     >>> without_passwords("no answer from https://me:secret@host/api")
     'no answer from https://me:***@host/api'

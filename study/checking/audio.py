@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.checking.findings import Finding, found
-from study.checking.table import Table
+from study.checking.table import ClipTable
 from study.corpus.audio.decode import Segment
 from study.corpus.audio.file_digests import audio_digest
 
@@ -19,18 +19,16 @@ __all__ = ["audio_findings"]
 SILENT_DB = -66.0  # of full scale: 16 steps of 16 bits
 CLIPPED_SHARE = 0.001
 DC_SHARE = 0.05
-LATE_S = (
-    0.01  # by which a segment may end after its file, as `study.corpus.audio.samples` decodes it
-)
+LATE_S = 0.01  # by which a segment may end after its file, as `samples` decodes it
 
 
 def audio_findings(
-    table: Table,
+    table: ClipTable,
     changed: NDArray[np.bool_],
     expected: Mapping[str, str] | None = None,
     segments: Sequence[Segment] = (),
 ) -> list[Finding]:
-    """Judge every file that is there.
+    """Return what is wrong with every file that is there.
 
     Args:
         table: The clips.
@@ -45,11 +43,11 @@ def audio_findings(
     silent = heard & (facts["peak"] < SILENT_DB)
     loud = heard & ~silent
 
-    def of(kind: str, which: NDArray[np.bool_], said: Any = None) -> list[Finding]:
+    def of(kind: str, which: NDArray[np.bool_], describe: Any = None) -> list[Finding]:
         rows = np.flatnonzero(which)
-        if said is None:
+        if describe is None:
             return found(kind, names[rows].tolist())
-        return found(kind, [f"{names[i]} ({said(facts[i])})" for i in rows])
+        return found(kind, [f"{names[i]} ({describe(facts[i])})" for i in rows])
 
     findings = of("unreadable", faulty, lambda row: row["fault"].decode(errors="replace"))
     findings += of("empty", there & ~faulty & (facts["frames"] == 0))
@@ -61,31 +59,20 @@ def audio_findings(
     clipped = loud & (facts["clipped"] >= CLIPPED_SHARE)
     findings += of("clipped", clipped, lambda row: f"{row['clipped']:.1%} of the samples")
     findings += of("DC", loud & (facts["dc"] >= DC_SHARE), lambda row: f"{row['dc']:.0%} of peak")
-    for kind, field, unit in (("rate", "rate", " Hz"), ("channels", "channels", "")):
-        readable = there & ~faulty
-        common = _commonest(facts[field][readable])
-        odd = readable & (facts[field] != common)
-        findings += of(
-            kind,
-            odd,
-            lambda row, field=field, unit=unit, common=common: (
-                f"{row[field]}{unit}, most have {common}{unit}"
-            ),
-        )
+    readable = there & ~faulty
+    for kind, unit in (("rate", " Hz"), ("channels", "")):
+        counts = Counter(facts[kind][readable].tolist())
+        common = counts.most_common(1)[0][0] if counts else 0
+        texts = {value: f"{value}{unit}, most have {common}{unit}" for value in counts}
+        odd = readable & (facts[kind] != common)
+        findings += of(kind, odd, lambda row, kind=kind, texts=texts: texts[int(row[kind])])
     findings += of("changed", changed)
     if expected is not None:
-        shas = [
-            audio_digest(str(sha), *segment)
-            for sha, segment in zip(facts["sha256"].astype(str), segments, strict=True)
-        ]
+        shas = zip(table.names, facts["sha256"].astype(str), segments, readable, strict=True)
         other = [
             name
-            for name, sha, ok in zip(table.names, shas, there & ~faulty, strict=True)
-            if ok and name in expected and expected[name] != sha
+            for name, sha, segment, ok in shas
+            if ok and expected.get(name) not in (None, audio_digest(str(sha), *segment))
         ]
         findings += found("changed since", other)
     return findings
-
-
-def _commonest(values: NDArray[Any]) -> int:
-    return int(Counter(values.tolist()).most_common(1)[0][0]) if values.size else 0

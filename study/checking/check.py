@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,18 +22,20 @@ from study.checking.counts import (
     count_findings,
 )
 from study.checking.facts import FACTS_VERSION
-from study.checking.facts_cache import Place, learn, stamps_of, store_of
+from study.checking.facts_cache import Place, look_up_facts, stamps_of, store_of
 from study.checking.findings import KINDS, MOST_NAMES, Finding, found
 from study.checking.leakage import Probe, probe_labels, probe_partitions
-from study.checking.listing import Listed, Reading, read_listing
-from study.checking.table import Table
+from study.checking.listing import Listed, read_listing
+from study.checking.table import ClipTable
 from study.corpus.audio.waveform_cache import default_cache_root
+from study.corpus.corpus import Reading
 from study.files import read_json, replace_text
+from study.progress import Progress, no_progress
 
 __all__ = ["Check", "check_corpus", "check_of", "check_to_json"]
 
 FORMAT = 1
-CHECK_VERSION = 1  # raised when the same facts are judged otherwise
+CHECK_VERSION = 1  # raised when the same facts give other findings
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def check_corpus(
     full: bool = False,
     expected: Mapping[str, str] | None = None,
     cache_root: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Check:
     """Check a corpus; what has not changed since the last check is not done again.
 
@@ -76,33 +78,34 @@ def check_corpus(
         InputError: There is no corpus to check, or the cache cannot be written.
     """
     listed = read_listing(reading)
-    places: list[Place] = [(listed.root / row.path, (row.start, row.end)) for row in listed.rows]
-    outside = np.array([row.file_name in listed.closed for row in listed.rows])
+    root, rows = listed.listing.root, listed.listing.rows
+    places: list[Place] = [(root / row.path, (row.start, row.end)) for row in rows]
+    outside = np.array([row.file_name in listed.closed for row in rows])
     stamps = stamps_of(
         [place if not out else None for place, out in zip(places, outside, strict=True)]
     )
-    store = store_of(listed.root, cache_root or default_cache_root())
+    store = store_of(root, cache_root or default_cache_root())
     key = _key(listed, stamps.tolist(), expected)
     if not full and (before := _stored(store.with_suffix(".json"), key)) is not None:
         return before
-    known = learn(places, stamps, store, full=full, progress=progress)
-    table = Table(
-        names=tuple(row.file_name for row in listed.rows),
-        labels=tuple(row.label if (row.label or "").strip() else None for row in listed.rows),
+    known = look_up_facts(places, stamps, store, full=full, progress=progress)
+    table = ClipTable(
+        names=tuple(row.file_name for row in rows),
+        labels=tuple(row.label if (row.label or "").strip() else None for row in rows),
         partition=np.array(listed.partition, np.int64),
-        speakers=tuple(row.speaker for row in listed.rows),
+        speakers=tuple(row.speaker for row in rows),
         facts=known.facts,
         stamps=stamps,
         outside=outside,
     )
-    check = _judge(listed, table, places, known.changed, expected)
+    check = _check(listed, table, places, known.changed, expected)
     replace_text(store.with_suffix(".json"), json.dumps({"key": key, **check_to_json(check)}))
     return check
 
 
-def _judge(
+def _check(
     listed: Listed,
-    table: Table,
+    table: ClipTable,
     places: list[Place],
     changed: np.ndarray[Any, Any],
     expected: Mapping[str, str] | None,
@@ -116,12 +119,12 @@ def _judge(
         *count_findings(table, counts),
         *found("leakage", [probe.sentence() for probe in probes if probe.matters]),
     ]
-    order = list(KINDS)
+    order, listing = list(KINDS), listed.listing
     return Check(
-        name=listed.name,
-        root=str(listed.root),
-        layout=listed.layout,
-        simulated=listed.info.get("simulated") is True,
+        name=str(listing.name),
+        root=str(listing.root),
+        layout=listing.layout,
+        simulated=listing.info.get("simulated") is True,
         counts=counts,
         findings=tuple(sorted(_merged(findings), key=lambda one: order.index(one.kind))),
         probes=probes,
@@ -141,13 +144,12 @@ def _merged(findings: list[Finding]) -> list[Finding]:
 
 def _key(listed: Listed, stamps: Any, expected: Mapping[str, str] | None) -> str:
     """Digest of all that a check is made from, but for the bytes of files that look unchanged."""
-    rows = [
-        [row.file_name, row.path, row.label, row.speaker, row.start, row.end] for row in listed.rows
-    ]
+    listing = listed.listing
+    rows = [[r.file_name, r.path, r.label, r.speaker, r.start, r.end] for r in listing.rows]
     made_from = [
         CHECK_VERSION,
         FACTS_VERSION,
-        [listed.name, str(listed.root), listed.layout, listed.info],
+        [str(listing.name), str(listing.root), listing.layout, listing.info],
         rows,
         listed.partition,
         stamps,

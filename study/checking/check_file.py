@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from study.checking.check import Check, check_corpus, check_of, check_to_json
-from study.checking.listing import Reading
 from study.config import StudyConfig
+from study.corpus.corpus import Reading
 from study.files import read_json, replace_text
+from study.progress import Progress, no_progress
 
 __all__ = ["expected_digests", "read_check", "reading_of", "write_check"]
 
@@ -41,7 +41,7 @@ def write_check(
     *,
     base: Path,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
 ) -> Check:
     """Check a study's corpus and keep what was found in its results folder.
 

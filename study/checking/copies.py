@@ -13,7 +13,7 @@ from study.checking.audio import SILENT_DB
 from study.checking.facts_cache import Place
 from study.checking.findings import Finding, found
 from study.checking.fingerprint import SAME, candidates, sameness
-from study.checking.table import Table
+from study.checking.table import ClipTable
 from study.corpus.audio.samples import decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
@@ -22,7 +22,7 @@ __all__ = ["copy_findings", "near_duplicates"]
 LONGEST = 30.0  # s of a clip that are compared
 
 
-def copy_findings(table: Table, places: Sequence[Place]) -> list[Finding]:
+def copy_findings(table: ClipTable, places: Sequence[Place]) -> list[Finding]:
     """Equal audio inside and across partitions, and near-duplicates across them."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for i in np.flatnonzero(table.heard & (table.facts["peak"] >= SILENT_DB)).tolist():
@@ -32,14 +32,16 @@ def copy_findings(table: Table, places: Sequence[Place]) -> list[Finding]:
     for rows in groups.values():
         if len(rows) > 1:
             one_place = len({int(table.partition[i]) for i in rows}) == 1
-            (inside if one_place else across).append(_said(table, rows))
+            (inside if one_place else across).append(_listed(table, rows))
     near = [
-        f"{_said(table, pair)} ({height:.2f})" for pair, height in near_duplicates(table, places)
+        f"{_listed(table, pair)} ({height:.2f})" for pair, height in near_duplicates(table, places)
     ]
     return [*found("equal", inside), *found("equal across", across), *found("near-duplicate", near)]
 
 
-def near_duplicates(table: Table, places: Sequence[Place]) -> list[tuple[tuple[int, int], float]]:
+def near_duplicates(
+    table: ClipTable, places: Sequence[Place]
+) -> list[tuple[tuple[int, int], float]]:
     """Pairs of clips of different partitions that are the same recording but not equal.
 
     Returns:
@@ -71,11 +73,11 @@ def _wave(place: Place, rate: int) -> NDArray[Any]:
         return np.zeros(1, np.int16)
 
 
-def _said(table: Table, rows: Sequence[int]) -> str:
+def _listed(table: ClipTable, rows: Sequence[int]) -> str:
     """The clips, each with its partition where its name does not say it."""
-    said = []
+    clips = []
     for i in rows:
         partition = PARTITIONS[table.partition[i]] if table.partition[i] >= 0 else "no partition"
         name = table.names[i]
-        said.append(name if name.startswith(partition) else f"{name} ({partition})")
-    return " = ".join(said)
+        clips.append(name if name.startswith(partition) else f"{name} ({partition})")
+    return " = ".join(clips)

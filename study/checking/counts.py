@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.checking.findings import Finding, found
-from study.checking.table import Table
+from study.checking.table import ClipTable
 from study.corpus.layouts.names import PARTITIONS
 
 __all__ = ["ClassCount", "Counts", "PartitionCount", "SpeakerCount", "count", "count_findings"]
@@ -55,7 +55,7 @@ class Counts(NamedTuple):
     speakers: tuple[SpeakerCount, ...]
 
 
-def count(table: Table) -> Counts:
+def count(table: ClipTable) -> Counts:
     """Count clips, speakers and seconds."""
     speakers = np.array(table.speakers, object)
     labels = np.array(table.labels, object)
@@ -86,13 +86,12 @@ def count(table: Table) -> Counts:
     )
 
 
-def count_findings(table: Table, counts: Counts) -> list[Finding]:
+def count_findings(table: ClipTable, counts: Counts) -> list[Finding]:
     """Classes that a partition lacks or has alone, and speakers in two partitions."""
     labelled = {
-        name: {label for label, inside in zip(table.labels, which, strict=True) if inside and label}
-        for name, which in (
-            (part.partition, table.here(part.partition)) for part in counts.partitions
-        )
+        part.partition: {label for i, label in enumerate(table.labels) if label and here[i]}
+        for part in counts.partitions
+        for here in [table.here(part.partition)]
     }
     train = labelled.get("train", set())
     absent = [
@@ -101,14 +100,10 @@ def count_findings(table: Table, counts: Counts) -> list[Finding]:
         for label in sorted(train - labels)
         if labels  # blind otherwise
     ]
-    unknown = [
-        f"{label!r} in test" for label in sorted(labelled.get("test", set()) - train) if train
-    ]
-    shared = [
-        f"{one.speaker} ({', '.join(one.partitions)})"
-        for one in counts.speakers
-        if len(one.partitions) > 1
-    ]
+    test = labelled.get("test", set()) if train else set()
+    unknown = [f"{label!r} in test" for label in sorted(test - train)]
+    several = [one for one in counts.speakers if len(one.partitions) > 1]
+    shared = [f"{one.speaker} ({', '.join(one.partitions)})" for one in several]
     return [
         *found("unknown label", unknown),
         *found("absent class", absent),
@@ -116,7 +111,7 @@ def count_findings(table: Table, counts: Counts) -> list[Finding]:
     ]
 
 
-def _partition(table: Table, name: str, which: NDArray[np.bool_]) -> PartitionCount:
+def _partition(table: ClipTable, name: str, which: NDArray[np.bool_]) -> PartitionCount:
     seconds = table.seconds[which]
     rows = np.flatnonzero(which)
     labels = Counter(table.labels[i] for i in rows if table.labels[i] is not None)

@@ -1,4 +1,4 @@
-"""What is found out about one audio file, read once: the row that every judgement is made from."""
+"""What is measured of one audio file, read once: the row that all findings are made from."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def without_facts(fault: str, n: int = 1) -> NDArray[np.void]:
 
 
 def _describe(row: Any, wave: NDArray[np.float32], rate: int) -> None:
-    """Fill in what a clip's samples tell, shape ``(samples, channels)``."""
+    """Fill in what a clip's samples show, shape ``(samples, channels)``."""
     row["frames"] = len(wave)
     digest = hashlib.blake2b(f"{rate} {wave.shape}".encode(), digest_size=16)
     digest.update(np.ascontiguousarray(wave).data)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from search_spaces.grammar.errors import InputError
 from study.checking.facts import FACTS, FACTS_VERSION, Segment, without_facts
 from study.checking.pool import WORKER, look_into
 from study.files import digest_lines, new_file
+from study.progress import Progress, no_progress
 
-__all__ = ["Known", "Place", "learn", "stamps_of", "store_of"]
+__all__ = ["Known", "Place", "look_up_facts", "stamps_of", "store_of"]
 
 Place = tuple[Path, Segment]  # where a clip lies
 
@@ -55,13 +56,13 @@ def stamps_of(places: Sequence[Place | None]) -> NDArray[np.int64]:
     return stamps
 
 
-def learn(
+def look_up_facts(
     places: Sequence[Place],
     stamps: NDArray[np.int64],
     store: Path,
     *,
     full: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = no_progress,
     seconds_per_file: float = 60.0,
     command: Sequence[str] = WORKER,
 ) -> Known:
@@ -102,8 +103,7 @@ def learn(
         for n, (rows, found) in enumerate(zip(by_file.values(), looked, strict=True), start=1):
             facts[rows] = found
             done[rows] = True
-            if progress is not None:
-                progress(n, len(files))
+            progress(n, len(files))
     finally:
         looked.close()
         if len(ahead) or len(known) != len(keys):

@@ -1,4 +1,4 @@
-"""What can be wrong with a corpus: one row per kind, and what was found of it."""
+"""Every kind of finding with the rule that it breaks, and what was found of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ __all__ = ["AREAS", "KINDS", "MOST_NAMES", "Finding", "found"]
 
 MOST_NAMES = 100  # that are kept; the count is of all
 
-AREAS = ("label files", "audio", "copies", "partitions", "leakage")  # in the order they are told
+AREAS = (
+    "label files",
+    "audio",
+    "copies",
+    "partitions",
+    "leakage",
+)  # in the order of a report
 KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was broken
     "label file": ("label files", "label files must be as their layout says"),
     "missing": ("label files", "a listed clip must be a file on disk"),

@@ -1,7 +1,7 @@
 """Spectral fingerprints: finding the same recording again after gain, shift, noise and codecs.
 
 Two steps. A fingerprint per clip, which does not change with gain and hardly with a small shift
-in time, is compared with all others in one matrix product; the best candidates are then judged on
+in time, is compared with all others in one matrix product; the best candidates are then compared by
 their waveforms by the height of a whitened cross-correlation, which stands near 1 at one lag for
 the same recording and stays below 0.6 for two recordings of the same word by the same speaker
 (docs/log.md, 2026-11-22).

@@ -1,7 +1,7 @@
-"""The leakage sentinel: can label or partition be guessed without listening to speech?
+"""Leakage: can label or partition be guessed without listening to speech?
 
 Each group of measures (level, noise floor, silence, ...) is given to a linear probe alone, fitted
-and judged on different speakers. What the probe reaches by chance is found by permutation: with
+and evaluated on different speakers. What the probe reaches by chance is found by permutation: with
 disjoint speakers two partitions always differ a bit, and so do two classes that a speaker recorded
 in two sessions. So whole speakers are permuted over partitions, and for labels the names of
 the classes within each speaker; only what is rare among those, and large, is a warning.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from study.checking.leakage_groups import GROUPS
 from study.checking.linear_probe import Draw, evaluate
-from study.checking.table import Table, codes_of
+from study.checking.table import ClipTable, codes_of
 from study.corpus.layouts.names import PARTITIONS
 from study.text import percent
 
@@ -30,15 +30,15 @@ BLATANT = 0.8  # skill that matters also where there are too few speakers for a 
 # independent, and while a voice mostly says all classes, it is in one partition only.
 UNKNOWN_LABEL, UNKNOWN_PARTITION = 2.0, 3.0
 N_FOLDS = 10
-MOST_CLIPS = 12_000  # that are probed; more would cost time and tell nothing new
+MOST_CLIPS = 12_000  # that are probed; more would cost time and show nothing new
 
 Codes = NDArray[np.int64]
 
 
 class Probe(NamedTuple):
-    """What one group of measures tells."""
+    """What can be guessed from one group of measures."""
 
-    target: str  # `label`, or the partition that is told from the others
+    target: str  # `label`, or the partition that is told apart from the others
     group: str  # of `GROUPS`
     uar: float  # of the cross-fitted linear probe
     chance: float  # one over the number of classes
@@ -67,7 +67,7 @@ class Probe(NamedTuple):
         )
 
 
-def probe_labels(table: Table, *, seed: int = 0) -> list[Probe]:
+def probe_labels(table: ClipTable, *, seed: int = 0) -> list[Probe]:
     """Probe the labels of train and devel; none where there are fewer than two classes.
 
     Folds are of whole speakers where all are known, else train and devel.
@@ -83,36 +83,29 @@ def probe_labels(table: Table, *, seed: int = 0) -> list[Probe]:
         return []
     speaker = codes_of([table.speakers[i] for i in rows])
     if speaker.min() >= 0 and speaker.max() > 0:
-        fold = speaker % max(min(speaker.max() + 1, 2 * N_FOLDS), 2)
+        fold, unit, by = speaker % max(min(speaker.max() + 1, 2 * N_FOLDS), 2), speaker, "speaker"
+    else:
+        fold, unit, by = codes_of(table.partition[rows].tolist()), np.arange(rows.size), "partition"
+        if fold.max() < 1:
+            fold = np.arange(rows.size) % N_FOLDS
 
-        def permute(rng: Generator) -> Draw:
-            return Draw(_renamed_within(y, speaker, rng), fold, speaker)
+    def permute(rng: Generator) -> Draw:
+        shuffled = _renamed_within(y, unit, rng) if by == "speaker" else rng.permutation(y)
+        return Draw(shuffled, fold, unit)
 
-        return _probe(
-            table, rows, "label", Draw(y, fold, speaker), permute, by="speaker", seed=seed
-        )
-    fold = codes_of(table.partition[rows].tolist())
-    if fold.max() < 1:
-        fold = np.arange(rows.size) % N_FOLDS
-
-    clip = np.arange(rows.size)
-
-    def shuffle(rng: Generator) -> Draw:
-        return Draw(rng.permutation(y), fold, clip)
-
-    return _probe(table, rows, "label", Draw(y, fold, clip), shuffle, by="partition", seed=seed)
+    return _probe(table, rows, "label", Draw(y, fold, unit), permute, by=by, seed=seed)
 
 
-def probe_partitions(table: Table, *, seed: int = 0) -> list[Probe]:
+def probe_partitions(table: ClipTable, *, seed: int = 0) -> list[Probe]:
     """Probe each partition against the others.
 
     Folds are of whole speakers where all are known; a partition with fewer than two is left out,
-    since it cannot be told from its speaker.
+    since it cannot be told apart from its speaker.
     """
     rows = _thinned(np.flatnonzero(table.heard & (table.partition >= 0)))
     by_speaker = rows.size > 0 and all(table.speakers[i] is not None for i in rows)
     if by_speaker:
-        # A speaker in two partitions counts as two: that is told elsewhere.
+        # A speaker in two partitions counts as two: that is a finding of its own.
         unit = codes_of([(int(table.partition[i]), table.speakers[i]) for i in rows])
         n_units = [np.unique(unit[table.partition[rows] == p]).size for p in range(3)]
         enough = np.array([n >= 2 for n in n_units])[table.partition[rows]]
@@ -148,7 +141,7 @@ def probe_partitions(table: Table, *, seed: int = 0) -> list[Probe]:
 
 
 def _probe(
-    table: Table,
+    table: ClipTable,
     rows: Codes,
     target: str,
     draw: Draw,

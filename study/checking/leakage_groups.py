@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from study.checking.table import Table, codes_of
+from study.checking.table import ClipTable, codes_of
 
 __all__ = ["GROUPS", "Group", "file_numbers"]
 
@@ -19,23 +19,23 @@ Floats = NDArray[np.float64]
 class Group(NamedTuple):
     """Measures that are probed together."""
 
-    name: str  # told to people, after "from"
-    of: Callable[[Table], Floats]  # table -> measures, shape `(clips, measures)`
+    name: str  # as it is printed, after "from"
+    of: Callable[[ClipTable], Floats]  # table -> measures, shape `(clips, measures)`
     # skill from which a guessable label matters; None where it is not probed. Skill is 0 at chance
     # and 1 where every guess is right
     label: float | None
     partition: float | None  # the same of a guessable partition
 
 
-def _measured(*names: str) -> Callable[[Table], Floats]:
+def _measured(*names: str) -> Callable[[ClipTable], Floats]:
     return lambda table: np.stack([table.facts[name].astype(np.float64) for name in names], 1)
 
 
-def _duration(table: Table) -> Floats:
+def _duration(table: ClipTable) -> Floats:
     return np.log(np.maximum(table.seconds, 1e-3))[:, None]
 
 
-def _file(table: Table) -> Floats:
+def _file(table: ClipTable) -> Floats:
     """Rate, channels, bytes per sample without a WAV header of 44, and the formats one by one."""
     facts = table.facts
     size = (table.stamps[:, 0] - 44) / np.maximum(facts["frames"], 1)
@@ -44,7 +44,7 @@ def _file(table: Table) -> Floats:
     return np.stack([np.asarray(column, np.float64) for column in columns], 1)
 
 
-def _order(table: Table) -> Floats:
+def _order(table: ClipTable) -> Floats:
     """Place in the order of file numbers, in the partition and per speaker, and their parity."""
     numbers = file_numbers(table.names)
     speakers = codes_of(table.speakers) + 1
@@ -56,7 +56,7 @@ def _order(table: Table) -> Floats:
 def file_numbers(names: Sequence[str]) -> NDArray[np.int64]:
     """The last number in each file's own name, 0 without one; folders and the rest may say labels.
 
-    Times of files are not looked at: they tell how a corpus was copied.
+    Times of files are not looked at: they say how a corpus was copied.
 
     >>> file_numbers(["yes/b_10.wav", "3_anna_9.wav#t=0,5", "a.mp3"]).tolist()
     [10, 9, 0]

@@ -35,7 +35,7 @@ Codes = NDArray[np.int64]
 
 
 class Probed(NamedTuple):
-    """What a group of measures tells about a label."""
+    """How well a group of measures predicts a label."""
 
     uar: float  # of the cross-fitted probe
     low: float  # lower end of its 95 % interval over units
@@ -49,7 +49,7 @@ class Draw(NamedTuple):
     """Labels as they are, or as they might have been by chance."""
 
     y: Codes  # class codes from 0, shape `(clips,)`
-    fold: Codes  # the fold in which a clip is judged, from 0, shape `(clips,)`
+    fold: Codes  # the fold in which a clip is held out, from 0, shape `(clips,)`
     # what is independent of each other: the speaker, or else the clip; shape `(clips,)`
     unit: Codes
 

@@ -1,4 +1,4 @@
-"""A corpus's clips as columns: what the judgements of `spectune check` are made from."""
+"""A corpus's clips as columns: what the findings of `spectune check` are made from."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from study.corpus.layouts.names import PARTITIONS
 
-__all__ = ["Table", "codes_of"]
+__all__ = ["ClipTable", "codes_of"]
 
 
-class Table(NamedTuple):
+class ClipTable(NamedTuple):
     """One entry per clip, in the order of the label files."""
 
     names: tuple[str, ...]  # file names as the label files have them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from study.checking.check import Check
 from study.checking.findings import AREAS, Finding
@@ -22,10 +22,10 @@ def check_lines(check: Check) -> list[str]:
     lines = [_short(f"corpus {check.name} ({check.layout}), {clips:,} clips, {check.root}")]
     if check.simulated:
         lines.append("SIMULATED audio: no figure of it may stand beside one of real recordings")
-    lines += ["", *aligned(_partition_rows(check))]
-    lines += ["", *aligned(_class_rows(check))]
+    lines += ["", *aligned(list(_partition_rows(check)))]
+    lines += ["", *aligned(list(_class_rows(check)))]
     if check.counts.speakers:
-        lines += ["", *aligned(_speaker_rows(check))]
+        lines += ["", *aligned(list(_speaker_rows(check)))]
         if (more := len(check.counts.speakers) - _SPEAKERS) > 0:
             lines.append(f"  and {more} speakers more (--json has them)")
     if check.probes:
@@ -49,8 +49,7 @@ def headline(check: Check) -> str:
     """
     if check.clean:
         return "check: nothing wrong"
-    said = [f"{one.cases:,} {one.kind}" for one in check.findings]
-    return f"check: {', '.join(said)}"
+    return f"check: {', '.join(f'{one.cases:,} {one.kind}' for one in check.findings)}"
 
 
 def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, ...]]:
@@ -58,18 +57,14 @@ def probe_rows(probes: Sequence[Probe]) -> list[tuple[str, ...]]:
     targets = _targets(probes)
     of = {(probe.group, probe.target): probe for probe in probes}
     groups = dict.fromkeys(probe.group for probe in probes)
-    rows = []
-    for group in groups:
-        cells = [group]
-        for target in targets:
-            probe = of.get((group, target))
-            cells.append(NOTHING if probe is None else _cell(probe))
-        rows.append(tuple(cells))
+    rows = [(group, *(_cell(of.get((group, target))) for target in targets)) for group in groups]
     first = [next(probe for probe in probes if probe.target == target) for target in targets]
     return [*rows, ("chance", *(percent(probe.chance) for probe in first))]
 
 
-def _cell(probe: Probe) -> str:
+def _cell(probe: Probe | None) -> str:
+    if probe is None:
+        return NOTHING
     mark = " !" if probe.matters else ""
     return f"{percent(probe.uar)} ({100 * probe.low:.0f} to {100 * probe.high:.0f}){mark}"
 
@@ -94,55 +89,28 @@ def _short(name: str) -> str:
     return plain if len(plain) <= _WIDEST else f"{plain[: _WIDEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
-def _partition_rows(check: Check) -> list[tuple[str, ...]]:
-    header = ("partition", "clips", "time", "speakers", "shortest", "longest", "chance", "majority")
-    return [
-        header,
-        *(
-            (
-                one.partition,
-                f"{one.clips:,}",
-                duration(one.seconds),
-                _number(one.speakers),
-                f"{one.shortest:.2f} s",
-                f"{one.longest:.2f} s",
-                percent(one.chance_uar),
-                "blind" if one.majority is None else percent(one.majority),
-            )
-            for one in check.counts.partitions
-        ),
-    ]
+def _partition_rows(check: Check) -> Iterator[tuple[str, ...]]:
+    yield "partition", "clips", "time", "speakers", "shortest", "longest", "chance", "majority"
+    for one in check.counts.partitions:
+        span = (f"{one.shortest:.2f} s", f"{one.longest:.2f} s")
+        majority = "blind" if one.majority is None else percent(one.majority)
+        many = (f"{one.clips:,}", duration(one.seconds), _number(one.speakers))
+        yield one.partition, *many, *span, percent(one.chance_uar), majority
 
 
-def _class_rows(check: Check) -> list[tuple[str, ...]]:
+def _class_rows(check: Check) -> Iterator[tuple[str, ...]]:
     partitions = [one.partition for one in check.counts.partitions]
-    return [
-        ("class", *partitions, "time", "speakers"),
-        *(
-            (
-                _short(one.label),
-                *(f"{one.clips.get(name, 0):,}" for name in partitions),
-                duration(one.seconds),
-                _number(one.speakers),
-            )
-            for one in check.counts.classes
-        ),
-    ]
+    yield "class", *partitions, "time", "speakers"
+    for one in check.counts.classes:
+        clips = (f"{one.clips.get(name, 0):,}" for name in partitions)
+        yield _short(one.label), *clips, duration(one.seconds), _number(one.speakers)
 
 
-def _speaker_rows(check: Check) -> list[tuple[str, ...]]:
-    return [
-        ("speaker", "partition", "clips", "time"),
-        *(
-            (
-                _short(one.speaker),
-                ", ".join(one.partitions),
-                f"{one.clips:,}",
-                duration(one.seconds),
-            )
-            for one in check.counts.speakers[:_SPEAKERS]
-        ),
-    ]
+def _speaker_rows(check: Check) -> Iterator[tuple[str, ...]]:
+    yield "speaker", "partition", "clips", "time"
+    for one in check.counts.speakers[:_SPEAKERS]:
+        where = ", ".join(one.partitions)
+        yield _short(one.speaker), where, f"{one.clips:,}", duration(one.seconds)
 
 
 def _number(n: int | None) -> str:

@@ -32,8 +32,8 @@ def check(
     """
     from study.checking.check import check_corpus, check_to_json
     from study.checking.check_file import expected_digests, reading_of
-    from study.checking.listing import Reading
     from study.checking.terminal import check_lines
+    from study.corpus.corpus import Reading
 
     expected = None
     if corpus.suffix.lower() in (".yaml", ".yml") or (corpus / "state.json").is_file():

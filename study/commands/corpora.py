@@ -74,12 +74,12 @@ def partition(
     from study.planning.init_study import division_sentence
 
     try:
-        wanted = [float(share) for share in shares.split(",")]
+        fractions = [float(share) for share in shares.split(",")]
     except ValueError as error:
         raise InputError(f"--shares must be numbers like 60,20,20, got {shares!r}") from error
     columns = stratify or []
     listing = list_corpus(corpus, layout=layout, label_column=label_column)
-    division = make_partitions(listing.rows, by=by, stratify=columns, shares=wanted, seed=seed)
+    division = make_partitions(listing.rows, by=by, stratify=columns, shares=fractions, seed=seed)
     found = divide(listing, division.partitions)
     write_partitions(output, listing.rows, division.partitions, columns=columns)
     echo(summarise(found))

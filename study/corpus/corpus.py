@@ -1,4 +1,4 @@
-"""What a corpus is: clips with labels, partitions and speakers, read and judged at once."""
+"""What a corpus is: clips with labels, partitions and speakers, read and validated at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
@@ -22,6 +22,7 @@ __all__ = [
     "Corpus",
     "Listing",
     "Partition",
+    "Reading",
     "divide",
     "list_corpus",
     "list_rows",
@@ -66,6 +67,16 @@ class Listing:
     info: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+class Reading(NamedTuple):
+    """How a corpus is read; see :func:`read_corpus`."""
+
+    corpus: Path
+    layout: str | None = None
+    partitions: Path | None = None
+    label_column: str | None = None
+    base: Path | None = None
+
+
 def read_corpus(
     corpus: Path,
     *,
@@ -74,7 +85,7 @@ def read_corpus(
     label_column: str | None = None,
     base: Path | None = None,
 ) -> Corpus:
-    """Read a corpus and judge it; audio is not opened.
+    """Read a corpus and validate it; audio is not opened.
 
     Args:
         corpus: A folder in a layout of ``study.corpus.layouts.LAYOUTS``, or a manifest CSV.
@@ -88,11 +99,9 @@ def read_corpus(
             are alike.
     """
     problems = Problems()
-    listing = list_rows(corpus, layout, label_column, base, problems)
-    given = None
-    if partitions is not None:
-        given = read_partitions(partitions, [row.file_name for row in listing.rows])
-    return _judge(listing, given, problems)
+    reading = Reading(corpus, layout, partitions, label_column, base)
+    listing, own = list_rows(reading, problems)
+    return _validate(listing, own, problems)
 
 
 def divide(listing: Listing, partitions: Mapping[str, Partition]) -> Corpus:
@@ -101,7 +110,7 @@ def divide(listing: Listing, partitions: Mapping[str, Partition]) -> Corpus:
     Raises:
         InputError: As :func:`read_corpus`.
     """
-    return _judge(listing, partitions, Problems())
+    return _validate(listing, partitions, Problems())
 
 
 def list_corpus(
@@ -117,57 +126,45 @@ def list_corpus(
         InputError: As :func:`read_corpus`, but for what partitions and classes must be.
     """
     problems = Problems()
-    listing = list_rows(corpus, layout, label_column, base, problems)
-    _raise(listing.root, problems)
+    listing, _ = list_rows(Reading(corpus, layout, None, label_column, base), problems)
+    problems.check(listing.root)
     return listing
 
 
-def list_rows(
-    corpus: Path,
-    layout: str | None,
-    label_column: str | None,
-    base: Path | None,
-    problems: Problems,
-) -> Listing:
-    """As :func:`list_corpus`, but what is wrong goes to ``problems``, and what is right comes back.
+def list_rows(reading: Reading, problems: Problems) -> tuple[Listing, dict[str, Partition] | None]:
+    """Return what a corpus lists, and the partitions that replace its own, by file name.
+
+    What is wrong goes to ``problems``; what is right comes back.
 
     Raises:
-        InputError: There is no corpus of a known layout at all.
+        InputError: There is no corpus of a known layout at all, or the partitions are wrong.
     """
+    corpus = reading.corpus
     is_file = corpus.is_file() and corpus.suffix.lower() == ".csv"
     if not is_file and not corpus.is_dir():
         raise InputError(f"{corpus}: a corpus must be a folder that exists, or a manifest CSV")
     root = (corpus.parent if is_file else corpus).resolve()
-    source = Source(root, corpus.name if is_file else None, label_column)
-    chosen = choose_layout(source, layout, base=base or Path.cwd())
+    source = Source(root, corpus.name if is_file else None, reading.label_column)
+    chosen = choose_layout(source, reading.layout, base=reading.base or Path.cwd())
     info = _read_info(root, problems)
     rows = listed_once(chosen.read(source, problems), root, problems)
     if not rows and not len(problems):
         problems.add("corpus", None, "the label files must list clips", "none")
     name = info.get("name", corpus.stem if is_file else root.name)
-    return Listing(name, root, tuple(rows), chosen.name, info)
+    partitions = None
+    if reading.partitions is not None and rows:
+        partitions = read_partitions(reading.partitions, [row.file_name for row in rows])
+    return Listing(name, root, tuple(rows), chosen.name, info), partitions
 
 
-def _judge(
+def _validate(
     listing: Listing, partitions: Mapping[str, Partition] | None, problems: Problems
 ) -> Corpus:
     clips = to_clips(listing.rows, listing.root, partitions, problems)
     classes = to_classes(clips, listing.rows[0].file, problems) if clips else ()
-    _raise(listing.root, problems)
-    return Corpus(
-        name=listing.name,
-        root=listing.root,
-        clips=tuple(clips),
-        classes=classes,
-        layout=listing.layout,
-        simulated=listing.info.get("simulated", False),
-        info=listing.info,
-    )
-
-
-def _raise(root: Path, problems: Problems) -> None:
-    if len(problems):
-        raise InputError([f"{root}: {sentence}" for sentence in problems.sentences()])
+    problems.check(listing.root)
+    name, root, layout, info = listing.name, listing.root, listing.layout, listing.info
+    return Corpus(name, root, tuple(clips), classes, layout, info.get("simulated", False), info)
 
 
 def _read_info(root: Path, problems: Problems) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts import Problems, Row
-from study.corpus.layouts.names import Partition, known_partition
+from study.corpus.layouts.names import PARTITION_RULE, Partition, known_partition
 from study.corpus.layouts.rows import BLIND
 from study.corpus.layouts.tables import read_table
 from study.files.csv_files import csv_text, spreadsheet_plain, spreadsheet_safe
@@ -21,7 +21,7 @@ def read_partitions(path: Path, names: Sequence[str]) -> dict[str, Partition]:
     Args:
         path: The CSV.
         names: The corpus's clips; the file may name no others. Which of them it leaves out is
-            judged where the corpus is.
+            validated where the corpus is.
 
     Raises:
         InputError: With everything that is wrong in it.
@@ -33,16 +33,14 @@ def read_partitions(path: Path, names: Sequence[str]) -> dict[str, Partition]:
         name, text = spreadsheet_plain(cells["file_name"]), cells["partition"]
         partition = known_partition(text)
         if partition is None:
-            rule = "the partition must be train, devel (dev, val, validation) or test"
-            problems.add(path.name, line, rule, f"{text!r} for {name!r}")
+            problems.add(path.name, line, PARTITION_RULE, f"{text!r} for {name!r}")
         elif name not in clips:
             problems.add(path.name, line, "a clip must be one of the corpus", repr(name))
         elif name in found:
             problems.add(path.name, line, "a clip must be listed once", repr(name))
         else:
             found[name] = partition
-    if len(problems):
-        raise InputError([f"{path.parent}: {sentence}" for sentence in problems.sentences()])
+    problems.check(path.parent)
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +58,7 @@ def make_partitions(
     Raises:
         InputError: A column is not known, a speaker is not, or there are too few of them.
     """
-    wanted = _shares(shares)
+    share_of = _shares(shares)
     kept = [
         row for row in rows if row.label is None or known_partition(row.partition or "") == "test"
     ]
@@ -67,7 +67,7 @@ def make_partitions(
     if not free:
         raise InputError("partitions: there must be clips with labels outside of test, got none")
     if kept:
-        wanted = {name: share for name, share in wanted.items() if name != "test"}
+        share_of = {name: share for name, share in share_of.items() if name != "test"}
     key = by or _natural_key(free)
     keys = [_value(row, key) for row in free]
     both = sorted(set(keys) & {_known_value(row, key) for row in kept})
@@ -82,13 +82,13 @@ def make_partitions(
     parts_of = [[str(r.label), *(_known_value(r, c) or "" for c in stratify)] for r in free]
     strata = _codes(["\0".join(values) for values in parts_of])
     labels = _codes([str(row.label) for row in free])
-    share = np.array(list(wanted.values())) / sum(wanted.values())
+    share = np.array(list(share_of.values())) / sum(share_of.values())
     rng = np.random.default_rng(seed)
     if len(set(keys)) == len(free):
         place = _deal(strata, share, rng)
     else:
         place = _assign(_codes(keys), strata, labels, share, key, rng)
-    parts = list(wanted)
+    parts = list(share_of)
     found: dict[str, Partition] = {row.file_name: "test" for row in kept}
     found |= {row.file_name: parts[p] for row, p in zip(free, place, strict=True)}
     groups: dict[Partition, set[str]] = {name: set() for name in PARTITIONS}
@@ -109,8 +109,7 @@ def _shares(shares: Sequence[float]) -> dict[Partition, float]:
 
 
 def _natural_key(rows: Sequence[Row]) -> str:
-    known = sum(row.speaker is not None for row in rows)
-    if known:
+    if any(row.speaker is not None for row in rows):
         return "speaker"
     return "file" if any(row.start is not None or row.end is not None for row in rows) else "clip"
 
@@ -169,64 +168,61 @@ def _assign(
         )
     counts = np.zeros((n, strata.max() + 1))
     np.add.at(counts, (groups, strata), 1)
-    label_of = np.zeros(strata.max() + 1, np.intp)
-    label_of[strata] = labels
-    search = _Search(counts, label_of, share)
-    starts = max(1, min(20, _STARTS // n))
-    best = min((search.run(rng) for _ in range(starts)), key=lambda found: found[0])
-    return best[1][groups]
+    one_hot = np.zeros((strata.max() + 1, labels.max() + 1))
+    one_hot[strata, labels] = 1.0
+    target, weight = share[:, None] * counts.sum(axis=0), 1.0 / counts.sum(axis=0)
 
-
-class _Search:
-    """Greedy, then moves and swaps of groups as long as they help."""
-
-    def __init__(
-        self, counts: NDArray[np.float64], label_of: NDArray[np.intp], share: NDArray[np.float64]
-    ) -> None:
-        self._counts = counts
-        self._target = share[:, None] * counts.sum(axis=0)
-        self._weight = 1.0 / counts.sum(axis=0)
-        self._one_hot = np.eye(label_of.max() + 1)[label_of]
-
-    def cost(self, held: NDArray[np.float64]) -> float:
+    def cost(held: NDArray[np.float64]) -> float:
         """How far (partitions, strata) are from their shares; huge where something is missing."""
-        spread = float((self._weight * (held - self._target) ** 2).sum())
+        spread = float((weight * (held - target) ** 2).sum())
         empty = np.count_nonzero(held.sum(axis=1) == 0)
-        absent = np.count_nonzero(held[:2] @ self._one_hot == 0)  # of train and devel
+        absent = np.count_nonzero(held[:2] @ one_hot == 0)  # of train and devel
         return spread + _MISSING * (empty + absent)
 
-    def run(self, rng: Generator) -> tuple[float, NDArray[np.intp]]:
-        """One start: its cost, and the partition of every group."""
-        counts, n_parts = self._counts, len(self._target)
-        size = counts.sum(axis=1)
-        order = np.lexsort((rng.random(len(counts)), -size))
-        place = np.zeros(len(counts), np.intp)
-        held = np.zeros_like(self._target)
-        for group in order:
-            tried = [self.cost(_moved(held, counts[group], None, p)) for p in range(n_parts)]
-            place[group] = int(np.argmin(tried))
-            held[place[group]] += counts[group]
-        cost = self.cost(held)
-        better = True
-        while better:
-            better = False
-            for group in rng.permutation(len(counts)):
-                partners = rng.permutation(len(counts))[:_PARTNERS]
-                moves = [(group, None, p) for p in range(n_parts) if p != place[group]]
-                swaps = [(group, g, place[g]) for g in partners if place[g] != place[group]]
-                for one, other, to in [*moves, *swaps]:
-                    now = place[one]
-                    if now == to or (other is not None and place[other] != to):
-                        continue
-                    changed = _moved(held, counts[one], now, to)
+    starts = max(1, min(20, _STARTS // n))
+    found = (_search(counts, cost, len(share), rng) for _ in range(starts))
+    return min(found, key=lambda one: one[0])[1][groups]
+
+
+def _search(
+    counts: NDArray[np.float64],
+    cost: Callable[[NDArray[np.float64]], float],
+    n_parts: int,
+    rng: Generator,
+) -> tuple[float, NDArray[np.intp]]:
+    """Greedy, then moves and swaps of groups as long as they help.
+
+    Returns:
+        The cost, and the partition of every group.
+    """
+    order = np.lexsort((rng.random(len(counts)), -counts.sum(axis=1)))
+    place = np.zeros(len(counts), np.intp)
+    held = np.zeros((n_parts, counts.shape[1]))
+    for group in order:
+        tried = [cost(_moved(held, counts[group], None, p)) for p in range(n_parts)]
+        place[group] = int(np.argmin(tried))
+        held[place[group]] += counts[group]
+    lowest = cost(held)
+    better = True
+    while better:
+        better = False
+        for group in rng.permutation(len(counts)):
+            partners = rng.permutation(len(counts))[:_PARTNERS]
+            moves = [(group, None, p) for p in range(n_parts) if p != place[group]]
+            swaps = [(group, g, place[g]) for g in partners if place[g] != place[group]]
+            for one, other, to in [*moves, *swaps]:
+                now = place[one]
+                if now == to or (other is not None and place[other] != to):
+                    continue
+                changed = _moved(held, counts[one], now, to)
+                if other is not None:
+                    changed = _moved(changed, counts[other], to, now)
+                if (found := cost(changed)) < lowest - 1e-9:
+                    held, lowest, better = changed, found, True
+                    place[one] = to
                     if other is not None:
-                        changed = _moved(changed, counts[other], to, now)
-                    if (found := self.cost(changed)) < cost - 1e-9:
-                        held, cost, better = changed, found, True
-                        place[one] = to
-                        if other is not None:
-                            place[other] = now
-        return cost, place
+                        place[other] = now
+    return lowest, place
 
 
 def _moved(

@@ -1,4 +1,4 @@
-"""What rows of label files must be to make a corpus, judged alike for every layout."""
+"""What rows of label files must be to make a corpus, validated alike for every layout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from study.corpus.clip import Clip
 from study.corpus.layouts import Problems, Row
-from study.corpus.layouts.names import PARTITIONS, Partition, known_partition
+from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
 from study.corpus.layouts.problems import place
 
 __all__ = ["listed_once", "to_classes", "to_clips"]
@@ -57,7 +57,7 @@ def to_clips(
         rows: From :func:`listed_once`.
         root: The corpus folder.
         given: Partition by file name, in place of the layout's own.
-        problems: Told what is wrong.
+        problems: Takes what is wrong.
     """
     if given is None and rows and all(row.partition is None for row in rows):
         rule = (
@@ -74,8 +74,7 @@ def to_clips(
         )
         if partition is None:
             if given is None:
-                rule = "the partition must be train, devel (dev, val, validation) or test"
-                problems.add(*where, rule, f"{row.partition!r} for {row.file_name!r}")
+                problems.add(*where, PARTITION_RULE, f"{row.partition!r} for {row.file_name!r}")
             else:
                 rule = "a clip must have a partition in the file that `partitions:` names"
                 problems.add(*where, rule, f"none for {row.file_name!r}")
@@ -86,18 +85,11 @@ def to_clips(
             value = "'?'" if label is None else repr(label)
             problems.add(*where, rule, f"{value} for {row.file_name!r}")
             continue
-        clips.append(
-            Clip(
-                file_name=row.file_name,
-                path=root / row.path,
-                label=label,
-                partition=partition,
-                speaker=row.speaker,
-                start=row.start,
-                end=row.end,
-                metadata=row.metadata,
-            )
+        path = root / row.path
+        clip = Clip(
+            row.file_name, path, label, partition, row.speaker, row.start, row.end, row.metadata
         )
+        clips.append(clip)
     return clips
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from study.corpus.clip import Clip
 from study.corpus.corpus import Corpus
 from study.corpus.layouts.names import PARTITIONS
+from study.text import first_of, plural
 
 __all__ = ["summarise"]
 
@@ -19,12 +20,12 @@ __all__ = ["summarise"]
 def summarise(
     corpus: Corpus, durations: Sequence[float] | None = None, sampling_rate: str | None = None
 ) -> str:
-    """What a corpus is: name, layout, classes, chance, and a line per partition.
+    """Return what a corpus is: name, layout, classes, chance, and a line per partition.
 
     Args:
         corpus: The corpus.
         durations: Seconds per clip in its order, once they are known.
-        sampling_rate: As it should be told, once it is known.
+        sampling_rate: As it is written, once it is known.
     """
     seconds = None if durations is None else np.asarray(durations, np.float64)
     head = [f"corpus {corpus.name} ({corpus.layout})", f"{len(corpus.clips):,} clips"]
@@ -48,33 +49,14 @@ def summarise(
     if metadata := _metadata(corpus.clips):
         lines.append(f"metadata: {metadata}")
     if shared := _shared_speakers(corpus.clips):
-        lines.append(f"speakers in more than one partition: {shown(shared)}")
+        lines.append(f"speakers in more than one partition: {first_of(shared)}")
     return "\n".join(lines)
-
-
-def plural(n: int, what: str) -> str:
-    """A count with its noun.
-
-    >>> plural(1, "speaker"), plural(1200, "speaker")
-    ('1 speaker', '1,200 speakers')
-    """
-    return f"{n:,} {what}" + ("" if n == 1 else "s")
-
-
-def shown(items: Sequence[str], most: int = 12) -> str:
-    """The first of many names.
-
-    >>> shown(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(items[:most]) + more
 
 
 def _classes(corpus: Corpus) -> str:
     """Classes, and what needs no ear: chance, and always saying the most frequent class."""
     n = len(corpus.classes)
-    chance = f"{shown(corpus.classes)}: {n} classes, chance {1 / n:.1%} UAR"
+    chance = f"{first_of(corpus.classes)}: {n} classes, chance {1 / n:.1%} UAR"
     counts = {
         name: Counter(clip.label for clip in corpus.clips if clip.partition == name)
         for name in ("train", "devel")
@@ -88,18 +70,18 @@ def _classes(corpus: Corpus) -> str:
 def _partition(corpus: Corpus, name: str, seconds: NDArray[Any] | None) -> str:
     clips = corpus.partition(name)
     speakers = {clip.speaker for clip in clips if clip.speaker is not None}
-    said = [f"{name:<5} {len(clips):>7,} clips"]
-    said.append(plural(len(speakers), "speaker") if speakers else "speakers not known")
+    parts = [f"{name:<5} {len(clips):>7,} clips"]
+    parts.append(plural(len(speakers), "speaker") if speakers else "speakers not known")
     if name == "test":
-        said.append("labels blind")
+        parts.append("labels blind")
     else:
         counts = Counter(clip.label for clip in clips)
-        said.append(shown([f"{label} {counts[label]:,}" for label in corpus.classes]))
+        parts.append(first_of([f"{label} {counts[label]:,}" for label in corpus.classes]))
     if seconds is not None:
         low, mid, high = np.quantile(seconds, (0, 0.5, 1))
-        said.append(f"{low:.2f} to {high:.2f} s, median {mid:.2f} s")
-        said.append(f"{seconds.sum() / 3600:.2f} h")
-    return ", ".join(said)
+        parts.append(f"{low:.2f} to {high:.2f} s, median {mid:.2f} s")
+        parts.append(f"{seconds.sum() / 3600:.2f} h")
+    return ", ".join(parts)
 
 
 def _metadata(clips: Sequence[Clip]) -> str:
@@ -108,7 +90,7 @@ def _metadata(clips: Sequence[Clip]) -> str:
     for clip in clips:
         for key, value in clip.metadata.items():
             values.setdefault(key, set()).add(value)
-    return shown([f"{key} ({plural(len(found), 'value')})" for key, found in values.items()])
+    return first_of([f"{key} ({plural(len(found), 'value')})" for key, found in values.items()])
 
 
 def _shared_speakers(clips: Sequence[Clip]) -> list[str]:

@@ -16,7 +16,7 @@ __all__ = ["naming", "new_file", "new_folder", "replace_text", "write_json"]
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Let an error of writing a file tell which one: a full disk's error does not."""
+    """Name the file in an error of writing it: the error of a full disk does not."""
     try:
         yield
     except OSError as error:

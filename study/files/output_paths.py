@@ -1,4 +1,4 @@
-"""Where a command is asked to write: judged before anything is computed."""
+"""Where a command is to write: checked before anything is computed."""
 
 from __future__ import annotations
 

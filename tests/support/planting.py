@@ -13,19 +13,19 @@ import soundfile
 from numpy.typing import NDArray
 
 from study.checking.facts import facts_of
-from study.checking.table import Table
+from study.checking.table import ClipTable
 from study.corpus.layouts.names import PARTITIONS
 
 Wave = NDArray[np.floating[Any]]
 
 
-def read_table(root: Path) -> Table:
+def read_table(root: Path) -> ClipTable:
     """The table of a corpus in the ComParE 2020 layout with speakers; every file is read."""
     names, labels = columns(root / "lab/labels.csv")
     speakers = dict(zip(*columns(root / "lab/speakers.csv"), strict=True))
     paths = [root / "wav" / name for name in names]
     stats = [path.stat() for path in paths]
-    return Table(
+    return ClipTable(
         names=tuple(names),
         labels=tuple(None if label == "?" else label for label in labels),
         partition=np.array([PARTITIONS.index(name.split("_")[0]) for name in names]),
@@ -43,7 +43,7 @@ def columns(path: Path) -> tuple[list[str], list[str]]:
     return [row[0] for row in rows], [row[1] for row in rows]
 
 
-def replant(root: Path, table: Table, change: Callable[[int, Wave], Wave]) -> Table:
+def replant(root: Path, table: ClipTable, change: Callable[[int, Wave], Wave]) -> ClipTable:
     """The table after ``change(row, wave)`` of every clip; the files stay what they are."""
     facts = table.facts.copy()
     for i, name in enumerate(table.names):

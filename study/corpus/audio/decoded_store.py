@@ -12,7 +12,6 @@ import json
 import os
 import zlib
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -47,12 +46,7 @@ class DecodedStore:
         self._index = index.open("ab")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._samples.close()
         self._index.close()
 
@@ -88,7 +82,7 @@ class DecodedStore:
         self._end += n * _BYTES
 
     def _read_index(self, path: Path) -> int:
-        """Take over what is whole; returns the bytes of the index that are."""
+        """Note what is whole; return the bytes of the index that are."""
         whole = 0
         for line in path.read_bytes().splitlines(keepends=True):
             entry = _entry(line)

@@ -45,7 +45,7 @@ class _Files:
         self._file: soundfile.SoundFile | None = None
 
     def read(self, request: Sequence[Any], sampling_rate: int) -> tuple[dict[str, Any], Any]:
-        """Answer a path with start and end: what is said of the samples, and these."""
+        """Return for a path with start and end what describes the samples, and these."""
         import soundfile
 
         path, start, end = request
@@ -72,7 +72,7 @@ class _Files:
 
 
 def _answer(request: Sequence[Any], sampling_rate: int, files: _Files) -> tuple[Any, Any]:
-    """Return what is said of a request, and its samples."""
+    """Return what describes the samples of a request, and these; or what is wrong."""
     import soundfile
 
     try:

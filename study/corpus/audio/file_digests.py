@@ -7,13 +7,12 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from filelock import FileLock
 
 from runners.cores import n_cores
-from search_spaces.grammar.errors import InputError
 from study.corpus.layouts import Problems
 from study.files import digest_lines, file_sha256, replace_text
 
@@ -23,8 +22,7 @@ AUDIO_RULE = "must be an audio file with finite samples"
 _SAVE_SECONDS = 20.0  # a killed run loses no more than that
 
 
-@dataclass(frozen=True)
-class FileDigest:
+class FileDigest(NamedTuple):
     """What a file was when it was read."""
 
     size: int  # bytes
@@ -64,14 +62,11 @@ def digest_files(
         except OSError as error:
             _cannot_read(problems, root, name, error)
             continue
-        before = known.get(name)
-        if before is not None and (before.size, before.mtime_ns) == (
-            stat.st_size,
-            stat.st_mtime_ns,
-        ):
+        stamp = stat.st_size, stat.st_mtime_ns
+        if (before := known.get(name)) is not None and before[:2] == stamp:
             found[name] = before
         else:
-            missing.append((name, (stat.st_size, stat.st_mtime_ns)))
+            missing.append((name, stamp))
     saved = time.monotonic()
     try:
         with ThreadPoolExecutor(workers or n_cores()) as pool:
@@ -87,8 +82,7 @@ def digest_files(
     finally:
         if missing or len(known) != len(found):
             _write(index, found)
-    if len(problems):
-        raise InputError([f"{root}: {told}" for told in problems.sentences()])
+    problems.check(root)
     return {path: found[name] for path, name in zip(paths, names, strict=True)}
 
 
@@ -105,10 +99,9 @@ def _hash_file(name: str) -> str | OSError:
 
 
 def _write(index: Path, found: Mapping[str, FileDigest]) -> None:
-    rows = {name: [one.size, one.mtime_ns, one.sha256] for name, one in found.items()}
     index.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{index}.lock"):
-        replace_text(index, json.dumps(rows))
+        replace_text(index, json.dumps(found))
 
 
 def _read(index: Path) -> dict[str, FileDigest]:

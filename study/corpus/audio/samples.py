@@ -97,8 +97,8 @@ def decode_segment(
     first = round((start or 0.0) * new)
     last = total if end is None else round(end * new)
     if last > total + _LATE * new or (start is not None and first >= total):
-        said = f"{start or 0:g} to {'its end' if end is None else f'{end:g} s'}"
-        raise ValueError(f"one with a segment from {said} after its {file.frames / old:g} s")
+        place = f"{start or 0:g} to {'its end' if end is None else f'{end:g} s'}"
+        raise ValueError(f"one with a segment from {place} after its {file.frames / old:g} s")
     around = 0 if up == down else math.ceil(_half_width(up, down) / down) + 1
     # In steps of `down` frames, which are `up` samples of what is resampled.
     before = max(first // up - around, 0)
@@ -132,7 +132,7 @@ def _go_to(file: soundfile.SoundFile, frame: int) -> None:
     everything before is read.
 
     Raises:
-        ValueError: The codec (GSM 6.10) cannot tell or change where it is, and begins at 0.
+        ValueError: The codec (GSM 6.10) cannot say or change where it is, and begins at 0.
     """
     if not file.seekable():
         if frame:

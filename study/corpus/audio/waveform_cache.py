@@ -11,29 +11,29 @@ it has decoded; the next one goes on from there. Nothing is held in memory but a
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock
 
 from runners.clips import Clips, ClipsWriter
 from search_spaces.grammar.errors import InputError
-from study.corpus.audio.decode import DECODER, decode_files
+from study.corpus.audio.decode import DECODER, Decoding, decode_files
 from study.corpus.audio.decoded_store import DecodedStore
 from study.corpus.audio.file_digests import AUDIO_RULE, FileDigest, audio_digest, digest_files
 from study.corpus.corpus import Clip, Corpus
 from study.corpus.layouts import Problems
 from study.corpus.summary import summarise
 from study.files import digest_lines
+from study.progress import Progress, no_progress
 
 __all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
 
-Progress = Callable[[int, int], None]
 _FORMAT = 1  # raised when the decoder or the resampler gives other samples
 
 
@@ -94,6 +94,13 @@ def cache_corpus(
     if sampling_rate < 1:
         raise InputError(f"sampling_rate must be at least 1 Hz, got {sampling_rate}")
     cache_root = cache_root.resolve()
+    decode = partial(
+        decode_files,
+        sampling_rate=sampling_rate,
+        workers=workers,
+        seconds_per_file=seconds_per_file,
+        command=command,
+    )
     try:
         index = cache_root / "files" / f"{digest_lines([os.fspath(corpus.root)])[:32]}.json"
         paths = list(dict.fromkeys(clip.path for clip in corpus.clips))
@@ -110,15 +117,7 @@ def cache_corpus(
                 left.parent.mkdir(exist_ok=True)
                 with FileLock(f"{left}.lock"):
                     with DecodedStore(left) as store:
-                        _decode(
-                            _Wanted(corpus, digests, files),
-                            store,
-                            sampling_rate,
-                            progress,
-                            workers=workers,
-                            seconds_per_file=seconds_per_file,
-                            command=command,
-                        )
+                        _decode(corpus, digests, files, store, decode, progress or no_progress)
                         with ClipsWriter(folder, sampling_rate) as writer:
                             for digest in digests:
                                 writer.append(*store.read(digest))
@@ -150,57 +149,35 @@ def _open(folder: Path) -> Clips | None:
         return None
 
 
-@dataclass(frozen=True, eq=False)
-class _Wanted:
-    """The audio that a corpus needs: its clips, what their audio is, and their files."""
-
-    corpus: Corpus
-    digests: tuple[str, ...]
-    files: Mapping[Path, FileDigest]
-
-
 def _decode(
-    wanted: _Wanted,
+    corpus: Corpus,
+    digests: Sequence[str],
+    files: Mapping[Path, FileDigest],
     store: DecodedStore,
-    sampling_rate: int,
-    progress: Progress | None,
-    *,
-    workers: int | None,
-    seconds_per_file: float,
-    command: Sequence[str],
+    decode: Callable[..., Decoding],
+    progress: Progress,
 ) -> None:
-    """Decode what the store does not have, equal audio once; all faults are told at the end."""
+    """Decode what the store does not have, equal audio once; all faults are raised at the end."""
     clips: dict[str, list[Clip]] = {}
-    for clip, digest in zip(wanted.corpus.clips, wanted.digests, strict=True):
+    for clip, digest in zip(corpus.clips, digests, strict=True):
         clips.setdefault(digest, []).append(clip)
     missing = [(digest, same) for digest, same in clips.items() if digest not in store]
-    total = len(wanted.digests)
-    done = total - sum(len(same) for _, same in missing)
+    done = len(digests) - sum(len(same) for _, same in missing)
     problems = Problems()
-    decoded = decode_files(
-        [same[0].path for _, same in missing],
-        sampling_rate,
-        segments=[(same[0].start, same[0].end) for _, same in missing],
-        workers=workers,
-        seconds_per_file=seconds_per_file,
-        command=command,
-    )
-    with contextlib.closing(decoded):
+    paths = [same[0].path for _, same in missing]
+    with decode(paths, segments=[(same[0].start, same[0].end) for _, same in missing]) as decoded:
         for (digest, same), result in zip(missing, decoded, strict=True):
-            file = wanted.files[same[0].path]
+            file = files[same[0].path]
             fault = result if isinstance(result, str) else None
             if not isinstance(result, str):
                 if result.stamp == (file.size, file.mtime_ns):
                     store.add(digest, result.samples, result.scale)
                 else:
                     fault = "one that changed while it was read"
-            if fault is not None:
-                for clip in same:
-                    name = clip.path.relative_to(wanted.corpus.root).as_posix()
+            for clip in same:
+                if fault is not None:
+                    name = clip.path.relative_to(corpus.root).as_posix()
                     problems.add(name, None, AUDIO_RULE, fault)
-            for _ in same:
                 done += 1
-                if progress is not None:
-                    progress(done, total)
-    if len(problems):
-        raise InputError([f"{wanted.corpus.root}: {told}" for told in problems.sentences()])
+                progress(done, len(digests))
+    problems.check(corpus.root)

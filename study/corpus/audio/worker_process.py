@@ -56,7 +56,7 @@ class WorkerProcess:
 
     def answer(self) -> Answer | str:
         """Return the next answer; what that request did to the process where it has died."""
-        with contextlib.suppress(OSError, ValueError):  # it died; what it died of is said below
+        with contextlib.suppress(OSError, ValueError):  # it died; of what is found out below
             head = json.loads(self._out.readline())
             data = self._out.read(head["bytes"])
             if len(data) == head["bytes"]:
@@ -70,7 +70,7 @@ class WorkerProcess:
         return f"crashes the decoder (exit code {code})"
 
     def kill(self) -> None:
-        """End the process; whoever waits for an answer is told."""
+        """End the process; whoever waits for an answer learns of it."""
         self._process.kill()
 
     def stop(self) -> None:
@@ -88,7 +88,7 @@ def serve(answer: Callable[[Any], tuple[dict[str, Any], Any]], limit: float) -> 
     """Answer requests on standard input until it closes: what a worker process does.
 
     Args:
-        answer: Returns of a request what is said of it, and the buffer that is sent behind.
+        answer: Returns for a request what the line of JSON holds, and the buffer to send behind it.
         limit: Seconds after which a request ends the process (POSIX only).
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends us by closing the pipe

@@ -1,7 +1,7 @@
 """How corpora lie on disk: one reader per layout, one row per layout in ``LAYOUTS``.
 
 A reader only reads: it turns label files into rows and says what it could not read. Whether the
-rows make a corpus (files on disk, classes, partitions) is judged in one place,
+rows make a corpus (files on disk, classes, partitions) is validated in one place,
 `study.corpus.rules`.
 """
 

@@ -87,8 +87,10 @@ def _load_header(root: Path) -> Any:
             raise ValueError("YAML aliases, which can make a small file a huge one")
         return audformat.Database.load_header_from_yaml(yaml.load(text, yaml.SafeLoader))
     except Exception as error:  # what the package raises for a wrong header is not documented
-        told = str(error).replace("\n", " ")
-        raise InputError(f"{path}: must be the header of an audformat database: {told}") from error
+        message = str(error).replace("\n", " ")
+        raise InputError(
+            f"{path}: must be the header of an audformat database: {message}"
+        ) from error
 
 
 def _label_column(database: Any, source: Source) -> str:
@@ -134,9 +136,9 @@ def _label_tables(database: Any, column: str, source: Source) -> list[tuple[str,
 
 
 def _load_tables(database: Any, tables: list[tuple[str, Any]], source: Source) -> None:
-    wanted = [*database.misc_tables, *(key for key, _ in tables)]
-    wanted += [k for k in database.tables if k not in wanted and database[k].is_filewise]
-    for key in wanted:
+    needed = [*database.misc_tables, *(key for key, _ in tables)]
+    needed += [k for k in database.tables if k not in needed and database[k].is_filewise]
+    for key in needed:
         pickled = source.root / f"db.{key}.pkl"
         if pickled.exists():
             raise InputError(
@@ -146,8 +148,8 @@ def _load_tables(database: Any, tables: list[tuple[str, Any]], source: Source) -
         try:
             database[key].load(str(source.root / f"db.{key}"))
         except Exception as error:
-            told = str(error).replace("\n", " ")
-            raise InputError(f"{source.root}: table {key!r} cannot be read: {told}") from error
+            message = str(error).replace("\n", " ")
+            raise InputError(f"{source.root}: table {key!r} cannot be read: {message}") from error
 
 
 def _file_columns(database: Any) -> dict[str, dict[str, str]]:

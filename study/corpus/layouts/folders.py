@@ -1,7 +1,8 @@
-"""Folders say everything: `train/yes/a.wav`, or `yes/a.wav` where there are no partitions yet.
+"""Corpora whose folders are partitions and classes: `train/yes/a.wav`.
 
-Clips right in a partition's folder are blind (`test/a.wav`). Speakers may be told in `speakers.csv`
-(`file_name,speaker`), names as the clips have them: relative to the corpus folder.
+Where there are no partitions yet, it is `yes/a.wav`. Clips right in a partition's folder are blind
+(`test/a.wav`). Speakers may be listed in `speakers.csv` (`file_name,speaker`), names as the clips
+have them: relative to the corpus folder.
 """
 
 from __future__ import annotations

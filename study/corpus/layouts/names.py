@@ -6,6 +6,7 @@ from typing import Literal
 
 __all__ = ["AUDIO", "COLUMNS", "FILE_COLUMNS", "PARTITIONS", "Partition", "known_partition"]
 
+PARTITION_RULE = "the partition must be train, devel (dev, val, validation) or test"
 Partition = Literal["train", "devel", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")
 _ALIASES: dict[str, Partition] = {

@@ -17,7 +17,7 @@ BLIND = "?"  # the challenges' mark for a label that is kept back
 
 @dataclass(frozen=True)
 class Source:
-    """Where a corpus is and what a person said about reading it."""
+    """Where a corpus is and how it is to be read."""
 
     root: Path  # the corpus folder; no clip lies outside of it
     manifest: str | None = None  # name of the manifest in it, where `corpus:` names a file
@@ -26,7 +26,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Row:
-    """One clip as a label file gives it, not judged yet."""
+    """One clip as a label file gives it, not validated yet."""
 
     file_name: str  # what predictions are written under; a segment's is `segment_name`
     path: str  # where the audio should be, relative to the corpus folder, with forward slashes
@@ -48,7 +48,7 @@ class Row:
 class Layout:
     """A way to lay out a corpus."""
 
-    name: str  # told to people, kept with the study, and what `layout:` may name
+    name: str  # printed, kept with the study, and what `layout:` may name
     shape: str  # the files that make it, for the sentence that says what is known
     # whether a folder looks like this layout; opens a few label files at most
     matches: Callable[[Source], bool] = field(repr=False)

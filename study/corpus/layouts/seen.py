@@ -8,6 +8,7 @@ from pathlib import Path
 
 from study.corpus.layouts.folders import list_audio
 from study.corpus.layouts.tables import header_of
+from study.text import first_of
 
 __all__ = ["seen"]
 
@@ -19,23 +20,20 @@ def seen(root: Path) -> str:
 
     Counts audio files by kind, names folders and CSV files with their columns.
     """
-    said = []
+    parts = []
     audio = list_audio(root)
     kinds = Counter(os.path.splitext(name)[1].lower() for name in audio)  # noqa: PTH122
-    said += [f"{n:,} {kind} files" for kind, n in kinds.most_common(_MOST)]
+    parts += [f"{n:,} {kind} files" for kind, n in kinds.most_common(_MOST)]
     entries = sorted(root.iterdir(), key=lambda path: path.name)
     folders = [path.name for path in entries if path.is_dir() and not path.name.startswith(".")]
     if folders:
-        said.append(f"folders {_few(folders)}")
+        parts.append(f"folders {first_of(folders, _MOST)}")
     for path in [path for path in entries if path.suffix.lower() == ".csv"][:_MOST]:
         columns = [repr(name) for name in header_of(path)]
-        said.append(f"{path.name} with the columns {_few(columns) or 'of no CSV'}")
-    if not said:
+        parts.append(f"{path.name} with the columns {first_of(columns, _MOST) or 'of no CSV'}")
+    if not parts:
         files = [path.name for path in entries if path.is_file()]
-        said.append(f"no audio and no CSV, only {_few(files)}" if files else "nothing at all")
-    return "are " + "; ".join(said)
-
-
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
-    return ", ".join(names[:_MOST]) + more
+        parts.append(
+            f"no audio and no CSV, only {first_of(files, _MOST)}" if files else "nothing at all"
+        )
+    return "are " + "; ".join(parts)

@@ -35,7 +35,7 @@ def read_table(
         root: The corpus folder.
         name: The file, relative to it.
         columns: Those that must be there.
-        problems: Told what is wrong.
+        problems: Takes what is wrong.
         label_column: What the column ``label`` is called in this file.
 
     Yields:
@@ -48,7 +48,9 @@ def read_table(
         for column in columns:
             if header.count(column) != 1:
                 found = ", ".join(map(repr, given)) or "an empty file"
-                problems.add(name, 1, f"the header must have {_said(column, label_column)}", found)
+                problems.add(
+                    name, 1, f"the header must have {_expected(column, label_column)}", found
+                )
         if any(header.count(column) != 1 for column in columns):
             return
         for line, cells in rows:
@@ -112,7 +114,7 @@ def canonical(header: list[str], label_column: str | None) -> list[str]:
     return [names.get(name, name) for name in header]
 
 
-def _said(column: str, label_column: str | None) -> str:
+def _expected(column: str, label_column: str | None) -> str:
     if column == "label" and label_column is not None:
         return f"one column {label_column!r}"
     aliases = [alias for alias in COLUMNS.get(column, ()) if alias != column]

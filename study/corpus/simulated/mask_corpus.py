@@ -10,7 +10,7 @@ speaker, what is particular to a recording (microphone, noise, level) for both c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -41,6 +41,7 @@ from study.corpus.simulated.masks import (
 from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
 from study.files import new_folder
 from study.files.csv_files import csv_text, spreadsheet_safe
+from study.progress import Progress, no_progress, with_progress
 
 __all__ = ["GENERATOR_VERSION", "simulate_masks"]
 
@@ -48,7 +49,6 @@ GENERATOR = "study.masks_corpus"  # what corpora made by earlier revisions say t
 GENERATOR_VERSION = 1  # raised whenever the same arguments give other bytes
 
 Array = NDArray[np.floating[Any]]
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def simulate_masks(
     seconds: float | None = None,
     sampling_rate: int | None = None,
     masks: Sequence[str] = tuple(ATTENUATION_DB),
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
 ) -> Path:
     """Write a mask corpus in the ComParE 2020 layout; the same arguments give the same bytes.
 
@@ -78,7 +78,7 @@ def simulate_masks(
         seconds: Longer clips are cut into pieces of this length; None: clips stay as they are.
         sampling_rate: Hz, of the corpus to come; None: the source's own, at most 16 kHz.
         masks: Which are worn, shared out to the speakers.
-        progress: Told clips done and clips in all.
+        progress: Is given clips done and clips in all.
 
     Returns:
         ``folder``. True test labels go to ``lab/test_labels.csv``; ``lab/labels.csv`` has ``?``.
@@ -164,7 +164,7 @@ def _write_audio(
     pieces: Sequence[Piece],
     people: dict[str, _Person],
     seed: int,
-    progress: Progress | None,
+    progress: Progress,
 ) -> None:
     def write(i: int) -> None:
         piece = pieces[i]
@@ -174,9 +174,9 @@ def _write_audio(
         soundfile.write(folder / piece.file_name, wave, clips.sampling_rate, subtype="PCM_16")
 
     with ThreadPoolExecutor(n_cores()) as pool:
-        for done, _ in enumerate(pool.map(write, range(len(pieces))), start=1):
-            if progress is not None:
-                progress(done, len(pieces))
+        written = pool.map(write, range(len(pieces)))
+        for _ in with_progress(written, progress, total=len(pieces)):
+            pass
 
 
 def _perform(

@@ -1,6 +1,6 @@
 """Random recordings for simulated corpora: the microphone's frequency response, noise, loudness.
 
-Both classes of a simulated corpus go through the same draws, so that none of these tells the class.
+Both classes of a simulated corpus go through the same draws: none of these gives the class away.
 """
 
 from __future__ import annotations

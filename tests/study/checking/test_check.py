@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from search_spaces.grammar.errors import InputError
 from study.checking.check import Check, check_corpus, check_of, check_to_json
-from study.checking.listing import Reading
 from study.checking.terminal import check_lines, headline
 from study.cli import app
+from study.corpus.corpus import Reading
 from support.planting import encoded
 
 RATE = 8000

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from study.checking.facts import clipped_share, facts_of, wav_is_cut
-from study.checking.facts_cache import learn, stamps_of
+from study.checking.facts_cache import look_up_facts, stamps_of
 from study.checking.measures import MEASURES, measure, spectrogram
 from study.checking.pool import look_into
 from support.planting import encoded
@@ -134,8 +134,8 @@ def test_what_was_learnt_before_an_interruption_is_kept(tmp_path: Path) -> None:
 
     store = tmp_path / "cache/x"
     with pytest.raises(KeyboardInterrupt):
-        learn(places, stamps_of(places), store, progress=stop_at_three)
-    known = learn(places, stamps_of(places), store, progress=lambda done, n: seen.append(n))
+        look_up_facts(places, stamps_of(places), store, progress=stop_at_three)
+    known = look_up_facts(places, stamps_of(places), store, progress=lambda done, n: seen.append(n))
     assert seen == [6, 6, 6, 3, 3, 3]
     direct = np.concatenate([facts_of(path.read_bytes()) for path, _ in places])
     assert known.facts.tobytes() == direct.tobytes()

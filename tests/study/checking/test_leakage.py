@@ -8,7 +8,7 @@ import pytest
 from scipy.signal import butter, sosfilt
 
 from study.checking.leakage import probe_labels, probe_partitions
-from study.checking.table import Table
+from study.checking.table import ClipTable
 from study.corpus.layouts.names import PARTITIONS
 from study.corpus.simulated.formant_corpus import make_synthetic
 from support.planting import Wave, columns, read_table, replant
@@ -21,35 +21,37 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def clean(root: Path) -> Table:
+def clean(root: Path) -> ClipTable:
     return read_table(root)
 
 
 @pytest.fixture(scope="module")
-def masked(root: Path, clean: Table) -> np.ndarray:
+def masked(root: Path, clean: ClipTable) -> np.ndarray:
     """Which clips are of the class `mask`; also of test, as a careless recording would have it."""
     truth = dict(zip(*columns(root / "lab/test_labels.csv"), strict=True))
     pairs = zip(clean.names, clean.labels, strict=True)
     return np.array([(label or truth[name]) == "mask" for name, label in pairs])
 
 
-def warnings(table: Table, target: str) -> set[str]:
+def warnings(table: ClipTable, target: str) -> set[str]:
     """Groups of measures that a warning names."""
     probes = probe_labels(table) if target == "label" else probe_partitions(table)
     return {probe.group for probe in probes if probe.matters and probe.target == target}
 
 
-def anonymous(table: Table) -> Table:
+def anonymous(table: ClipTable) -> ClipTable:
     return table._replace(speakers=(None,) * len(table.names))
 
 
-def test_a_clean_corpus_raises_nothing_with_and_without_speakers(clean: Table) -> None:
+def test_a_clean_corpus_raises_nothing_with_and_without_speakers(clean: ClipTable) -> None:
     for table in (clean, anonymous(clean)):
         assert [one for one in probe_labels(table) if one.matters] == []
         assert [one for one in probe_partitions(table) if one.matters] == []
 
 
-def plant(root: Path, table: Table, which: np.ndarray, change: Callable[[Wave], Wave]) -> Table:
+def plant(
+    root: Path, table: ClipTable, which: np.ndarray, change: Callable[[Wave], Wave]
+) -> ClipTable:
     return replant(root, table, lambda i, wave: change(wave) if which[i] else wave)
 
 
@@ -70,7 +72,7 @@ LABEL_PLANTS: dict[str, tuple[Callable[[Wave], Wave], str]] = {
 
 @pytest.mark.parametrize("name", LABEL_PLANTS)
 def test_a_class_that_was_recorded_differently_is_found(
-    root: Path, clean: Table, masked: np.ndarray, name: str
+    root: Path, clean: ClipTable, masked: np.ndarray, name: str
 ) -> None:
     change, group = LABEL_PLANTS[name]
     planted = plant(root, clean, masked, change)
@@ -79,7 +81,9 @@ def test_a_class_that_was_recorded_differently_is_found(
         assert group in warnings(anonymous(planted), "label")
 
 
-def test_labels_in_the_order_of_file_numbers_are_found(clean: Table, masked: np.ndarray) -> None:
+def test_labels_in_the_order_of_file_numbers_are_found(
+    clean: ClipTable, masked: np.ndarray
+) -> None:
     order = sorted(range(len(masked)), key=lambda i: (clean.partition[i], masked[i]))
     names = [""] * len(masked)
     for n, i in enumerate(order):
@@ -88,7 +92,7 @@ def test_labels_in_the_order_of_file_numbers_are_found(clean: Table, masked: np.
     assert warnings(planted, "label") == {"order of file numbers"}
 
 
-def test_a_test_partition_behind_a_low_pass_is_found(root: Path, clean: Table) -> None:
+def test_a_test_partition_behind_a_low_pass_is_found(root: Path, clean: ClipTable) -> None:
     low_pass = butter(8, 0.6, output="sos")
     planted = plant(root, clean, clean.here("test"), lambda wave: sosfilt(low_pass, wave))
     assert "spectral tilt" in warnings(planted, "test")
@@ -96,24 +100,24 @@ def test_a_test_partition_behind_a_low_pass_is_found(root: Path, clean: Table) -
 
 
 @pytest.mark.slow
-def test_a_test_partition_at_another_level_is_found(root: Path, clean: Table) -> None:
+def test_a_test_partition_at_another_level_is_found(root: Path, clean: ClipTable) -> None:
     planted = plant(root, clean, clean.here("test"), lambda wave: 0.3 * wave)
     assert "level" in warnings(planted, "test")
 
 
-def test_a_partition_in_another_format_is_found_although_it_sounds_alike(clean: Table) -> None:
+def test_a_partition_in_another_format_is_found_although_it_sounds_alike(clean: ClipTable) -> None:
     facts = clean.facts.copy()
     facts["format"][clean.here("devel")] = b"FLAC PCM_16"
     planted = clean._replace(facts=facts)
     assert warnings(planted, "devel") == {"file format and size"}
 
 
-def test_partitions_of_one_speaker_each_are_not_told_apart(clean: Table) -> None:
+def test_partitions_of_one_speaker_each_are_not_told_apart(clean: ClipTable) -> None:
     speakers = tuple(PARTITIONS[p] for p in clean.partition)
     assert probe_partitions(clean._replace(speakers=speakers)) == []
 
 
-def test_a_corpus_of_one_class_or_without_sound_is_not_probed(clean: Table) -> None:
+def test_a_corpus_of_one_class_or_without_sound_is_not_probed(clean: ClipTable) -> None:
     one = clean._replace(labels=("yes",) * len(clean.names))
     assert probe_labels(one) == []
     facts = np.zeros_like(clean.facts)
@@ -122,7 +126,7 @@ def test_a_corpus_of_one_class_or_without_sound_is_not_probed(clean: Table) -> N
 
 
 @pytest.mark.slow
-def test_a_low_pass_is_found_without_speakers(root: Path, clean: Table) -> None:
+def test_a_low_pass_is_found_without_speakers(root: Path, clean: ClipTable) -> None:
     low_pass = butter(8, 0.6, output="sos")
     planted = plant(root, clean, clean.here("test"), lambda wave: sosfilt(low_pass, wave))
     assert "spectral tilt" in warnings(anonymous(planted), "test")

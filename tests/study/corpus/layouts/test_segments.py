@@ -10,9 +10,9 @@ import soundfile
 
 from search_spaces.grammar.errors import InputError
 from study.checking.check import check_corpus
-from study.checking.listing import Reading
 from study.corpus import Corpus, read_corpus
 from study.corpus.audio.waveform_cache import cache_corpus
+from study.corpus.corpus import Reading
 from support.laid_out import PAIRS, write_csv
 
 RATE = 8000
