@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -48,22 +49,15 @@ class Task:
         >>> one.partitions, one.labels
         ({'train': (4, 6), 'devel': (5,), 'test': (7,)}, {'train': (0, 1), 'devel': (1,)})
         """
-        inside = [i for i, fold in enumerate(self.folds) if fold != k]
-        outside = [i for i, fold in enumerate(self.folds) if fold == k]
-        clips, labels = self.partitions["devel"], self.labels["devel"]
-        return dataclasses.replace(
-            self,
-            partitions={
-                "train": tuple(clips[i] for i in inside),
-                "devel": tuple(clips[i] for i in outside),
-                "test": self.partitions["test"],
-            },
-            labels={
-                "train": tuple(labels[i] for i in inside),
-                "devel": tuple(labels[i] for i in outside),
-            },
-            folds=(),
-        )
+        left_out = [fold == k for fold in self.folds]
+        rows = {"train": [not out for out in left_out], "devel": left_out}
+
+        def parts(values: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+            return {name: tuple(compress(values, chosen)) for name, chosen in rows.items()}
+
+        clips = parts(self.partitions["devel"]) | {"test": self.partitions["test"]}
+        labels = parts(self.labels["devel"])
+        return dataclasses.replace(self, partitions=clips, labels=labels, folds=())
 
     def write(self, path: Path) -> None:
         """Write the task as JSON."""

@@ -85,7 +85,7 @@ def run_trial(
         "uar_per_epoch": curves.devel_uar,
         "train_loss_per_epoch": curves.train_loss,
         "best_epoch": curves.best_epoch,
-        "epochs": _epochs(job),
+        "epochs": 1 if isinstance(job.spec.backbone, BandSvm) else job.spec.recipe.epochs,
         "seconds": time.monotonic() - started,
         "device": str(compute.device),
         "n_parameters": fit.n_parameters,
@@ -95,10 +95,6 @@ def run_trial(
             if (folder / name).exists()
         },
     }
-
-
-def _epochs(job: Job) -> int:
-    return 1 if isinstance(job.spec.backbone, BandSvm) else job.spec.recipe.epochs
 
 
 def make_fit(

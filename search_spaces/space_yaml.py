@@ -168,20 +168,16 @@ def _baseline(space: Space, name: str, given: Any) -> TrialSpec:
     if not isinstance(given, Mapping):
         raise InputError(f"baselines.{name} must be a mapping, got {given!r}")
     own = parse_space({**given, "baselines": {}}, where=f"baselines.{name}")
-    merged = Space(
-        {
-            key: _only(
-                own.dimensions.get(key), space.dimensions.get(key), f"baselines.{name}.{key}"
-            )
-            for key in DIMENSIONS
-            if key in own.dimensions or len(space.dimensions.get(key, {})) == 1
-        },
-        {
-            key: _fixed(space.sections.get(key, {})) | dict(own.sections.get(key, {}))
-            for key in SECTIONS
-        },
-        own.augment,
-    )
+    dimensions = {
+        key: _only(own.dimensions.get(key), space.dimensions.get(key), f"baselines.{name}.{key}")
+        for key in DIMENSIONS
+        if key in own.dimensions or len(space.dimensions.get(key, {})) == 1
+    }
+    sections = {
+        key: _fixed(space.sections.get(key, {})) | dict(own.sections.get(key, {}))
+        for key in SECTIONS
+    }
+    merged = Space(dimensions, sections, own.augment)
     try:
         return merged.suggest(Refuse())
     except LookupError as error:

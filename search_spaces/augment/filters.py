@@ -43,8 +43,7 @@ class Equalizer:
             for _ in range(self.n_points)
         ]
         db = torch.stack(points, 1) * draws.chosen(x, self.p, generator=generator)[:, None]
-        length = _length(x, sampling_rate)
-        hz = frequencies(length, sampling_rate, x)
+        length, hz = _bins(x, sampling_rate)
         return apply_gain(x, db @ _hats(self.n_points, hz), length)
 
 
@@ -74,8 +73,7 @@ class BandStop:
         width = draws.uniform(x, 0, self.max_fraction * nyquist, generator=generator)
         low = draws.uniform(x, 0, 1, generator=generator) * (nyquist - width)
         depth = self.depth_db * draws.chosen(x, self.p, generator=generator)
-        length = _length(x, sampling_rate)
-        hz = frequencies(length, sampling_rate, x)
+        length, hz = _bins(x, sampling_rate)
         return apply_gain(x, stop_db(hz, low, low + width, depth), length)
 
 
@@ -93,8 +91,10 @@ def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: Tensor) -> Tensor:
     return -depth[:, None] * inside.clamp(0, 1)
 
 
-def _length(x: Tensor, sampling_rate: int) -> int:
-    return fast_length(x.shape[1] + math.ceil(TAIL_S * sampling_rate))
+def _bins(x: Tensor, sampling_rate: int) -> tuple[int, Tensor]:
+    """Return the length of a transform with room for a filter's tail, and its bins in Hz."""
+    length = fast_length(x.shape[1] + math.ceil(TAIL_S * sampling_rate))
+    return length, frequencies(length, sampling_rate, x)
 
 
 def apply_gain(x: Tensor, db: Tensor, length: int) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.fourier import fast_length, frequencies
-from search_spaces.grammar.kinds import later, one_of, within
+from search_spaces.grammar.kinds import later, one_of, ordered, within
 
 __all__ = ["COLORS", "Background", "Noise"]
 
@@ -30,8 +30,7 @@ class Noise:
     color: str = later("white")  # white, pink, brown, blue, violet, random
 
     def __post_init__(self) -> None:
-        within("[0, 1]", p=self.p)
-        _check_snr(self.min_snr_db, self.max_snr_db)
+        _check(self.p, self.min_snr_db, self.max_snr_db)
         one_of((*COLORS, RANDOM), color=self.color)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
@@ -69,8 +68,7 @@ class Background:
     max_snr_db: float = 20.0
 
     def __post_init__(self) -> None:
-        within("[0, 1]", p=self.p)
-        _check_snr(self.min_snr_db, self.max_snr_db)
+        _check(self.p, self.min_snr_db, self.max_snr_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return waveforms (clips, samples) with others behind them."""
@@ -96,7 +94,7 @@ def add(x: Tensor, noise: Tensor, snr_db: Tensor, chosen: Tensor) -> Tensor:
     return noise.add_(x)
 
 
-def _check_snr(low: float, high: float) -> None:
+def _check(p: float, low: float, high: float) -> None:
+    within("[0, 1]", p=p)
     within("[-100, 200]", min_snr_db=low, max_snr_db=high)
-    if not low <= high:
-        raise ValueError(f"min_snr_db must be at most max_snr_db={high:g}, got min_snr_db={low!r}")
+    ordered(min_snr_db=low, max_snr_db=high)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.fourier import fast_length
-from search_spaces.grammar.kinds import at_least, within
+from search_spaces.grammar.kinds import at_least, ordered, within
 
 __all__ = ["Reverb"]
 
@@ -34,11 +34,7 @@ class Reverb:
         within("[0, 1]", p=self.p)
         at_least(0.01, min_rt60=self.min_rt60)
         within(f"[{self.min_rt60}, 10]", max_rt60=self.max_rt60)
-        if not self.min_drr_db <= self.max_drr_db:
-            raise ValueError(
-                f"min_drr_db must be at most max_drr_db={self.max_drr_db:g},"
-                f" got min_drr_db={self.min_drr_db!r}"
-            )
+        ordered(min_drr_db=self.min_drr_db, max_drr_db=self.max_drr_db)
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return reverberant waveforms (clips, samples)."""

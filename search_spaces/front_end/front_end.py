@@ -194,25 +194,19 @@ def _filters(
     spectra: Sequence[Spectrum], spectrogram: Spectrogram, *, hop: int, sampling_rate: int
 ) -> list[nn.Module]:
     """Return as few modules as give the spectrograms in their order."""
-
-    def stft(windows: list[float], scales: list[Scale]) -> StftBands:
-        return StftBands(
-            windows, scales, n_fft=spectrogram.n_fft, padding=spectrogram.padding, hop=hop,
+    modules: list[nn.Module] = []
+    for _, run in groupby(spectra, key=lambda pair: isinstance(pair[1], ConstantQ)):
+        windows, scales = zip(*run, strict=True)
+        for window, scale in zip(windows, scales, strict=True):
+            if isinstance(scale, ConstantQ):
+                modules.append(ConstantQBands(window, scale, hop=hop, sampling_rate=sampling_rate))
+        if isinstance(scales[0], ConstantQ):
+            continue
+        same_scale = len(set(scales)) == 1  # channels differ in their windows or in their scales
+        stft = StftBands(
+            windows if same_scale else windows[:1], scales[:1] if same_scale else scales,
+            n_fft=spectrogram.n_fft, padding=spectrogram.padding, hop=hop,
             sampling_rate=sampling_rate,
         )  # fmt: skip
-
-    if len({scale for _, scale in spectra}) == 1 and not isinstance(spectra[0][1], ConstantQ):
-        return [stft([window for window, _ in spectra], [spectra[0][1]])]
-    modules: list[nn.Module] = []
-    for constant_q, run in groupby(spectra, key=lambda pair: isinstance(pair[1], ConstantQ)):
-        pairs = list(run)
-        if constant_q:
-            modules += [
-                ConstantQBands(window, scale, hop=hop, sampling_rate=sampling_rate)
-                for window, scale in pairs
-                if isinstance(scale, ConstantQ)
-            ]
-        else:
-            # Channels of several scales have one window.
-            modules.append(stft([pairs[0][0]], [scale for _, scale in pairs]))
+        modules.append(stft)
     return modules

@@ -30,6 +30,7 @@ __all__ = [
     "left_out_of_digest",
     "nearest",
     "one_of",
+    "ordered",
     "within",
 ]
 
@@ -82,6 +83,18 @@ def within(interval: str, **values: float) -> None:
         below = value <= high if interval[-1] == "]" else value < high
         if not (above and below):
             raise ValueError(f"{name} must be in {interval}, got {name}={value!r}")
+
+
+def ordered(**pair: float) -> None:
+    """Check that the first of two values is at most the second: `min_x`, `max_x`.
+
+    Raises:
+        ValueError: With the rule and the value.
+    """
+    (low_name, low), (high_name, high) = pair.items()
+    if not low <= high:
+        rule = f"{low_name} must be at most {high_name}={high:g}"
+        raise ValueError(f"{rule}, got {low_name}={low!r}")
 
 
 def fields_of(kind: type) -> dict[str, Any]:
@@ -179,24 +192,18 @@ def check_value(kind: type, name: str, value: Any, *, where: str) -> Any:
         )
     fits, converted = _accepts(hints[name], value)
     if not fits:
-        hint = ""
-        if isinstance(value, str) and _is_number(value):
-            hint = f" (YAML reads {value!r} as text; write {_plain_number(value)})"
+        hint = _number_hint(value) if isinstance(value, str) else ""
         raise InputError(f"{where}.{name} must be {_type_name(hints[name])}, got {value!r}{hint}")
     return converted
 
 
-def _plain_number(text: str) -> str:
-    """Return how YAML reads a text as a number: `224`, `1e-3` as `0.001`."""
-    return text if text.lstrip("+-").isdecimal() else repr(float(text))
-
-
-def _is_number(text: str) -> bool:
+def _number_hint(text: str) -> str:
+    """Return how to write a text as the number that it looks like, if it does."""
     try:
-        float(text)
+        number = text if text.lstrip("+-").isdecimal() else repr(float(text))
     except ValueError:
-        return False
-    return True
+        return ""
+    return f" (YAML reads {text!r} as text; write {number})"
 
 
 def build(kind: type, values: Mapping[str, Any], *, where: str) -> Any:
