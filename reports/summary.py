@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
+from pathlib import PureWindowsPath
 from typing import Any
 
 from reports.page.section import Head
@@ -57,13 +58,13 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
     reference = ensemble.references.get("best_single", {})
     single = float(reference.get("uar") or best.uar)
     trial, name = reference.get("trial"), reference.get("name", best.name)
-    who = f"trial {trial} ({name})" if trial is not None else f"the imported {name}"
+    origin = f"trial {trial} ({name})" if trial is not None else f"the imported {name}"
     difference = ensemble.uar - single
-    beside = f"the best single model, {who}, with {percent(single)}"
+    beside = f"the best single model, {origin}, with {percent(single)}"
     members = ensemble.n_members
-    of = "one model" if members == 1 else f"{members} models"
+    models = "one model" if members == 1 else f"{members} models"
     verdict = (
-        f"The fusion of {of} has a devel UAR of {percent(ensemble.uar)}, {_aside(difference)} "
+        f"The fusion of {models} has a devel UAR of {percent(ensemble.uar)}, {_aside(difference)} "
         f"{beside}."
     )
     if not ensemble.apparent:
@@ -126,12 +127,7 @@ def _size(partition: PartitionRows) -> str:
 def _corpus_name(corpus: Mapping[str, Any]) -> str:
     if corpus.get("name"):
         return str(corpus["name"])
-    return (
-        str(corpus.get("path") or corpus.get("folder") or "")
-        .rstrip("/\\")
-        .replace("\\", "/")
-        .rsplit("/", 1)[-1]
-    )
+    return PureWindowsPath(str(corpus.get("path") or corpus.get("folder") or "")).name
 
 
 def _moment(created: Any) -> Any:

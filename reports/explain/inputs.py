@@ -97,7 +97,7 @@ class ExplainInputs:
         clips: A corpus.
         positions: In it, of the clips, (clips,).
         file_names: Of the clips, (clips,).
-        labels: Codes, (clips,).
+        labels: Class indices, (clips,).
         speakers: (clips,); None where one is unknown.
         folds: Of each clip in a cross-validation, (clips,); None: devel was held out.
         clip_seconds: Length of a window.
@@ -187,9 +187,8 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
     corpus = read_corpus(corpus_folder.resolve())
     cached = cache_corpus(corpus, bundle.sampling_rate, default_cache_root())
     devel = [(i, clip) for i, clip in enumerate(corpus.clips) if clip.partition == "devel"]
-    code = {name: i for i, name in enumerate(bundle.classes)}
     for _, clip in devel:
-        if clip.label not in code:
+        if clip.label not in bundle.classes:
             raise InputError(
                 f"{corpus_folder}: the label of {clip.file_name} must be a class of the bundle"
                 f" ({', '.join(bundle.classes)}), got {clip.label!r}"
@@ -209,7 +208,7 @@ def inputs_of_bundle(folder: Path, corpus_folder: Path) -> ExplainInputs:
         clips=cached.clips,
         positions=tuple(i for i, _ in devel),
         file_names=tuple(clip.file_name for _, clip in devel),
-        labels=tuple(code[str(clip.label)] for _, clip in devel),
+        labels=tuple(bundle.classes.index(str(clip.label)) for _, clip in devel),
         speakers=all_known(clip.speaker for _, clip in devel),
         folds=None,
         clip_seconds=bundle.clip_seconds,
@@ -234,21 +233,20 @@ def _title(bundle: Bundle) -> str:
 
 def _systems(networks: Sequence[Network], winner: int, results: StudyResults) -> tuple[System, ...]:
     """Return the winner, and the fusion where it has more than one member."""
-    name = next(network.name for network in networks if network.trial == winner)
-    single = tuple(float(network.trial == winner) for network in networks)
-    systems = [System("winner", f"the best single model, trial {winner} ({name})", single)]
-    if results.ensemble is not None and len(results.ensemble.members) > 1:
-        members = {member.trial: member for member in results.ensemble.members}
+    names = {network.trial: network.name for network in networks}
+    single = tuple(float(trial == winner) for trial in names)
+    systems = [System("winner", f"the best single model, trial {winner} ({names[winner]})", single)]
+    members = {} if results.ensemble is None else {m.trial: m for m in results.ensemble.members}
+    if results.ensemble is not None and len(members) > 1:
         total = sum(member.weight for member in members.values())
-        weights = {trial: member.weight / total for trial, member in members.items()}
-        places = {trial: member.candidate or 0 for trial, member in members.items()}
+        own = [members.get(trial) for trial in names]
         systems.append(
             System(
                 "fusion",
                 f"the fusion of {len(members)}",
-                tuple(weights.get(network.trial, 0.0) for network in networks),
+                tuple(member.weight / total if member else 0.0 for member in own),
                 stored_rule(results.ensemble, len(results.classes)),
-                tuple(places.get(network.trial, 0) for network in networks),
+                tuple((member.candidate or 0) if member else 0 for member in own),
             )
         )
     return tuple(systems)

@@ -24,38 +24,21 @@ __all__ = [
     "varied_among",
 ]
 
-DIMENSIONS = (
-    "spectrogram",
-    "scale",
-    "channels",
-    "amplitude",
-    "augmentation",
-    "backbone",
-    "recipe",
-    "other",
-)
-# First parts of parameter names that are no dimension's own name. What belongs to a branch
-# (`mel.n_bands`) goes to the parameter that chose the branch, which the trials themselves tell.
-_BELONGS_TO = {
-    "image": "spectrogram",
-    "augment": "augmentation",
-    "optimizer": "recipe",
-    "loss": "recipe",
-    "averaging": "recipe",
-    "linear": "scale",
-    "log": "scale",
-    "mel": "scale",
-    "mono": "channels",
-    "windows": "channels",
-    "db": "amplitude",
-    "log1p": "amplitude",
-    "root": "amplitude",
-    "adamw": "recipe",
-    "sgd": "recipe",
-    "focal": "recipe",
-    "ema": "recipe",
-    "swa": "recipe",
+# The dimensions in their order, each with the first parts of parameter names that are no
+# dimension's own name. What belongs to a branch (`mel.n_bands`) goes to the parameter that chose
+# the branch, which the trials themselves tell.
+_PARTS = {
+    "spectrogram": "image",
+    "scale": "linear log mel",
+    "channels": "mono windows",
+    "amplitude": "db log1p root",
+    "augmentation": "augment",
+    "backbone": "",
+    "recipe": "optimizer loss averaging adamw sgd focal ema swa",
+    "other": "",
 }
+DIMENSIONS = tuple(_PARTS)
+_BELONGS_TO = {part: name for name, parts in _PARTS.items() for part in parts.split()}
 WIDE = 5.0  # ratio of a range; values drawn from a decade seldom reach its ends
 
 
@@ -173,12 +156,9 @@ def unused_params(trial: TrialRecord) -> Mapping[str, Any]:
 
 def _branch(name: str, chosen_by: Mapping[str, str]) -> str | None:
     """The parameter that chose the branch of another; a backbone's name may hold dots."""
-    prefix = name.rpartition(".")[0]
-    while prefix:
-        if prefix in chosen_by:
-            return chosen_by[prefix]
-        prefix = prefix.rpartition(".")[0]
-    return None
+    parts = name.split(".")
+    prefixes = (".".join(parts[:n]) for n in range(len(parts) - 1, 0, -1))
+    return next((chosen_by[prefix] for prefix in prefixes if prefix in chosen_by), None)
 
 
 def varied(trials: Sequence[TrialRecord]) -> tuple[Parameter, ...]:
@@ -195,12 +175,8 @@ def varied_among(params: Sequence[Mapping[str, Any]]) -> tuple[Parameter, ...]:
     """
     chosen_by = branches(params)
     names = sorted({name for used in params for name in used})
-    columns = [
-        Parameter(
-            name, dimension(name, chosen_by), tuple(used.get(name, MISSING) for used in params)
-        )
-        for name in names
-    ]
+    values = {name: tuple(used.get(name, MISSING) for used in params) for name in names}
+    columns = [Parameter(name, dimension(name, chosen_by), values[name]) for name in names]
     kept = [column for column in columns if len(column.levels) > 1]
     known = {_where(column) for column in kept}
     for column in sorted(columns, key=lambda c: (not c.name.endswith(".p"), c.name)):

@@ -30,15 +30,7 @@ from reports.search.dimensions import DIMENSIONS, MISSING, Parameter, level, var
 from reports.search.searched import filled_params, searched_trials
 from study.results import StudyResults
 
-__all__ = [
-    "ENOUGH_TRIALS",
-    "Bar",
-    "Importance",
-    "encode",
-    "importance",
-    "importance_figure",
-    "importance_section",
-]
+__all__ = ["Importance", "encode", "importance", "importance_figure", "importance_section"]
 
 ENOUGH_TRIALS = 10
 MOST_PARAMETERS = 12

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reports.systems.systems import devel_probabilities
 from study.fusion.methods.rule import FusionRule, fuse_members
 from study.fusion.stored import stored_rule
 from study.metrics import uar_of_probabilities
 from study.results import Ensemble, StudyResults
 from study.results.ensemble_json import ImportedMember, Member
+from study.results.predictions import trial_predictions
 from study.results.probabilities import load_devel
 
 __all__ = ["left_out", "members_of", "places"]
@@ -82,4 +82,5 @@ def _member_probabilities(results: StudyResults) -> list[NDArray[np.floating]] |
         return None
     size = {"clips": len(results.partitions["devel"].clips), "classes": len(results.classes)}
     imported = [load_devel(file, epochs=1, **size)[0] for file in files]
-    return [*(devel_probabilities(results, trial) for trial in kept), *imported]
+    own = [trial_predictions(results, trial, "devel").probabilities for trial in kept]
+    return [*own, *imported]
