@@ -67,7 +67,7 @@ def parse_space(plain: Mapping[str, Any], *, where: str = "space") -> Space:
         if key not in KEYS:
             problems.append(f"{where}: unknown key {key!r}{nearest(key, KEYS)}")
     dimensions = {n: collect(_kinds, n, plain[n]) for n in DIMENSIONS if n in plain}
-    sections = {n: collect(_section, n, plain[n]) for n in SECTIONS if n in plain}
+    sections = {n: collect(_parameters, SECTIONS[n], plain[n], n) for n in SECTIONS if n in plain}
     augment = collect(_augment, plain.get("augment", {}))
     space = Space(dimensions, sections, augment, plain=plain)
     if problems:
@@ -96,12 +96,11 @@ def _kinds(name: str, given: Any) -> dict[str, Parameters]:
     for kind, parameters in given.items():
         if name == "backbone":
             check_backbone(kind)
-        dataclass_ = DIMENSIONS[name].kind(kind)
-        kinds[kind] = _parameters(dataclass_, parameters, f"{name}.{kind}")
-        fixed = {} if kind in DIMENSIONS[name].kinds else {"name": kind}
-        if fixed and "name" in kinds[kind]:
-            raise InputError(f"{name}.{kind}: unknown parameter 'name'; its key is its name")
-        _check_ends(dataclass_, kinds[kind], fixed, f"{name}.{kind}")
+        where, dimension = f"{name}.{kind}", DIMENSIONS[name]
+        fixed = {} if kind in dimension.kinds else {"name": kind}
+        if fixed and isinstance(parameters, Mapping) and "name" in parameters:
+            raise InputError(f"{where}: unknown parameter 'name'; its key is its name")
+        kinds[kind] = _parameters(dimension.kind(kind), parameters, where, fixed)
     return kinds
 
 
@@ -111,12 +110,6 @@ def _each_once(name: str, given: list[str]) -> None:
         raise InputError(f"{name} must have each name once, got {twice!r} twice")
 
 
-def _section(name: str, given: Any) -> Parameters:
-    parameters = _parameters(SECTIONS[name], given, name)
-    _check_ends(SECTIONS[name], parameters, {}, name)
-    return parameters
-
-
 def _augment(given: Any) -> dict[str, Parameters]:
     if isinstance(given, list) and all(isinstance(name, str) for name in given):
         _each_once("augment", given)
@@ -124,20 +117,25 @@ def _augment(given: Any) -> dict[str, Parameters]:
     if not isinstance(given, Mapping):
         raise InputError(f"augment must be a list or a mapping of augmentations, got {given!r}")
     check_augment_names(given)
-    parsed = {}
-    for name, kind in AUGMENTATIONS.items():
-        if name in given:
-            parsed[name] = _parameters(kind, given[name], f"augment.{name}")
-            _check_ends(kind, parsed[name], {}, f"augment.{name}")
-    return parsed
+    return {
+        name: _parameters(kind, given[name], f"augment.{name}")
+        for name, kind in AUGMENTATIONS.items()
+        if name in given
+    }
 
 
-def _parameters(kind: type, given: Any, where: str) -> Parameters:
-    if given is None:
-        given = {}
+def _parameters(
+    kind: type, given: Any, where: str, fixed: Mapping[str, Any] | None = None
+) -> Parameters:
+    """Read what may be chosen of a kind's parameters; `fixed` are those that are not searched."""
+    given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise InputError(f"{where} must be a mapping of parameters, got {given!r}")
-    return {name: parse_values(kind, name, value, where=where) for name, value in given.items()}
+    parameters = {
+        name: parse_values(kind, name, value, where=where) for name, value in given.items()
+    }
+    _check_ends(kind, parameters, fixed or {}, where)
+    return parameters
 
 
 def _check_ends(kind: type, parameters: Parameters, fixed: Mapping[str, Any], where: str) -> None:

@@ -12,8 +12,7 @@ from search_spaces.grammar.kinds import Dimension
 from search_spaces.scales.common import Floats, WarpedAxis, band_edges
 from search_spaces.scales.constant_q import ConstantQ
 from search_spaces.scales.gammatone import Gammatone, gammatone_bank
-from search_spaces.scales.triangles import triangular_bank
-from search_spaces.scales.warped import Bark, Erb, Linear, Log, Mel
+from search_spaces.scales.warped import Bark, Erb, Linear, Log, Mel, triangular_bank
 
 __all__ = [
     "SCALES",

@@ -1,4 +1,4 @@
-"""Scales of triangular bands on a warped frequency axis: each says how it warps, nothing else."""
+"""Scales of triangular bands on a warped frequency axis, and the bank that they all share."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from search_spaces.grammar.kinds import later, one_of
-from search_spaces.scales.common import Floats, WarpedAxis
+from search_spaces.scales.common import Floats, WarpedAxis, band_edges
 
-__all__ = ["Bark", "Erb", "Linear", "Log", "Mel"]
+__all__ = ["Bark", "Erb", "Linear", "Log", "Mel", "triangular_bank"]
 
 SLANEY_HZ = 200 / 3  # Hz a mel below the break
 SLANEY_BREAK_HZ = 1000.0
@@ -108,3 +110,19 @@ class Erb(WarpedAxis):
     def unwarp(self, position: Floats) -> Floats:
         """Return Hz from the number of bandwidths."""
         return (10.0 ** (position / 21.4) - 1.0) / 0.00437
+
+
+def triangular_bank(scale: WarpedAxis, *, sampling_rate: int, n_fft: int) -> Tensor:
+    """Return the filter bank of a scale, shape (n_bands, n_fft // 2 + 1), rows summing to 1.
+
+    Every side of a triangle is widened to at least one bin of the transform, so that no band is
+    empty however narrow it is; a band that spans many bins is their weighted mean.
+    """
+    edges = band_edges(scale, sampling_rate)
+    bin_hz = sampling_rate / n_fft
+    centres = edges[1:-1, None]
+    rise = np.maximum(centres - edges[:-2, None], bin_hz)
+    fall = np.maximum(edges[2:, None] - centres, bin_hz)
+    hz = np.arange(n_fft // 2 + 1)[None, :] * bin_hz
+    bank = np.clip(np.minimum(1 + (hz - centres) / rise, 1 - (hz - centres) / fall), 0, None)
+    return torch.from_numpy(bank / bank.sum(1, keepdims=True)).float()
