@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,14 @@ from study.progress import Progress, no_progress
 __all__ = ["Check", "check_corpus", "check_of", "check_to_json"]
 
 FORMAT = 1
+_ABOUT = ("name", "root", "layout", "simulated")
+_KIND_OF: dict[str, Callable[..., Any]] = {  # the lists of check.json, and what their rows are
+    "partitions": PartitionCount,
+    "classes": ClassCount,
+    "speakers": SpeakerCount,
+    "findings": Finding,
+    "probes": Probe,
+}
 CHECK_VERSION = 1  # raised when the same facts give other findings
 
 
@@ -170,20 +178,12 @@ def _stored(path: Path, key: str) -> Check | None:
 
 def check_to_json(check: Check) -> dict[str, Any]:
     """Plain values, for `--json` and for `check.json` in a results folder."""
+    lists = {**check.counts._asdict(), "findings": check.findings, "probes": check.probes}
     return {
         "format": FORMAT,
-        "corpus": {
-            "name": check.name,
-            "root": check.root,
-            "layout": check.layout,
-            "simulated": check.simulated,
-        },
+        "corpus": {key: getattr(check, key) for key in _ABOUT},
         "clean": check.clean,
-        "partitions": [one._asdict() for one in check.counts.partitions],
-        "classes": [one._asdict() for one in check.counts.classes],
-        "speakers": [one._asdict() for one in check.counts.speakers],
-        "findings": [one._asdict() for one in check.findings],
-        "probes": [one._asdict() for one in check.probes],
+        **{key: [one._asdict() for one in lists[key]] for key in _KIND_OF},
     }
 
 
@@ -197,22 +197,14 @@ def check_of(plain: Mapping[str, Any]) -> Check:
     """
     if plain["format"] != FORMAT:
         raise ValueError(f"format must be {FORMAT}, got {plain['format']!r}")
-    corpus = plain["corpus"]
-    return Check(
-        name=corpus["name"],
-        root=corpus["root"],
-        layout=corpus["layout"],
-        simulated=corpus["simulated"],
-        counts=Counts(
-            tuple(PartitionCount(**one) for one in plain["partitions"]),
-            tuple(ClassCount(**one) for one in plain["classes"]),
-            tuple(
-                SpeakerCount(**{**one, "partitions": tuple(one["partitions"])})
-                for one in plain["speakers"]
-            ),
-        ),
-        findings=tuple(
-            Finding(**{**one, "names": tuple(one["names"])}) for one in plain["findings"]
-        ),
-        probes=tuple(Probe(**one) for one in plain["probes"]),
-    )
+    lists: dict[str, Any] = {
+        key: tuple(_row(kind, one) for one in plain[key]) for key, kind in _KIND_OF.items()
+    }
+    counts = Counts(*(lists.pop(key) for key in Counts._fields))
+    return Check(**{key: plain["corpus"][key] for key in _ABOUT}, counts=counts, **lists)
+
+
+def _row(kind: Callable[..., Any], plain: Mapping[str, Any]) -> Any:
+    """Make a row of plain values, in which tuples have become lists."""
+    tuples = {key: tuple(value) for key, value in {**plain}.items() if isinstance(value, list)}
+    return kind(**{**plain, **tuples})

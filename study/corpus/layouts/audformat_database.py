@@ -53,20 +53,9 @@ def read_audformat(source: Source, problems: Problems) -> list[Row]:
             key = next((key for key in _SPEAKER if key in about), None)
             speaker = about.pop(key) if key is not None else None
             about |= schemes[key].get(speaker, {}) if key is not None and speaker else {}
-            rows.append(
-                Row(
-                    file_name=segment_name(file, start, end),
-                    path=file,
-                    label=label,
-                    partition=split or about.pop("split", None),
-                    speaker=speaker,
-                    file=f"table {name}",
-                    line=None,
-                    start=start,
-                    end=end,
-                    metadata=about,
-                )
-            )
+            partition, whole = split or about.pop("split", None), segment_name(file, start, end)
+            where = (f"table {name}", None, start, end, about)
+            rows.append(Row(whole, file, label, partition, speaker, *where))
     return rows
 
 

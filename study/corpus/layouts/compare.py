@@ -53,15 +53,10 @@ def _rows(
     needed = ("file_name",) if partition == "test" else ("file_name", "label")
     table = read_table(source.root, file, needed, problems, label_column=source.label_column)
     for line, cells in table:
-        name, label = cells["file_name"], cells.get("label", BLIND)
+        name = cells["file_name"]
+        label = None if (text := cells.get("label", BLIND)) == BLIND else text
         speaker, more = speakers.get(name, (None, {}))
-        yield Row(
-            file_name=name,
-            path=f"wav/{name}",
-            label=None if label == BLIND else label,
-            partition=partition or PurePosixPath(name).name.partition("_")[0],
-            speaker=known(cells.get("speaker")) or speaker,
-            file=file,
-            line=line,
-            metadata=more | others(cells),
-        )
+        speaker = known(cells.get("speaker")) or speaker
+        part = partition or PurePosixPath(name).name.partition("_")[0]
+        metadata = more | others(cells)
+        yield Row(name, f"wav/{name}", label, part, speaker, file, line, metadata=metadata)

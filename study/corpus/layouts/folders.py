@@ -56,23 +56,13 @@ def read_folders(source: Source, problems: Problems) -> list[Row]:
     names = list_audio(source.root)
     partitioned = _shape(names) == "partitions"
     speakers = read_speakers(source.root, "speakers.csv", problems)
-    rows = []
+    rows, depth = [], int(partitioned)
     for name in names:
         parts = name.split("/")
-        depth = 1 if partitioned else 0
         speaker, more = speakers.get(name, (None, {}))
-        rows.append(
-            Row(
-                file_name=name,
-                path=name,
-                label=parts[depth] if len(parts) > depth + 1 else None,
-                partition=parts[0] if partitioned else None,
-                speaker=speaker,
-                file="folders",
-                line=None,
-                metadata=more,
-            )
-        )
+        label = parts[depth] if len(parts) > depth + 1 else None
+        partition = parts[0] if partitioned else None
+        rows.append(Row(name, name, label, partition, speaker, "folders", None, metadata=more))
     return rows
 
 

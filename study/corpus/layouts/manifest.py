@@ -60,25 +60,17 @@ def make_row(
     cells: dict[str, str], file: str, line: int | None, problems: Problems, *, folder: str = ""
 ) -> Row | None:
     """One row from text by column; None, and a problem, where its times make no sense."""
-    name, label = cells["file_name"], cells.get("label", BLIND)
+    name = cells["file_name"]
+    label = None if (text := cells.get("label", BLIND)) == BLIND else text
     times = segment_times(cells.get("start"), cells.get("end"))
     if times is None:
         value = f"{cells.get('start', '')!r} and {cells.get('end', '')!r} for {name!r}"
         problems.add(file, line, SEGMENT_RULE, value)
         return None
-    start, end = times
-    return Row(
-        file_name=segment_name(name, start, end),
-        path=folder + name,
-        label=None if label == BLIND else label,
-        partition=known(cells.get("partition")),
-        speaker=known(cells.get("speaker")),
-        file=file,
-        line=line,
-        start=start,
-        end=end,
-        metadata=others(cells),
-    )
+    partition, speaker = known(cells.get("partition")), known(cells.get("speaker"))
+    whole = segment_name(name, *times)
+    where = (file, line, *times, others(cells))
+    return Row(whole, folder + name, label, partition, speaker, *where)
 
 
 def _audio_folder(root: Path, first: str) -> str:

@@ -29,18 +29,9 @@ __all__ = [
 
 # Attenuation of a surgical mask, dB by Hz (Corey et al. 2020, as read off in public code).
 MASK_DB: dict[int, float] = {
-    1500: 0.0,
-    2000: -0.5,
-    2500: -1.7,
-    2815: -5.5,
-    3175: -1.9,
-    3500: -5.0,
-    4000: -6.0,
-    5000: -7.5,
-    6000: -4.0,
-    7000: -3.0,
-    8000: -3.0,
-}
+    1500: 0.0, 2000: -0.5, 2500: -1.7, 2815: -5.5, 3175: -1.9, 3500: -5.0,
+    4000: -6.0, 5000: -7.5, 6000: -4.0, 7000: -3.0, 8000: -3.0,
+}  # fmt: skip
 
 # dB by Hz; straight lines between, level outside.
 ATTENUATION_DB: dict[str, dict[int, float]] = {
