@@ -12,20 +12,11 @@ from numpy.typing import NDArray
 
 from study.checking.fingerprint import SIZE, fingerprint
 from study.checking.measures import MEASURES, measure, spectrogram
+from study.corpus.audio.decode import Segment
 
-__all__ = [
-    "FACTS",
-    "FACTS_VERSION",
-    "Segment",
-    "clipped_share",
-    "facts_of",
-    "wav_is_cut",
-    "without_facts",
-]
+__all__ = ["FACTS", "FACTS_VERSION", "clipped_share", "facts_of", "wav_is_cut", "without_facts"]
 
 FACTS_VERSION = 2  # raised whenever the same file gives another row
-
-Segment = tuple[float | None, float | None]  # start and end in s; None is the file's own
 
 FACTS = np.dtype(
     [

@@ -16,8 +16,9 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
-from study.checking.facts import FACTS, FACTS_VERSION, Segment, without_facts
+from study.checking.facts import FACTS, FACTS_VERSION, without_facts
 from study.checking.pool import WORKER, look_into
+from study.corpus.audio.decode import Segment
 from study.files import digest_lines, new_file
 from study.progress import Progress, no_progress
 

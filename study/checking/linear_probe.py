@@ -15,16 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = [
-    "N_PERMUTATIONS",
-    "Draw",
-    "Probed",
-    "Score",
-    "cross_fitted",
-    "evaluate",
-    "score",
-    "standardised",
-]
+__all__ = ["Draw", "Probed", "cross_fitted", "evaluate", "score", "standardised"]
 
 N_PERMUTATIONS = 199
 DEAR = 500_000  # clips times classes, from which permutations may end early

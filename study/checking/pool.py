@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runners.cores import n_cores
-from study.checking.facts import FACTS, Segment, facts_of, without_facts
+from study.checking.facts import FACTS, facts_of, without_facts
+from study.corpus.audio.decode import Segment
 from study.corpus.audio.worker_pool import WorkerPool
 from study.corpus.audio.worker_process import Answer, serve
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from study.corpus.corpus import Clip, Corpus, divide, list_corpus, read_corpus
+from study.corpus.clip import Clip
+from study.corpus.corpus import Corpus, divide, list_corpus, read_corpus
 from study.corpus.partitioning import make_partitions
 from study.corpus.summary import summarise
 

@@ -26,7 +26,8 @@ from search_spaces.grammar.errors import InputError
 from study.corpus.audio.decode import DECODER, Decoding, decode_files
 from study.corpus.audio.decoded_store import DecodedStore
 from study.corpus.audio.file_digests import AUDIO_RULE, FileDigest, audio_digest, digest_files
-from study.corpus.corpus import Clip, Corpus
+from study.corpus.clip import Clip
+from study.corpus.corpus import Corpus
 from study.corpus.layouts import Problems
 from study.corpus.summary import summarise
 from study.files import digest_lines

@@ -84,7 +84,8 @@ def _load_header(root: Path) -> Any:
 
 def _label_column(database: Any, source: Source) -> str:
     """The column that holds the label: the one that was named, or the only one there can be."""
-    columns = {name for key in database.tables for name in database.tables[key].columns}
+    tables = [database.tables[key] for key in database.tables]
+    columns = {name for table in tables for name in table.columns}
     if source.label_column is not None:
         if source.label_column not in columns:
             raise InputError(
@@ -92,12 +93,7 @@ def _label_column(database: Any, source: Source) -> str:
                 f" {', '.join(sorted(columns))}, got {source.label_column!r}"
             )
         return source.label_column
-    split = {
-        name
-        for key in database.tables
-        if database.tables[key].split_id
-        for name in database.tables[key].columns
-    }
+    split = {name for table in tables if table.split_id for name in table.columns}
     possible = sorted((split or columns) - {*_SPEAKER, "split", "duration"})
     if "label" in possible or len(possible) == 1:
         return "label" if "label" in possible else possible[0]

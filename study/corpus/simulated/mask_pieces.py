@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.corpus import PARTITIONS, Clip, Corpus
+from study.corpus.clip import Clip
+from study.corpus.corpus import Corpus
+from study.corpus.layouts.names import PARTITIONS
 
 __all__ = ["CLASSES", "Piece", "partitions_by_speaker", "plan_pieces", "voice_of"]
 
