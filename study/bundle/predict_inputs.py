@@ -100,11 +100,8 @@ def _folder(folder: Path, *, whole: bool) -> list[Item]:
 
 def _manifest(path: Path) -> list[Item]:
     table = read_rows(path)
-    try:
-        file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
-        times = table.column(["start"]), table.column(["end"])
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
+    times = table.column(["start"]), table.column(["end"])
     if file_name is None:
         header = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs a column file_name, got {header}")

@@ -79,10 +79,7 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
         InputError: With everything that is wrong.
     """
     table = read_rows(path)
-    try:
-        file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
     if file_name is None or label is None:
         header = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs the columns file_name and label, got {header}")

@@ -48,6 +48,7 @@ class CsvError(Exception):
 class CsvTable(NamedTuple):
     """The cells of a CSV file."""
 
+    path: Path
     header: list[str]  # names of the columns, without white space around them
     rows: list[list[str]]  # of as many cells each
     lines: list[int]  # the line on which each row ends, from 1
@@ -62,7 +63,7 @@ class CsvTable(NamedTuple):
         if name is None:
             return None
         if self.header.count(name) > 1:
-            raise InputError(f"the header must have one column {name!r}, got several")
+            raise InputError(f"{self.path}: the header must have one column {name!r}, got several")
         return self.header.index(name)
 
 
@@ -119,7 +120,7 @@ def read_rows(path: Path) -> CsvTable:
     except CsvError as error:
         where = path if error.line is None else f"{path}:{error.line}"
         raise InputError(f"{where}: {error}") from error
-    return CsvTable(header, rows, lines)
+    return CsvTable(path, header, rows, lines)
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

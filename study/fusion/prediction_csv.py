@@ -130,14 +130,15 @@ def _trained_on(
 
 
 def _read(path: Path) -> CsvTable:
-    header, rows, lines = read_rows(path)
-    if not rows:
+    table = read_rows(path)
+    header = table.header
+    if not table.rows:
         raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
-    header = [spreadsheet_plain(name) for name in header]
-    return CsvTable(header, [[spreadsheet_plain(cell) for cell in row] for row in rows], lines)
+    rows = [[spreadsheet_plain(cell) for cell in row] for row in table.rows]
+    return table._replace(header=[spreadsheet_plain(name) for name in header], rows=rows)
 
 
 def _values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,19 +30,18 @@ def look_at_audio(clips: Sequence[Clip]) -> AudioLook:
     """Read headers; a file that cannot be read is left out, decoding will name it."""
     import soundfile
 
-    step = max(1, -(-len(clips) // MOST))
+    @functools.cache
+    def header(path: Path) -> tuple[int, float] | None:
+        try:
+            info = soundfile.info(str(path))
+            return int(info.samplerate), float(info.frames) / info.samplerate
+        except (OSError, RuntimeError, ZeroDivisionError):
+            return None
+
     rates: Counter[int] = Counter()
     durations = []
-    heads: dict[Path, tuple[int, float] | None] = {}
-    for clip in clips[::step]:
-        if clip.path not in heads:
-            try:
-                head = soundfile.info(str(clip.path))
-                heads[clip.path] = (int(head.samplerate), float(head.frames) / head.samplerate)
-            except (OSError, RuntimeError, ZeroDivisionError):
-                heads[clip.path] = None
-        found = heads[clip.path]
-        if found is not None:
+    for clip in clips[:: max(1, -(-len(clips) // MOST))]:
+        if (found := header(clip.path)) is not None:
             rates[found[0]] += 1
             end = found[1] if clip.end is None else clip.end
             durations.append(end - (clip.start or 0.0))

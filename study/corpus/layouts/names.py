@@ -9,16 +9,10 @@ __all__ = ["AUDIO", "COLUMNS", "FILE_COLUMNS", "PARTITIONS", "Partition", "known
 PARTITION_RULE = "the partition must be train, devel (dev, val, validation) or test"
 Partition = Literal["train", "devel", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")
-_ALIASES: dict[str, Partition] = {
-    "train": "train",
-    "training": "train",
-    "devel": "devel",
-    "dev": "devel",
-    "development": "devel",
-    "val": "devel",
-    "valid": "devel",
-    "validation": "devel",
-    "test": "test",
+_ALIASES: dict[Partition, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "devel": ("devel", "dev", "development", "val", "valid", "validation"),
+    "test": ("test",),
 }
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "name")  # in files of any tool
 # A column's name here, and what else it is called in the wild; the first that is there is taken.
@@ -39,4 +33,5 @@ def known_partition(text: str) -> Partition | None:
     >>> known_partition("Dev"), known_partition("other")
     ('devel', None)
     """
-    return _ALIASES.get(text.strip().lower())
+    name = text.strip().lower()
+    return next((partition for partition in PARTITIONS if name in _ALIASES[partition]), None)
