@@ -16,7 +16,7 @@ from study.fusion.methods.decision_wrappers import with_decision
 from study.fusion.methods.limits import Limits
 from study.fusion.methods.references import best_single, top_k, uniform
 from study.fusion.methods.selection import FusionMethod, Selection
-from study.fusion.methods.table import DEFAULT, REFERENCES, fusion_methods
+from study.fusion.methods.table import REFERENCES, fusion_methods
 from study.fusion.study_candidates import StudyCandidates
 from study.honest import HonestValue, estimate_library
 from study.metrics.permutation_tests import Comparison, compare_best_of
@@ -108,8 +108,6 @@ def fuse(
     rule = fitted.rule
     if decision is not None and not decision.changes:
         rule = replace(rule, decision=None)
-    # the default says whether it was greedy selection with bags or without
-    named = fitted.method if name == DEFAULT else name
     honest = estimate_library(
         pool,
         repeated,
@@ -120,7 +118,7 @@ def fuse(
         progress=report_time_left("fusion: chosen again without the clips that judge,", echo),
     )
     return Fusion(
-        replace(fitted, method=named, rule=rule),
+        replace(fitted, method=name, rule=rule),
         decision,
         References(*(simple(library.devel, labels) for simple in (best_single, uniform, top_k))),
         library,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.files import mapping
 from study.fusion.prediction_csv import OUT_OF_FOLD
 from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
@@ -71,7 +72,7 @@ class StudyCandidates:
             corpus has no test partition.
         n_trials: Trials among the rows of `pool`; they come before imported systems.
         baseline: Row of `pool.trials` of the first baseline, None without one.
-        left_out: A sentence for each imported system that cannot be a candidate.
+        left_out: Sentences on the trials and imported systems that are no candidates.
     """
 
     candidates: tuple[Candidate, ...]
@@ -108,17 +109,21 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> StudyCa
     Raises:
         InputError: If a file is damaged or belongs to another study.
     """
-    trials = [trial for trial in results.trials if trial.ranked]
-    if not trials:
+    ranked = [trial for trial in results.trials if trial.ranked]
+    if not ranked:
         return None
+    trials = [trial for trial in ranked if _is_trained(trial)] or ranked
     identity = _same_identity(trials)
     labels = labels_of(results)
     sizes = {"clips": len(labels), "classes": len(results.classes)}
     imports, left_out = _usable(results, identity, only_trials=only_trials)
-    epochs = [
-        load_devel(trial.file("devel.npy"), epochs=len(trial.uar_per_epoch), **sizes)
-        for trial in trials
-    ]
+    if n_short := len(ranked) - len(trials):
+        are = "1 trial is" if n_short == 1 else f"{n_short} trials are"
+        left_out = (f"{are} no candidate: stopped before half of the training", *left_out)
+    epochs = []
+    for trial in trials:
+        devel = load_devel(trial.file("devel.npy"), epochs=len(trial.uar_per_epoch), **sizes)
+        epochs.append(devel[-1:] if _keeps_last(trial) else devel)
     epochs += [load_devel(one.folder / "devel.npy", epochs=1, **sizes) for one in imports]
     digests: list[object] = [trial.spec_digest or trial.number for trial in trials]
     pool = CandidateEpochs.from_probabilities(
@@ -128,8 +133,8 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> StudyCa
         families=[*(str(trial.family) for trial in trials), *(f"import {i.name}" for i in imports)],
         spec_digests=[*digests, *(("import", one.name) for one in imports)],
     )
-    best = [(trial.best_epoch or 1) - 1 for trial in trials] + [0] * len(imports)
-    devel = pool.predictions_at(np.array(best, dtype=np.intp))
+    best = [0 if _keeps_last(trial) else (trial.best_epoch or 1) - 1 for trial in trials]
+    devel = pool.predictions_at(np.array(best + [0] * len(imports), dtype=np.intp))
     uars = uar_of_probabilities(devel, labels)
     n = len(trials)
     candidates = tuple(
@@ -153,6 +158,16 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> StudyCa
         baselines[0] if baselines else None,
         left_out,
     )
+
+
+def _is_trained(trial: TrialRecord) -> bool:
+    """Whether a trial has half of its training: what was stopped earlier is worse than it looks."""
+    return trial.epochs is None or 2 * len(trial.uar_per_epoch) >= trial.epochs
+
+
+def _keeps_last(trial: TrialRecord) -> bool:
+    """Whether a trial gives its last epoch's weights: there is no epoch to choose then."""
+    return mapping(trial.spec.get("recipe")).get("keep") == "last"
 
 
 def _same_identity(trials: Sequence[TrialRecord]) -> Identity:

@@ -64,8 +64,18 @@ def bootstrap_splits(
 ) -> Iterator[Split]:
     """Bootstrap samples of groups; those not drawn judge (out of bag).
 
-    Groups are drawn among those with the same classes, so that no class vanishes. A sample that
-    leaves no group out is none.
+    A sample that leaves no group out is none.
+    """
+    samples = bootstrap_samples(labels, groups, n_resamples=n_resamples, seed=seed)
+    return (sample for sample in samples if sample.outside.size)
+
+
+def bootstrap_samples(
+    labels: NDArray[np.intp], groups: NDArray[np.intp], *, n_resamples: int, seed: int = 0
+) -> Iterator[Split]:
+    """Bootstrap samples of groups, and the clips of those not drawn, which may be none.
+
+    Groups are drawn among those with the same classes, so that no class vanishes.
     """
     rng = np.random.default_rng(seed)
     strata = strata_of_speakers(_clips_of_classes(labels, groups))
@@ -73,9 +83,8 @@ def bootstrap_splits(
     for _ in range(n_resamples):
         drawn = np.concatenate([rng.choice(group, size=group.size) for group in strata])
         left = np.setdiff1d(np.arange(len(clips)), drawn)
-        if left.size:
-            inside, outside = ([clips[group] for group in part] for part in (drawn, left))
-            yield Split(np.concatenate(inside), np.concatenate(outside))
+        inside = np.concatenate([clips[group] for group in drawn])
+        yield Split(inside, np.concatenate([clips[0][:0], *(clips[group] for group in left)]))
 
 
 def held_out_hits(

@@ -1,6 +1,8 @@
-"""Greedy selection from bags: Caruana et al., "Getting the most out of ensemble selection".
+"""Greedy selection from bags of candidates and speakers: the default fusion.
 
-ICDM 2006. A bag is half the candidates, the same fraction of every backbone family.
+Caruana et al., "Getting the most out of ensemble selection", ICDM 2006, draw half of the candidates
+for every bag. Here every bag also draws its speakers anew, as a bootstrap does: what one voice
+liked gets little weight, and what most speakers agree on gets much.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ from study.fusion.methods.greedy import (
     MAX_MEMBERS,
     best_prefix,
     check_at_least_one,
-    greedy,
     greedy_steps,
     heaviest_first,
 )
@@ -23,10 +24,9 @@ from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.scorer import FusionScorer, check_candidates
 from study.fusion.methods.selection import Selection, Step
 from study.honest.candidates import positions_by_key
+from study.honest.held_out import bootstrap_samples
 
-__all__ = ["BAGGED_FROM", "bagged_greedy"]
-
-BAGGED_FROM = 20  # candidates; bags of fewer than ten choose too little
+__all__ = ["bagged_greedy"]
 
 
 def bagged_greedy(
@@ -38,28 +38,27 @@ def bagged_greedy(
     n_bags: int = 20,
     fraction: float = 0.5,
     max_members: int = MAX_MEMBERS,
-    n_steps: int = 25,
+    n_steps: int = 10,
     limits: Limits | None = None,
-    plain_below: int = 0,
     seed: int = 0,
 ) -> Selection:
-    """Greedy selection from many random halves of the candidates, their weights summed.
+    """Greedy selection from random halves of the candidates, each on a bootstrap of the speakers.
 
-    Candidates then enter by descending weight over the bags, and the best prefix of at most
-    `max_members` is kept; that path is the trajectory.
+    The weight of a candidate is its mean over the bags. The heaviest `max_members` are kept, and
+    no shorter prefix is looked for: choosing one by the UAR of all clips would bring back what the
+    bags have averaged out (docs/log.md, 29 November 2026). The trajectory shows them entering.
 
     Args:
         probabilities: (candidates, clips, classes).
         labels: Class indices, (clips,).
-        speakers: Not used.
+        speakers: What is drawn together, integers, (clips,); single clips when None or only one.
         families: Backbone family of every candidate; a bag takes the same fraction of each. One
             family when None.
         n_bags: Number of bags.
         fraction: Fraction of the candidates in a bag.
         max_members: Most distinct candidates in the fusion.
         n_steps: Most choices per bag, counting repetitions.
-        limits: What the members may cost together; on the path those that do not fit are skipped.
-        plain_below: Of fewer candidates plain greedy selection, whatever the options of bags.
+        limits: What the members may cost together; those that do not fit are skipped.
         seed: Of the bags.
 
     Raises:
@@ -69,32 +68,34 @@ def bagged_greedy(
     if not 0 < fraction <= 1:
         raise ValueError(f"fraction must lie in (0, 1], got fraction={fraction}")
     values, truth = check_candidates(probabilities, labels)
-    if len(values) < plain_below:
-        return greedy(values, truth, max_members=max_members, limits=limits)
     groups = positions_by_key([None] * len(values) if families is None else families, len(values))
     if limits is not None:
         alone = limits.affordable(np.zeros(len(values), dtype=bool))
         groups = [group[alone[group]] for group in groups if alone[group].any()]
+    drawn = np.arange(truth.size) if speakers is None or np.ptp(speakers) == 0 else speakers
+    samples = bootstrap_samples(
+        truth, np.unique(drawn, return_inverse=True)[1], n_resamples=n_bags, seed=seed
+    )
     rng = np.random.default_rng(seed)
-    scorer = FusionScorer(values, truth)
     weights = np.zeros(len(values))
-    for _ in range(n_bags):
+    for clips, _ in samples:
         bag = _draw_bag(groups, fraction, rng)
-        steps = greedy_steps(scorer.subset(bag), n_steps=n_steps)
+        scorer = FusionScorer(values[np.ix_(bag, clips)], truth[clips])
+        steps = greedy_steps(scorer, n_steps=n_steps)
         kept = best_prefix([step.uar for step in steps])
         chosen = [step.member for step in steps[:kept]]
         weights[bag] += np.bincount(chosen, minlength=bag.size) / kept
     order = np.lexsort((np.arange(weights.size), -weights.round(12)))
     order = fitting(order[weights[order] > 0], limits, most=max_members)
-    total, path = scorer.empty(), []
+    whole = FusionScorer(values, truth)
+    total, path = whole.empty(), []
     for n, member in enumerate(order, start=1):
-        scorer.add(total, member, weights[member])
-        path.append(Step(n, int(member), scorer.score(total)))
-    kept = best_prefix([step.uar for step in path])
-    weights[np.setdiff1d(np.arange(weights.size), order[:kept])] = 0
+        whole.add(total, member, weights[member])
+        path.append(Step(n, int(member), whole.score(total)))
+    weights[np.setdiff1d(np.arange(weights.size), order)] = 0
     members, weights_kept = heaviest_first(weights)
     rule = FusionRule("average", weights_kept)
-    return Selection("bagged_greedy", path[kept - 1].uar, members, rule, tuple(path))
+    return Selection("bagged_greedy", path[-1].uar, members, rule, tuple(path))
 
 
 def _draw_bag(

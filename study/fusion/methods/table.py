@@ -11,7 +11,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from study.fusion.methods.bagged import BAGGED_FROM, bagged_greedy
+from study.fusion.methods.bagged import bagged_greedy
 from study.fusion.methods.cma_es import cma_es
 from study.fusion.methods.decision_wrappers import with_decision, with_temperatures
 from study.fusion.methods.greedy import MAX_MEMBERS, greedy
@@ -32,10 +32,9 @@ def fusion_methods(
     """Every method by its name, the default first.
 
     `bagged_greedy`
-        F = sum_m w_m P_m, w_m summed over greedy selections from 20 random halves of the
-        candidates; plain `greedy` below 20 candidates. Caruana et al., "Getting the most out of
-        ensemble selection", ICDM 2006. The default; its weights still follow the devel speakers
-        where these are few.
+        F = sum_m w_m P_m, w_m the mean over greedy selections from 20 random halves of the
+        candidates, each on a bootstrap sample of the speakers. After Caruana et al., "Getting the
+        most out of ensemble selection", ICDM 2006. The default.
     `greedy`
         F = sum_m n_m P_m / n, n_m of n choices with replacement, each the one that raises UAR
         most. Caruana et al., "Ensemble selection from libraries of models", ICML 2004. Not with
@@ -77,7 +76,7 @@ def fusion_methods(
     ((1,), 1.0)
     """
     bounds: dict[str, Any] = {"max_members": max_members, "limits": limits}
-    default = partial(bagged_greedy, plain_below=BAGGED_FROM, seed=seed, **bounds)
+    default = partial(bagged_greedy, seed=seed, **bounds)
     return {
         DEFAULT: default,
         "greedy": partial(greedy, **bounds),

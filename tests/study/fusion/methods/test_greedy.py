@@ -101,20 +101,41 @@ def test_bagged_selection_keeps_its_promises(library, seed, max_members):
     assert 1 <= len(chosen.members) <= max_members
     assert sum(chosen.weights) == pytest.approx(1)
     assert list(chosen.weights) == sorted(chosen.weights, reverse=True)
-    entered = [step.member for step in chosen.trajectory[: len(chosen.members)]]
-    assert entered == sorted(chosen.members, key=entered.index)
-    assert chosen.uar == max(step.uar for step in chosen.trajectory)
+    assert tuple(step.member for step in chosen.trajectory) == chosen.members
+    assert chosen.uar == chosen.trajectory[-1].uar
 
 
-def test_one_bag_of_everything_has_the_weights_of_plain_greedy():
+def test_what_one_voice_likes_gets_less_weight_than_it_has_in_plain_greedy():
     rng = np.random.default_rng(3)
-    probabilities = rng.dirichlet([1, 1], (6, 40))
-    labels = rng.integers(0, 2, 40)
-    plain = greedy(probabilities, labels)
-    found = bagged_greedy(probabilities, labels, n_bags=1, fraction=1.0, max_members=6)
-    members = dict(zip(plain.members, plain.weights, strict=True))
-    assert {m: members[m] for m in found.members}.keys() <= members.keys()
-    assert max(step.uar for step in found.trajectory) >= plain.uar - 1e-12
+    speakers = np.repeat(np.arange(8), [60, *[10] * 7])
+    labels = np.arange(130) % 2
+    right, known = np.eye(2)[labels], (speakers == 0)[:, None]
+    by_chance = rng.dirichlet([1, 1], (5, 130))
+    liked = np.where(known, right, 0.5 + 0.1 * (by_chance[0] - 0.5))  # right for voice 0 alone
+    good = np.where(rng.random(130)[:, None] < 0.72, right, 1 - right)
+    library = np.stack([liked, good, *by_chance[1:]])
+    plain = dict(zip(*(lambda s: (s.members, s.weights))(greedy(library, labels)), strict=True))
+    found = bagged_greedy(library, labels, speakers=speakers)
+    weights = dict(zip(found.members, found.weights, strict=True))
+    clips_alone = bagged_greedy(library, labels)
+    alone = dict(zip(clips_alone.members, clips_alone.weights, strict=True))
+    assert weights.get(0, 0) < min(plain[0], alone[0])
+    assert weights[1] > alone[1]
+
+
+def test_a_single_speaker_is_drawn_clip_by_clip():
+    rng = np.random.default_rng(4)
+    probabilities, labels = rng.dirichlet([1, 1], (6, 40)), rng.integers(0, 2, 40)
+    one = bagged_greedy(probabilities, labels, speakers=np.full(40, 7))
+    assert one == bagged_greedy(probabilities, labels)
+
+
+def test_every_bag_has_every_class_however_few_speakers_have_it():
+    rng = np.random.default_rng(5)
+    speakers = np.repeat(np.arange(5), 8)
+    labels = (speakers == 4).astype(int)  # a class of one speaker
+    found = bagged_greedy(rng.dirichlet([1, 1], (4, 40)), labels, speakers=speakers)
+    assert sum(found.weights) == pytest.approx(1)
 
 
 def test_bags_take_the_same_share_of_every_family(monkeypatch):
@@ -135,12 +156,13 @@ def test_bags_take_the_same_share_of_every_family(monkeypatch):
     assert {size[2] for size in sizes} == {1, 2}
 
 
-def test_plain_selection_below_twenty_candidates_bagged_from_there_on():
+def test_the_default_takes_at_most_eight_and_no_prefix_that_devel_prefers():
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet([1, 1], (20, 30)), rng.integers(0, 2, 30)
-    assert METHODS[DEFAULT](probabilities[:19], labels).method == "greedy"
-    assert METHODS[DEFAULT](probabilities, labels).method == "bagged_greedy"
-    assert len(METHODS[DEFAULT](probabilities, labels).members) <= 8
+    found = METHODS[DEFAULT](probabilities, labels)
+    assert found.method == "bagged_greedy"
+    assert len(found.members) == 8 == len(found.trajectory)
+    assert found.uar < max(step.uar for step in found.trajectory)
 
 
 def test_the_weighted_average_scores_what_the_selection_says():
