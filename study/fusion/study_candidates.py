@@ -122,8 +122,8 @@ def read_library(results: StudyResults, *, only_trials: bool = False) -> StudyCa
         left_out = (f"{are} no candidate: stopped before half of the training", *left_out)
     epochs = []
     for trial in trials:
-        devel = load_devel(trial.file("devel.npy"), epochs=len(trial.uar_per_epoch), **sizes)
-        epochs.append(devel[-1:] if _keeps_last(trial) else devel)
+        path, n = trial.file("devel.npy"), len(trial.uar_per_epoch)
+        epochs.append(load_devel(path, epochs=n, **sizes)[-1 if _keeps_last(trial) else 0 :])
     epochs += [load_devel(one.folder / "devel.npy", epochs=1, **sizes) for one in imports]
     digests: list[object] = [trial.spec_digest or trial.number for trial in trials]
     pool = CandidateEpochs.from_probabilities(

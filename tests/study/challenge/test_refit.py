@@ -60,6 +60,9 @@ def test_test_predictions_are_the_weighted_mean_over_members_and_seeds(refitted)
     for member in results.ensemble.members:
         files = sorted((refitted / "refit" / f"{member.trial:05d}").glob("seed-*/*/test.npy"))
         total = total + member.weight * np.mean([np.load(path) for path in files], axis=0)
+    if decision := (results.ensemble.rule or {}).get("decision"):  # p^(1/T) * exp(b), normalised
+        total = total ** (1 / decision["temperature"]) * np.exp(decision["bias"])
+        total = total / total.sum(1, keepdims=True)
     assert blind_probabilities(results, "train+devel") == pytest.approx(total, abs=1e-6)
     with (refitted / "refit" / "predictions_test.csv").open() as file:
         rows = list(csv.DictReader(file))

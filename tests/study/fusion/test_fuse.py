@@ -98,6 +98,7 @@ def test_a_decision_is_stored_and_applied_to_test_also_after_the_refit(refitted,
     folder = copy_study(refitted, tmp_path / "base")
     path = folder / "ensemble" / "ensemble.json"
     plain = json.loads(path.read_text())
+    path.write_text(json.dumps(plain | {"rule": None}))
     before = blind_probabilities(read_results(folder), "train")
     plain["rule"] = {"kind": "average", "decision": {"temperature": 1.0, "bias": [0.0, 3.0]}}
     path.write_text(json.dumps(plain))
