@@ -102,20 +102,17 @@ def seeds_lines(rows: Sequence[SeedsRow], *, rank: str) -> list[str]:
     by = "mean" if rank == "mean" else "lower end of the 95 % interval of the mean"
     return [
         f"over seeds, by {by} (best devel UAR of each training)",
-        *(f"  {percent(row.mean)}  {row.name} ({_spread(row)}): {_numbers(row)}" for row in rows),
+        *map(_line, rows),
     ]
 
 
-def _spread(row: SeedsRow) -> str:
-    """Return what stands beside the mean: of how many, how far apart, and what was chosen."""
+def _line(row: SeedsRow) -> str:
+    """Return mean and name, of how many, how far apart, what was chosen, and the trials."""
     what = "seeds" if row.chosen is None else "repetition" if len(row.uars) == 1 else "repetitions"
     parts = [f"{len(row.uars)} {what}"]
     if row.sd is not None:
         parts += [f"SD {100 * row.sd:.1f}", f"at least {percent(row.lower)}"]
     if row.chosen is not None:
         parts.append(f"chosen for {percent(row.chosen[1])} of {row.chosen[0]:03d}")
-    return ", ".join(parts)
-
-
-def _numbers(row: SeedsRow) -> str:
-    return ", ".join(f"{n:03d}" for n in row.trials)
+    numbers = ", ".join(f"{n:03d}" for n in row.trials)
+    return f"  {percent(row.mean)}  {row.name} ({', '.join(parts)}): {numbers}"

@@ -121,10 +121,8 @@ def store_at(tracking_uri: str, cwd: Path) -> TrackingStore:
         return TrackingStore(tracking_uri, str(cwd.resolve() / "mlartifacts"))
     path = sqlite_path(tracking_uri)
     if path is None:
-        raise InputError(
-            "MLFLOW_TRACKING_URI must name a database file, "
-            f"got {tracking_uri!r}, which lives in memory"
-        )
+        rule = "MLFLOW_TRACKING_URI must name a database file"
+        raise InputError(f"{rule}, got {tracking_uri!r}, which lives in memory")
     path = (cwd / path).resolve()
     return TrackingStore(sqlite_uri(path), str(path.parent / "mlartifacts"))
 

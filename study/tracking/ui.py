@@ -94,11 +94,10 @@ def free_port() -> int:
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+        with contextlib.suppress(OSError, OverflowError):
             probe.bind((HOST, port))
-        except (OSError, OverflowError):
-            return False
-    return True
+            return True
+    return False
 
 
 def _environment(store: TrackingStore) -> dict[str, str]:
@@ -134,12 +133,11 @@ def _server(store: TrackingStore, port: int) -> Iterator[tuple[subprocess.Popen[
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for sent, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
+    for sent in (signal.SIGTERM, signal.SIGKILL):  # the second also for what outlived the leader
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, sent)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(patience)
-    # A second signal also reaches what outlived the leader of the group.
+            process.wait(5.0)
 
 
 def _wait_until_up(process: subprocess.Popen[bytes], output: IO[bytes], address: str) -> None:
@@ -154,11 +152,12 @@ def _wait_until_up(process: subprocess.Popen[bytes], output: IO[bytes], address:
 
 
 def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == 200)
-    except OSError:  # urllib's errors are ones
-        return False
+    with (
+        contextlib.suppress(OSError),  # urllib's errors are ones
+        urllib.request.urlopen(url, timeout=5) as answer,
+    ):
+        return bool(answer.status == 200)
+    return False
 
 
 @contextlib.contextmanager
