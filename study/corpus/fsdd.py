@@ -43,7 +43,8 @@ def lay_out_fsdd(
     Raises:
         InputError: It is no such folder, a speaker is not there, or ``out`` exists.
     """
-    found = [match for name in _names(recordings) if (match := _NAME.fullmatch(name))]
+    names = sorted(path.name for path in recordings.glob("*.wav"))
+    found = [match for name in names if (match := _NAME.fullmatch(name))]
     speakers = sorted({match[2] for match in found})
     for speaker in (devel, test):
         if speaker not in speakers:
@@ -64,10 +65,6 @@ def lay_out_fsdd(
             shutil.copyfile(recordings / file, partial / "wav" / name)
             clips.append((name, WORDS[int(digit)], speaker))
         write_labels(partial, clips, info)
-
-
-def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
 
 def main(arguments: Sequence[str]) -> int:

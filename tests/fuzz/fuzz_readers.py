@@ -30,7 +30,7 @@ with atheris.instrument_imports(include=["study", "search_spaces", "runners", "s
     from study.bundle.bundle import read_bundle
     from study.bundle.networks import tensor_shapes
     from study.config import parse_config
-    from study.corpus.audio.samples import decode
+    from study.corpus.audio.samples import decode_segment
     from study.corpus.layouts.problems import Problems
     from study.corpus.layouts.tables import read_table
     from study.files import read_rows
@@ -42,7 +42,8 @@ FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-"))
 def audio(data: bytes) -> None:
     """Decode bytes as a file."""
     with contextlib.suppress(ValueError, soundfile.SoundFileError):  # the decoder's own faults
-        samples, _ = decode(data, 8000)
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            samples, _ = decode_segment(file, 8000, None, None)
         assert 0 < samples.size < 2**28
 
 

@@ -19,7 +19,6 @@ from search_spaces.space_yaml import parse_space
 from study.bundle.bundle import read_bundle
 from study.bundle.networks import tensor_shapes
 from study.config import parse_config
-from study.corpus.audio.samples import decode
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.tables import read_table
 from study.files import read_rows
@@ -27,6 +26,7 @@ from study.files.csv_files import spreadsheet_plain, spreadsheet_safe
 from study.results.probabilities import Identity, load_devel
 from study.text import printable
 from support.hostile import sentence
+from support.wav_bytes import decode
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True

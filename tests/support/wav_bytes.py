@@ -7,9 +7,18 @@ import struct
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
+
+from study.corpus.audio.samples import decode_segment
 
 RATE = 8000
 TONE = (np.sin(np.arange(800) / 5) * 8000).astype("<i2").tobytes()
+
+
+def decode(data: bytes, sampling_rate: int) -> tuple[NDArray[np.int16], float]:
+    """The samples of the bytes of an audio file, and their scale."""
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        return decode_segment(file, sampling_rate, None, None)
 
 
 def riff(

@@ -9,7 +9,6 @@ one rate, so that the filter is designed once.
 from __future__ import annotations
 
 import functools
-import io
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from runners.clips import PCM16_SCALE, quantise
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["MAX_PEAK", "RATES", "decode", "decode_segment", "resample"]
+__all__ = ["MAX_PEAK", "RATES", "decode_segment", "resample"]
 
 RATES = (1000, 192_000)  # Hz, of files; as of studies
 MAX_FRAMES = 2**28  # of one clip, 4.6 hours at 16 kHz; a header may promise anything
@@ -55,14 +54,6 @@ def resample(waveform: NDArray[Any], old: int, new: int) -> NDArray[Any]:
         waveform, up, down, window=_filter(up, down).astype(waveform.dtype)
     )
     return result
-
-
-def decode(data: bytes, sampling_rate: int) -> tuple[NDArray[np.int16], float]:
-    """Decode the bytes of one audio file; see :func:`decode_segment`."""
-    import soundfile
-
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        return decode_segment(file, sampling_rate, None, None)
 
 
 def decode_segment(

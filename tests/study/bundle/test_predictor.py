@@ -20,9 +20,10 @@ from study.bundle.bundle import read_bundle
 from study.bundle.predictor import as_clips
 from study.bundle.torch_export import export_programs
 from study.challenge.submission import blind_probabilities as stored_test
-from study.corpus.audio.samples import decode, resample
+from study.corpus.audio.samples import resample
 from study.results import read_results
 from support.finished_study import waveforms_of
+from support.wav_bytes import decode
 
 
 def test_train_gives_the_stored_devel_and_test_probabilities(refitted, bundles, synthetic):

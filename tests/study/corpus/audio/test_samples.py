@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from study.corpus.audio.samples import decode, decode_segment, resample
+from study.corpus.audio.samples import decode_segment, resample
+from support.wav_bytes import decode
 
 RATE = 8000
 
