@@ -14,7 +14,7 @@ from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.folders import list_audio
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
 from study.corpus.layouts.problems import place
-from study.corpus.rules import to_classes, to_clips
+from study.corpus.rules import LISTED_RULE, to_classes, to_clips
 
 __all__ = ["Listed", "read_listing"]
 
@@ -26,7 +26,7 @@ _KIND_OF = {  # of the rules of study.corpus.corpus and study.corpus.rules
     "a file name must not climb out of the corpus folder": "outside",
     "a file must not link out of the corpus folder": "outside",
     PARTITION_RULE: "no partition",
-    "a clip must have a partition in the file that `partitions:` names": "no partition",
+    LISTED_RULE: "no partition",
     "a clip of train or devel must have a label": "unlabelled",
     "a class of devel must be in train too": "unknown label",
 }

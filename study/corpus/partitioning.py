@@ -198,8 +198,9 @@ def _search(
     order = np.lexsort((rng.random(len(counts)), -counts.sum(axis=1)))
     place = np.zeros(len(counts), np.intp)
     held = np.zeros((n_parts, counts.shape[1]))
+    part = np.eye(n_parts)[:, :, None]
     for group in order:
-        tried = [cost(_moved(held, counts[group], None, p)) for p in range(n_parts)]
+        tried = [cost(held + part[p] * counts[group]) for p in range(n_parts)]
         place[group] = int(np.argmin(tried))
         held[place[group]] += counts[group]
     lowest = cost(held)
@@ -214,22 +215,11 @@ def _search(
                 now = place[one]
                 if now == to or (other is not None and place[other] != to):
                     continue
-                changed = _moved(held, counts[one], now, to)
-                if other is not None:
-                    changed = _moved(changed, counts[other], to, now)
+                difference = counts[one] if other is None else counts[one] - counts[other]
+                changed = held + (part[to] - part[now]) * difference
                 if (found := cost(changed)) < lowest - 1e-9:
                     held, lowest, better = changed, found, True
                     place[one] = to
                     if other is not None:
                         place[other] = now
     return lowest, place
-
-
-def _moved(
-    held: NDArray[np.float64], counts: NDArray[np.float64], source: int | None, to: int
-) -> NDArray[np.float64]:
-    changed = held.copy()
-    if source is not None:
-        changed[source] -= counts
-    changed[to] += counts
-    return changed

@@ -20,6 +20,7 @@ __all__ = ["listed_once", "to_classes", "to_clips"]
 MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
 # Line ends and other control characters, and bytes of a file name that are no UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+LISTED_RULE = "a clip must have a partition in the file that `partitions:` names"
 _LINKS_OUT = "a file must not link out of the corpus folder"
 
 
@@ -73,11 +74,9 @@ def to_clips(
             known_partition(row.partition or "") if given is None else given.get(row.file_name)
         )
         if partition is None:
-            if given is None:
-                problems.add(*where, PARTITION_RULE, f"{row.partition!r} for {row.file_name!r}")
-            else:
-                rule = "a clip must have a partition in the file that `partitions:` names"
-                problems.add(*where, rule, f"none for {row.file_name!r}")
+            value = "none" if given is not None else repr(row.partition)
+            rule = PARTITION_RULE if given is None else LISTED_RULE
+            problems.add(*where, rule, f"{value} for {row.file_name!r}")
             continue
         label = None if partition == "test" else row.label
         if partition != "test" and not (label or "").strip():

@@ -22,7 +22,7 @@ from search_spaces.space_yaml import load_space
 from search_spaces.spec import TrialSpec
 from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
-from study.corpus.audio.headers import common_rate
+from study.corpus.audio.headers import look_at_audio, usual_rate
 from study.corpus.audio.waveform_cache import CachedCorpus, cache_corpus, default_cache_root
 from study.files import write_json
 from study.planning.cross_validation import deal_folds, protocol_partitions
@@ -114,7 +114,7 @@ def plan_study(
     )
     check_same(folder, before, name=config.name, space=space.digest, fixed=config.fixed())
     corpus = open_corpus(config, base=base)
-    rate = config.sampling_rate or common_rate(corpus.clips)
+    rate = config.sampling_rate or usual_rate(look_at_audio(corpus.clips[:100]))
     space.check(sampling_rate=rate, clip_seconds=config.clip_seconds)
     weights = resolve_weights([*space.backbones(), *warm_start.backbones()], folder=base)
     cached = cache_corpus(corpus, rate, default_cache_root(), progress)

@@ -12,7 +12,7 @@ import numpy as np
 
 from study.corpus.clip import Clip
 
-__all__ = ["MOST", "AudioLook", "common_rate", "look_at_audio", "usual_rate", "usual_seconds"]
+__all__ = ["MOST", "AudioLook", "look_at_audio", "usual_rate", "usual_seconds"]
 
 MOST = 5000  # files that are looked at; evenly spaced ones of a larger corpus
 
@@ -53,13 +53,8 @@ def usual_rate(look: AudioLook) -> int:
     return look.rates.most_common(1)[0][0] if look.rates else 16_000
 
 
-def common_rate(clips: Sequence[Clip]) -> int:
-    """The most frequent sampling rate of the first hundred clips; 16 kHz where none can be read."""
-    return usual_rate(look_at_audio(clips[:100]))
-
-
 def usual_seconds(look: AudioLook, *, most: float = 3.0) -> float:
-    """What a network may well hear at once: nine of ten clips whole, at most three seconds.
+    """Return what a network may well hear at once: nine of ten clips whole, at most three seconds.
 
     >>> usual_seconds(AudioLook(Counter(), (1.0, 1.0, 1.0), True))
     1.0

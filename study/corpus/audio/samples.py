@@ -144,9 +144,8 @@ def _read_mono(file: soundfile.SoundFile, start: int, n: int, dtype: str) -> NDA
     _go_to(file, start)
     parts: list[NDArray[Any]] = []
     size = 1 + min(_BLOCK // file.channels, file.frames)
-    while (
-        n > 0
-    ):  # `file.blocks` gives whatever is in memory where a file ends before its header says
+    # `file.blocks` would give whatever is in memory where a file ends before its header says.
+    while n > 0:
         block = file.read(min(size, n), dtype=dtype, always_2d=True)
         if not len(block):
             break

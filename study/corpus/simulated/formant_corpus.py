@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from runners.cores import n_cores
 from search_spaces.grammar.errors import InputError
+from study.corpus.layouts.names import PARTITIONS
 from study.corpus.layouts.write_compare import is_written, shuffled_names, write_labels
 from study.corpus.simulated.formant_voices import Voice, draw_voice, speak
 from study.corpus.simulated.masks import MASK_DB
@@ -140,11 +141,8 @@ def mask_response(
 
 def _partition_of(speaker: int, n_speakers: int) -> str:
     """Of 24 speakers 10 are in train, 7 in devel and 7 in test."""
-    n_train = round(n_speakers * 10 / 24)
-    n_devel = round(n_speakers * 7 / 24)
-    if speaker < n_train:
-        return "train"
-    return "devel" if speaker < n_train + n_devel else "test"
+    ends = np.cumsum([round(n_speakers * 10 / 24), round(n_speakers * 7 / 24)])
+    return PARTITIONS[int(np.searchsorted(ends, speaker, side="right"))]
 
 
 def _write_audio(

@@ -24,7 +24,7 @@ from scipy.signal import oaconvolve
 from runners.clips import Clips
 from runners.cores import n_cores
 from search_spaces.grammar.errors import InputError
-from study.corpus.audio.headers import common_rate
+from study.corpus.audio.headers import look_at_audio, usual_rate
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
 from study.corpus.corpus import Corpus, read_corpus
 from study.corpus.layouts.write_compare import is_written, write_labels
@@ -89,7 +89,7 @@ def simulate_masks(
     """
     check_masks(masks)
     corpus = read_corpus(source)
-    rate = sampling_rate or min(common_rate(corpus.clips), 16_000)
+    rate = sampling_rate or min(usual_rate(look_at_audio(corpus.clips[:100])), 16_000)
     _check_arguments(seed, seconds, rate)
     if corpus.info.get("generator") == GENERATOR:
         raise InputError(f"{source}: is a simulated mask corpus already; give it clear speech")
