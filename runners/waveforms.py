@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -53,12 +54,8 @@ class Waveforms:
     def __init__(
         self, clips: Clips, *, device: torch.device, clip_seconds: float, pad: str
     ) -> None:
-        samples = np.asarray(clips.samples)
-        if device.type == "cpu":
-            # Shared with the page cache: every worker of a machine reads the same memory.
-            self.samples = _readonly(samples)
-        else:
-            self.samples = _readonly(samples).to(device)
+        # On a CPU no copy is made: every worker of a machine reads the same page cache.
+        self.samples = _readonly(np.asarray(clips.samples)).to(device)
         self.offsets = torch.from_numpy(np.array(clips.offsets[:-1])).to(device)
         self.lengths = torch.from_numpy(np.diff(clips.offsets)).to(device)
         self.scale = torch.from_numpy(np.array(clips.scale, dtype=np.float32)).to(device)
@@ -95,11 +92,9 @@ class Waveforms:
         room = self.lengths[clips] - self.length
         drawn = torch.rand(len(clips), generator=generator, device=self.device)
         starts = (drawn * (room.clamp_min(0) + 1)).long()
-        return self.gather(clips, torch.where(room >= 0, starts, self._centre(room)))
-
-    def _centre(self, room: Tensor) -> Tensor:
-        """Return the start at which a short clip lies: in the middle of zeros, else at 0."""
-        return torch.div(room, 2, rounding_mode="floor") if self.pad == "zero" else room * 0
+        # A short clip lies in the middle of zeros; otherwise it begins at its start.
+        centre = torch.div(room, 2, rounding_mode="floor") if self.pad == "zero" else room * 0
+        return self.gather(clips, torch.where(room >= 0, starts, centre))
 
     def cover(self, clips: Sequence[int]) -> Views:
         """Return evenly spaced windows that cover each clip; a short clip has one."""
@@ -132,8 +127,6 @@ class Waveforms:
 
 def _readonly(samples: np.ndarray) -> Tensor:
     """Return a tensor on a read-only memory map; nothing writes to it."""
-    import warnings
-
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(samples)

@@ -77,7 +77,9 @@ class Slot:
         self.job = None
 
     def _start(self, folder: Path) -> None:
-        self.kill_quietly()
+        job = self.job
+        self.kill()  # what is left of an earlier process; the job stays
+        self.job = job
         self.generation += 1
         folder.mkdir(parents=True, exist_ok=True)
         # The packages by their own place, and not the current folder: a user may have a study.py.
@@ -112,12 +114,6 @@ class Slot:
             target=self._read, args=(self.process.stdout, self.generation), daemon=True
         )
         reader.start()
-
-    def kill_quietly(self) -> None:
-        """End what is left of an earlier process, keeping the job."""
-        job = self.job
-        self.kill()
-        self.job = job
 
     def _read(self, lines: IO[str], generation: int) -> None:
         try:

@@ -57,7 +57,8 @@ class Image:
             return lines.view(*images.shape[:3], -1)
         if self.resample in ("bilinear", "bicubic"):
             return F.interpolate(images, size=size, mode=self.resample, antialias=True)
-        return F.interpolate(images, size=size, mode=_MODES[self.resample])
+        mode = "nearest-exact" if self.resample == "nearest" else self.resample
+        return F.interpolate(images, size=size, mode=mode)
 
     def seen(self, model: nn.Module) -> nn.Module:
         """Return a network whose input is flipped and transposed as this says."""
@@ -68,6 +69,3 @@ class Image:
     def seen_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the height and width that a network sees of a size (frequency, time)."""
         return size[::-1] if self.transpose else size
-
-
-_MODES = {"area": "area", "nearest": "nearest-exact"}
