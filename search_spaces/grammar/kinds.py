@@ -149,13 +149,8 @@ def _accepts(hint: Any, value: Any) -> tuple[bool, Any]:
     """Return whether `value` fits the type `hint`, and the value as that type."""
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
-        for part in typing.get_args(hint):
-            fits, converted = _accepts(part, value)
-            if fits:
-                return True, converted
-        return False, value
-    if hint is type(None):
-        return value is None, value
+        tried = (_accepts(part, value) for part in typing.get_args(hint))
+        return next((result for result in tried if result[0]), (False, value))
     if origin is tuple:
         if not isinstance(value, (list, tuple)):
             return False, value
@@ -262,10 +257,8 @@ class Dimension:
 
     def name_of(self, value: Any) -> str:
         """Return the name under which `value` was built."""
-        for name, kind in self.kinds.items():
-            if type(value) is kind:
-                return name
-        return str(value.name)
+        names = {kind: name for name, kind in self.kinds.items()}
+        return names.get(type(value)) or str(value.name)
 
     def to_dict(self, value: Any) -> dict[str, Any]:
         """Return `{kind: name, parameter: value, ...}`, plain JSON values."""

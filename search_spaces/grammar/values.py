@@ -129,9 +129,7 @@ class Range:
         Raises:
             LookupError: If it is outside the range or off its steps.
         """
-        if not is_number(value):
-            raise LookupError(value)
-        if not self.low <= value <= self.high:
+        if not is_number(value) or not self.low <= value <= self.high:
             raise LookupError(value)
         steps = (value - self.low) / (self.step or (1 if self.whole else 0) or float("inf"))
         if abs(steps - round(steps)) > 1e-9 and (self.step or self.whole):
