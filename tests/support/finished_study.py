@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -25,8 +26,13 @@ PLAIN = {
 }
 
 
+def plain_of(corpus: Path, **changes) -> dict[str, Any]:
+    """What its study.yaml says."""
+    return PLAIN | {"corpus": str(corpus), "tracking": False} | changes
+
+
 def config_of(corpus: Path, **changes):
-    return parse_config(PLAIN | {"corpus": str(corpus), "tracking": False} | changes, where="test")
+    return parse_config(plain_of(corpus, **changes), where="test")
 
 
 def make_study(corpus: Path, base: Path, **changes) -> Path:

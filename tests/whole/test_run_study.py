@@ -21,33 +21,20 @@ from sklearn.metrics import balanced_accuracy_score
 
 from reports.summary import summary
 from search_spaces import InputError
-from study.config import parse_config
 from study.corpus.audio.waveform_cache import default_cache_root
 from study.results import read_results
 from study.search.attempts import FailingAlike
 from study.search.display import Progress
 from study.search.session import run_study
+from support.finished_study import config_of, plain_of
 from support.tiny_space import TINY_SPACE
 
 SPECTUNE = [sys.executable, "-m", "study"]
 
 
-def plain(corpus: Path, **changes) -> dict:
-    return {
-        "name": "tiny",
-        "corpus": str(corpus),
-        "space": TINY_SPACE,
-        "budget": {"trials": 4},
-        "threads": 1,
-        "checkpoint_seconds": 0.0,
-        "tracking": False,
-    } | changes
-
-
 def run(corpus: Path, base: Path, **changes) -> tuple[int, str]:
     said: list[str] = []
-    config = parse_config(plain(corpus, **changes), where="test")
-    code = run_study(config, base=base, echo=said.append, progress=Progress())
+    code = run_study(config_of(corpus, **changes), base=base, echo=said.append, progress=Progress())
     return code, "\n".join(said)
 
 
@@ -156,7 +143,7 @@ def wait_for(path: Path, pattern: str, process: subprocess.Popen[str]) -> None:
 def test_a_study_killed_in_the_middle_ends_as_an_undisturbed_one(
     finished, synthetic, tmp_path, number, where
 ):
-    (tmp_path / "study.yaml").write_text(yaml.safe_dump(plain(synthetic), sort_keys=False))
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(plain_of(synthetic), sort_keys=False))
     folder = tmp_path / "results" / "tiny"
     process = start(tmp_path)
     wait_for(folder, where, process)
@@ -243,7 +230,7 @@ class LosesTheCache(Progress):
 def test_trials_that_fail_alike_stop_the_study_with_the_reason(synthetic, tmp_path, monkeypatch):
     monkeypatch.setenv("SPECTUNE_CACHE", str(tmp_path / "cache"))
     said: list[str] = []
-    config = parse_config(plain(synthetic, budget={"trials": 9}), where="test")
+    config = config_of(synthetic, budget={"trials": 9})
     code = run_study(config, base=tmp_path, echo=said.append, progress=LosesTheCache())
     assert code == 3
     assert "stopped: trials 0, 1, 2 failed alike: InputError" in "\n".join(said)
@@ -259,7 +246,7 @@ def test_what_a_study_leaves_when_it_stops_is_called_interrupted(synthetic, tmp_
         reported.append(dict(summary(read_results(folder)).facts)["trials"])
         return folder
 
-    config = parse_config(plain(synthetic, slots=2), where="test")
+    config = config_of(synthetic, slots=2)
     code = run_study(config, base=tmp_path, echo=said.append, progress=Progress(), report=report)
     assert code == 3
     assert reported == ["2 (1 complete, 1 interrupted (goes on))"]
