@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FrequencyAxis", "frequency_axes", "row_shares"]
+__all__ = ["FrequencyAxis", "frequency_axes", "row_fractions"]
 
 LOWEST_CENTRE = 20  # 10 ** (20 / 10) = 100 Hz; all below belongs to its band
 LEAST_PART = 1 / 3  # of a third octave that must lie below half the sampling rate
@@ -72,7 +72,7 @@ def frequency_axes(sampling_rate: int) -> tuple[FrequencyAxis, FrequencyAxis]:
     )
 
 
-def row_shares(
+def row_fractions(
     centres_hz: ArrayLike, edges_hz: Sequence[float], *, n_rows: int, offset: float = 0.0
 ) -> Floats:
     """Return which share of each row of a map lies in which band, (n_rows, bands).
@@ -92,9 +92,9 @@ def row_shares(
     Returns:
         Rows sum to 1; one that the offset puts outside the scale has no share.
 
-    >>> row_shares([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2).tolist()
+    >>> row_fractions([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2).tolist()
     [[0.5, 0.5], [0.0, 1.0]]
-    >>> row_shares([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2, offset=-0.25).tolist()
+    >>> row_fractions([500, 1500, 2500, 3500], [0, 1000, 4000], n_rows=2, offset=-0.25).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
     centres = np.asarray(centres_hz, dtype=np.float64)

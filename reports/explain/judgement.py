@@ -89,16 +89,16 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> float | None:
 
 
 def common_share(first: ArrayLike, second: ArrayLike) -> float:
-    """Return what two profiles have in common, 0 to 1: the overlap of their shares above zero.
+    """Return what two profiles have in common, 0 to 1: the overlap of their fractions above zero.
 
     >>> common_share([3, 1, 0], [1, 1, -5])
     0.75
     """
-    shares = []
+    fractions = []
     for values in (first, second):
         above = np.clip(np.nan_to_num(np.asarray(values, dtype=np.float64)), 0, None)
-        shares.append(above / max(float(above.sum()), 1e-20))
-    return round(float(np.minimum(*shares).sum()), 12)
+        fractions.append(above / max(float(above.sum()), 1e-20))
+    return round(float(np.minimum(*fractions).sum()), 12)
 
 
 def area(fractions: Sequence[float], values: Sequence[float]) -> float:
@@ -123,7 +123,7 @@ def judge(
 
     Args:
         agreement: Its rank correlation with the effect of removing bands.
-        common: What its shares have in common with that effect. Where few bands matter, the order
+        common: What its fractions have in common with that effect. Where few bands matter, the order
             of the others is chance, and a map that gives these bands its relevance is right.
         ceiling: The rank correlation of that effect between two halves of the clips: where few
             bands matter or clips are few, occlusion does not order the others the same way twice.
@@ -184,14 +184,14 @@ def name_bands(
     """
     if not above_chance:
         return []
-    found = []
+    named = []
     for band in np.argsort(-band_order(removed["uar"], removed["log_odds"]), kind="stable"):
         for by in ("uar", "log_odds") if p_values is None else ("log_odds", "uar"):
             fall, p = removed[by][band], None if p_values is None else float(p_values[by][band])
             if fall > 0 and (p is None or p <= LEVEL):
-                found.append(Named(int(band), by, float(fall), float(noise[by][band]), p))
+                named.append(Named(int(band), by, float(fall), float(noise[by][band]), p))
                 break
-    return found if p_values is not None else found[:3]
+    return named if p_values is not None else named[:3]
 
 
 def describe_bands(
@@ -232,7 +232,7 @@ def describe_bands(
     little = "changes little, so its level is what counts"
     text += "; noise of the same energy in its place "
     text += little if first.noise < LEVEL_ONLY * first.fall else costs
-    others = ", ".join(axis.band(one.band) for one in named[1:4])
+    others = ", ".join(axis.band(other.band) for other in named[1:4])
     more = f" Next: {others}." if others else ""
     if first.p is None:
         have = "speakers are not known" if n_speakers is None else f"here it has {n_speakers}"

@@ -1,4 +1,4 @@
-"""How each network of a study can be mapped, and its maps as shares of relevance per band."""
+"""How each network of a study can be mapped, and its maps as fractions of relevance per band."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reports.explain.axes import FrequencyAxis, row_shares
+from reports.explain.axes import FrequencyAxis, row_fractions
 from reports.explain.cam import Stage, class_maps, find_stage, has_maps, svm_map
 from reports.explain.inputs import Network
 from reports.explain.rows import row_offset
@@ -107,7 +107,7 @@ class Mapper:
         maps = {"layercam": found.layer, "hirescam": found.hires}
         return {kind: values for kind, values in maps.items() if values is not None}
 
-    def shares(self, kind: str, maps: Tensor, axis: FrequencyAxis) -> Tensor:
+    def fractions(self, kind: str, maps: Tensor, axis: FrequencyAxis) -> Tensor:
         """Return the relevance per band, (windows, bands).
 
         The absolute values of a map's rows sum to 1. A network mixes its channels, so where these
@@ -133,14 +133,16 @@ class Mapper:
         if key not in self.spreads:
             offset = self.offsets.get(kind, 0.0)
             made = [
-                row_shares(c, axis.edges_hz, n_rows=n_rows, offset=offset) for c in self.centres
+                row_fractions(c, axis.edges_hz, n_rows=n_rows, offset=offset) for c in self.centres
             ]
             self.spreads[key] = torch.from_numpy(np.stack(made)).float().to(device)
         return self.spreads[key]
 
     def uniform(self, axis: FrequencyAxis) -> Floats:
-        """Return the shares of a map that is equal everywhere, (bands,)."""
-        spread = np.mean([row_shares(c, axis.edges_hz, n_rows=1)[0] for c in self.centres], axis=0)
+        """Return the fractions of a map that is equal everywhere, (bands,)."""
+        spread = np.mean(
+            [row_fractions(c, axis.edges_hz, n_rows=1)[0] for c in self.centres], axis=0
+        )
         return np.asarray(spread / spread.sum())
 
     def describe(self) -> str:

@@ -14,7 +14,6 @@ from torch import Generator, Tensor
 from reports.explain.explained import Batch, Explained
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.occlusion import sounding
-from runners.model import Classifier
 
 __all__ = ["Mapped", "Occluded", "delete", "make_maps", "occlude"]
 
@@ -29,12 +28,12 @@ class Mapped(NamedTuple):
 
     Args:
         intact: Probabilities, (networks, clips, classes).
-        shares: Relevance by axis, kind and network, (clips, bands) each; a network without a map
+        fractions: Relevance by axis, kind and network, (clips, bands) each; a network without a map
             is absent.
     """
 
     intact: Floats
-    shares: tuple[dict[str, dict[int, Floats]], ...]
+    fractions: tuple[dict[str, dict[int, Floats]], ...]
 
 
 class Occluded(NamedTuple):
@@ -61,33 +60,28 @@ def make_maps(explained: Explained, mappers: Sequence[Mapper], *, tick: Tick) ->
     """
     n_classes = len(explained.inputs.classes)
 
-    def shares(mapper: Mapper, model: Classifier, batch: Batch) -> dict[tuple[int, str], Tensor]:
-        """By axis and kind, (windows, bands) each."""
-        parts: dict[tuple[int, str], list[Tensor]] = defaultdict(list)
+    def work(batch: Batch) -> dict[Hashable, Tensor]:
+        parts: dict[Hashable, list[Tensor]] = defaultdict(list)  # by axis, kind and network
         size = min(MAP_BATCH, explained.size)
         pieces = zip(torch.split(batch.waves, size), torch.split(batch.labels, size), strict=True)
         for waves, labels in pieces:
-            for kind, maps in mapper.maps(model, waves, labels, n_classes).items():
-                for number, axis in enumerate(explained.axes):
-                    parts[number, kind].append(mapper.shares(kind, maps, axis))
-        return {key: torch.cat(some) for key, some in parts.items()}
-
-    def work(batch: Batch) -> dict[Hashable, Tensor]:
-        found: dict[Hashable, Tensor] = {"intact": explained.probabilities(batch, batch.waves)}
-        for n, (mapper, model) in enumerate(zip(mappers, batch.models, strict=True)):
-            for (number, kind), values in shares(mapper, model, batch).items():
-                found[number, kind, n] = values
+            for n, (mapper, model) in enumerate(zip(mappers, batch.models, strict=True)):
+                for kind, maps in mapper.maps(model, waves, labels, n_classes).items():
+                    for number, axis in enumerate(explained.axes):
+                        parts[number, kind, n].append(mapper.fractions(kind, maps, axis))
+        intact = explained.probabilities(batch, batch.waves)
         tick()
-        return found
+        return {"intact": intact, **{key: torch.cat(some) for key, some in parts.items()}}
 
-    found = explained.per_clip(work)
+    by_key = explained.per_clip(work)
 
-    def of(number: int, kind: str) -> dict[int, Floats]:
+    def of_networks(number: int, kind: str) -> dict[int, Floats]:
         keys = {n: (number, kind, n) for n in range(len(mappers))}
-        return {n: found[key] for n, key in keys.items() if key in found}
+        return {n: by_key[key] for n, key in keys.items() if key in by_key}
 
     axes = range(len(explained.axes))
-    return Mapped(found["intact"], tuple({k: of(axis, k) for k in KINDS} for axis in axes))
+    fractions = tuple({kind: of_networks(axis, kind) for kind in KINDS} for axis in axes)
+    return Mapped(by_key["intact"], fractions)
 
 
 def occlude(explained: Explained, axis: int, *, seed: int, tick: Tick) -> Occluded:
@@ -147,14 +141,14 @@ def delete(
 
     def work(batch: Batch) -> dict[str, Tensor]:
         spectra = bands.spectra(batch.waves)
-        found = []
+        probabilities = []
         for rank in ranks:
             for step in steps:
                 kept = (rank[batch.rows] >= step).float()
                 waves = bands.without(spectra, kept)
-                found.append(explained.probabilities(batch, waves, networks))
+                probabilities.append(explained.probabilities(batch, waves, networks))
                 tick()
-        return {"kept": torch.stack(found)}
+        return {"kept": torch.stack(probabilities)}
 
-    found = explained.per_clip(work)["kept"]
-    return found.reshape(len(orders), len(steps), *found.shape[1:])
+    kept = explained.per_clip(work)["kept"]
+    return kept.reshape(len(orders), len(steps), *kept.shape[1:])

@@ -1,4 +1,4 @@
-"""One system on one axis: maps and occlusion joined, compared and judged."""
+"""One system on one axis: maps and occlusion joined and compared."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def evaluate(
     intact, without = system.fuse(mapped.intact), system.fuse(occluded.removed)
     removed = _falls(intact, without, labels)
     noise = _falls(intact, system.fuse(occluded.noise), labels)
-    values = _fused_maps(mapped.shares[number], system)
+    values = _fused_maps(mapped.fractions[number], system)
     primary = next((kind for kind in KINDS if kind in values), None)
     values |= {"removed": removed["uar"], "noise": noise["uar"], "energy": occluded.energies}
     values |= {"removed_log_odds": removed["log_odds"], "noise_log_odds": noise["log_odds"]}
     profiles = {name: subject.profile(clips) for name, clips in values.items()}
-    means = {name: one.mean for name, one in profiles.items()}
+    means = {name: profile.mean for name, profile in profiles.items()}
     overall = {name: mean[-1] for name, mean in means.items()}  # all classes alike
     orders = {name: overall[name] for name in (*KINDS, "energy") if name in overall}
     costs = {name: _costs(means, name) for name in ("removed", "noise")}
@@ -99,7 +99,7 @@ def evaluate(
     )
     trust = None
     if primary is not None:
-        both = {name: (one["removed"], one["common"]) for name, one in agreement.items()}
+        both = {name: (by["removed"], by["common"]) for name, by in agreement.items()}
         trust = judge(
             *both[primary],
             ceiling=both["occlusion"][0],
@@ -110,7 +110,7 @@ def evaluate(
     return {
         "title": axis.title,
         "edges_hz": rounded(axis.edges_hz),
-        "profiles": {name: one.to_json() for name, one in profiles.items()},
+        "profiles": {name: profile.to_json() for name, profile in profiles.items()},
         "equal": rounded(equal),
         "map": primary,
         "uar_removed": rounded(uar),
@@ -118,13 +118,13 @@ def evaluate(
         "rank_correlation": agreement,
         "deletion": curves,
         "trust": None if trust is None else trust._asdict(),
-        "named": [one._asdict() for one in named],
+        "named": [band._asdict() for band in named],
         "finding": describe_bands(
             named,
             axis,
             uar,
             intact=float(uar_intact),
-            taken=[_taken(one, explained.inputs.classes) for one in without],
+            taken=[_taken(clips, explained.inputs.classes) for clips in without],
             n_speakers=subject.n_speakers,
         ),
     }
@@ -150,7 +150,7 @@ def _costs(means: Mapping[str, Floats], name: str) -> Floats:
     return np.stack([band_order(*pair) for pair in pairs])
 
 
-def _fused_maps(shares: Mapping[str, Mapping[int, Floats]], system: System) -> dict[str, Floats]:
+def _fused_maps(fractions: Mapping[str, Mapping[int, Floats]], system: System) -> dict[str, Floats]:
     """Return the weighted relevance per band by kind, (clips, bands), over networks with a map.
 
     A linear machine's weights are all the map it has: beside networks they stand for it in each of
@@ -158,20 +158,20 @@ def _fused_maps(shares: Mapping[str, Mapping[int, Floats]], system: System) -> d
     """
     used = {
         kind: {n: values for n, values in by_network.items() if system.weights[n] > 0}
-        for kind, by_network in shares.items()
+        for kind, by_network in fractions.items()
     }
     linear = used.pop("weights")
-    kinds = {kind: found | linear for kind, found in used.items() if found}
+    kinds = {kind: own | linear for kind, own in used.items() if own}
     if not kinds and linear:
         kinds = {"weights": linear}
     return {
-        kind: np.average(list(found.values()), axis=0, weights=[system.weights[n] for n in found])
-        for kind, found in kinds.items()
+        kind: np.average(list(own.values()), axis=0, weights=[system.weights[n] for n in own])
+        for kind, own in kinds.items()
     }
 
 
 def _equal(axis: FrequencyAxis, system: System, mappers: Sequence[Mapper]) -> Floats:
-    """Return the shares of maps that are equal everywhere, (bands,)."""
+    """Return the fractions of maps that are equal everywhere, (bands,)."""
     pairs = zip(system.weights, mappers, strict=True)
     return np.asarray(sum(weight * mapper.uniform(axis) for weight, mapper in pairs if weight))
 
@@ -179,19 +179,19 @@ def _equal(axis: FrequencyAxis, system: System, mappers: Sequence[Mapper]) -> Fl
 def _agreement(order: Floats, costs: Mapping[str, Floats], removed: Floats) -> dict[str, Any]:
     """Return the rank correlation of an order of bands with what both occlusions cost.
 
-    And what its shares have in common with the UAR that removal costs, (bands,).
+    And what its fractions have in common with the UAR that removal costs, (bands,).
     """
-    found: dict[str, Any] = {by: rank_correlation(order, of[-1]) for by, of in costs.items()}
-    return found | {"common": common_share(order, removed)}
+    ranks: dict[str, Any] = {by: rank_correlation(order, of[-1]) for by, of in costs.items()}
+    return ranks | {"common": common_share(order, removed)}
 
 
 def _of_halves(
     removed: Mapping[str, Floats], noise: Mapping[str, Floats], subject: Subject
 ) -> dict[str, Any]:
     """Return how far occlusion agrees with itself between two halves of the clips."""
-    found: dict[str, Any] = {}
+    ranks: dict[str, Any] = {}
     for name, falls in {"removed": removed, "noise": noise}.items():
         by_measure = (subject.halves(falls[by]) for by in MEASURES)
         orders = [band_order(*half) for half in zip(*by_measure, strict=True)]
-        found[name] = rank_correlation(*orders)
-    return found | {"common": common_share(*subject.halves(removed["uar"]))}
+        ranks[name] = rank_correlation(*orders)
+    return ranks | {"common": common_share(*subject.halves(removed["uar"]))}

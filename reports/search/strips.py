@@ -42,8 +42,8 @@ class Strip(NamedTuple):
 
 def strips_sections(results: StudyResults, numbers: Importance | None) -> list[Section]:
     """The section of single parameters, only where importance is to be trusted."""
-    found = strips(results, numbers)
-    if not found:
+    drawn = strips(results, numbers)
+    if not drawn:
         return []
     return [
         Section(
@@ -53,7 +53,7 @@ def strips_sections(results: StudyResults, numbers: Importance | None) -> list[S
             "(an augmentation that is off counts as p = 0); lines are medians, of each value or of "
             "equally many trials. A search tries more of what was good, and values come together "
             "with others: a median proves no effect.",
-            (Panel("values", strips_figure(found)),),
+            (Panel("values", strips_figure(drawn)),),
         )
     ]
 
@@ -68,10 +68,10 @@ def strips(results: StudyResults, numbers: Importance | None) -> tuple[Strip, ..
     return tuple(_strip(_with_off(parameter, trials), trials) for parameter in chosen)
 
 
-def strips_figure(found: Sequence[Strip]) -> go.Figure:
+def strips_figure(drawn: Sequence[Strip]) -> go.Figure:
     """A strip of points for each parameter, side by side, with one scale of UAR."""
-    rows = math.ceil(len(found) / COLUMNS)
-    cells = np.arange(rows * COLUMNS).reshape(rows, COLUMNS) < len(found)
+    rows = math.ceil(len(drawn) / COLUMNS)
+    cells = np.arange(rows * COLUMNS).reshape(rows, COLUMNS) < len(drawn)
     grid = make_subplots(
         rows,
         COLUMNS,
@@ -80,7 +80,7 @@ def strips_figure(found: Sequence[Strip]) -> go.Figure:
         horizontal_spacing=GAPS[0],
         vertical_spacing=GAPS[1],
     )
-    for place, strip in enumerate(found):
+    for place, strip in enumerate(drawn):
         row, column = place // COLUMNS + 1, place % COLUMNS + 1
         for trace in _traces(strip, legend=place == 0):
             grid.add_trace(trace, row, column)

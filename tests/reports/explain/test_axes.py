@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.explain.axes import frequency_axes, row_shares
+from reports.explain.axes import frequency_axes, row_fractions
 from search_spaces.scales import SCALES, centres_hz
 
 
@@ -45,24 +45,24 @@ def test_shares_of_rows_are_those_of_many_small_pieces(scale, n_rows, rate):
         expected = np.zeros((n_rows, axis.n_bands))
         bands = np.searchsorted(axis.edges_hz, hz, side="right").clip(1, axis.n_bands) - 1
         np.add.at(expected, ((pieces * n_rows).astype(int), bands), n_rows / len(pieces))
-        found = row_shares(centres, axis.edges_hz, n_rows=n_rows)
+        found = row_fractions(centres, axis.edges_hz, n_rows=n_rows)
         np.testing.assert_allclose(found.sum(1), 1, atol=1e-9)
         np.testing.assert_allclose(found, expected, atol=0.01)
 
 
 def test_a_network_that_hears_part_of_the_axis_has_no_share_elsewhere():
     centres = np.linspace(1000, 2000, 50)
-    shares = row_shares(centres, [0, 900, 2100, 4000], n_rows=5)
+    shares = row_fractions(centres, [0, 900, 2100, 4000], n_rows=5)
     assert shares[:, [0, 2]].max() == 0
 
 
 def test_one_band_is_the_whole_axis():
-    assert row_shares([1000.0], [0, 1000, 4000], n_rows=1).tolist() == [[0.25, 0.75]]
+    assert row_fractions([1000.0], [0, 1000, 4000], n_rows=1).tolist() == [[0.25, 0.75]]
 
 
 def test_rows_that_lie_lower_cover_what_is_nearest_to_them():
     centres = np.arange(50.0, 850, 100)  # eight bands of 100 Hz, two to a row
-    shares = row_shares(centres, np.arange(0.0, 900, 100), n_rows=4, offset=-1 / 8)
+    shares = row_fractions(centres, np.arange(0.0, 900, 100), n_rows=4, offset=-1 / 8)
     covered = [row.nonzero()[0].tolist() for row in shares]
     assert covered == [[0], [1, 2], [3, 4], [5, 6, 7]]
     np.testing.assert_allclose(shares.sum(1), 1)

@@ -42,7 +42,7 @@ def test_a_linear_machine_stands_with_its_one_map_in_each_kind_of_a_fusions_maps
     numbers = explain(inputs, CPU)
     part = numbers["systems"][1]["axes"]["linear"]
     explained = Explained(inputs, range(len(inputs.labels)), frequency_axes(8000), CPU)
-    shares = make_maps(explained, explained.mappers(), tick=lambda: None).shares[1]
+    shares = make_maps(explained, explained.mappers(), tick=lambda: None).fractions[1]
     assert part["map"] == "layercam"
     assert "weights" not in part["profiles"]
     subject = Subject.from_inputs(inputs, range(len(inputs.labels)), seed=0)

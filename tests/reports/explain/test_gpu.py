@@ -38,7 +38,7 @@ def passes(device: str, n_folds: int) -> dict[str, np.ndarray]:
         "energies": occluded.energies,
         "deleted": delete(explained, 0, orders, (1, 4), networks=[0, 1], tick=lambda: None),
     }
-    for kind, by_network in mapped.shares[0].items():
+    for kind, by_network in mapped.fractions[0].items():
         found |= {f"{kind} {number}": values for number, values in by_network.items()}
     return found
 

@@ -57,8 +57,8 @@ def test_a_pass_gives_what_each_clip_gives_by_itself(n_folds, size):
     mapped = make_maps(explained, explained.mappers(), tick=lambda: ticks.append(1))
     np.testing.assert_allclose(mapped.intact, found, atol=2e-6)
     assert len(ticks) == explained.n_batches
-    assert set(mapped.shares[0]["layercam"]) == {0}
-    assert set(mapped.shares[0]["weights"]) == {1}  # a linear machine has one map
+    assert set(mapped.fractions[0]["layercam"]) == {0}
+    assert set(mapped.fractions[0]["weights"]) == {1}  # a linear machine has one map
 
 
 def test_a_batch_holds_clips_of_one_fold_and_asks_the_models_of_that_fold():

@@ -55,7 +55,7 @@ def test_what_changes_in_one_band_is_put_at_that_band(classifier, kind, within_h
         changed = images.clone()
         changed[:, :, band] += 1.5
         noticed = (features(backbone, changed, module) - before).pow(2).sum(1)
-        shares = mapper.shares(kind, noticed, FINE)[0].double().numpy()
+        shares = mapper.fractions(kind, noticed, FINE)[0].double().numpy()
         middles = np.array(FINE.edges_hz[:-1]) + 25
         found.append(shares @ middles - mapper.centres[0][band])
     assert abs(np.mean(found)) < within_hz  # half a row is 250 Hz, or 1000
