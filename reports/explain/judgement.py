@@ -123,8 +123,8 @@ def judge(
 
     Args:
         agreement: Its rank correlation with the effect of removing bands.
-        common: What its fractions have in common with that effect. Where few bands matter, the order
-            of the others is chance, and a map that gives these bands its relevance is right.
+        common: What it has in common with that effect. Where few bands matter, the order of the
+            others is chance, and a map that gives these bands its relevance is right.
         ceiling: The rank correlation of that effect between two halves of the clips: where few
             bands matter or clips are few, occlusion does not order the others the same way twice.
         beside: Rank correlation and common share of what knows nothing of the network: a map that
