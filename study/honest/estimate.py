@@ -59,7 +59,7 @@ ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flat
 NO_SPEAKERS = "clips treated as independent; too narrow, and the value still flatters"
 REFERENCES = {"single": "the best single trial", "uniform": "the average of all candidates"}
 
-# Both measured by `study.fusion.simulation` (docs/honest-estimates.md).
+# Both measured by `tests/simulation` (docs/honest-estimates.md).
 # The squared error of the nested UAR exceeds its squared standard error over speakers by about
 # 6 / n_speakers of it: resampling does not see that other speakers would choose another fusion.
 SELECTION_EXCESS = 6.0

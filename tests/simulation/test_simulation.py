@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from study.fusion.simulation import __main__ as simulation
-from study.fusion.simulation.search import search
-from study.fusion.simulation.summary import summarise
-from study.fusion.simulation.world import Population, World
+from simulation import __main__ as simulation
+from simulation.search import search
+from simulation.summary import summarise
+from simulation.world import Population, World
 
 
 def test_a_repetition_is_the_same_again_and_survives_json():

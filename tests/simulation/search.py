@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from study.fusion.simulation.world import (
+from simulation.world import (
     N_DIMENSIONS,
     N_FAMILIES,
     Population,

@@ -1,6 +1,6 @@
 """Does the honest value keep its promise? A simulation with known truth.
 
-    python -m study.fusion.simulation --repetitions 500 --out simulation.jsonl --minutes 60
+    PYTHONPATH=tests python -m simulation --repetitions 500 --out simulation.jsonl --minutes 60
 
 Every repetition draws a world, devel speakers and a search over trials with learning curves and
 pruning; fits the fusion on devel; and compares the apparent, nested and out-of-bag UAR with the
@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.search import Search, search
+from simulation.summary import INTERVALS, TOLD, summarise, table
+from simulation.world import TASTE, Population, Trial, World, probabilities
 from study.fusion.choice import chosen
 from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.selection import Selection
 from study.fusion.methods.table import DEFAULT, METHODS
-from study.fusion.simulation.search import Search, search
-from study.fusion.simulation.summary import INTERVALS, TOLD, summarise, table
-from study.fusion.simulation.world import TASTE, Population, Trial, World, probabilities
 from study.honest import CandidateEpochs, fold_splits, held_out_hits
 from study.honest.estimate import fit_on_all, nested_interval, out_of_bag_uar
 from study.honest.held_out import bootstrap_splits
@@ -157,7 +157,7 @@ def _read(path: Path) -> list[dict[str, Any]]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; see the module."""
     parser = argparse.ArgumentParser(
-        prog="python -m study.fusion.simulation",
+        prog="PYTHONPATH=tests python -m simulation",
         description="Bias and coverage of the honest value.",
     )
     parser.add_argument("--repetitions", type=int, default=500, help="per setting")
