@@ -17,8 +17,6 @@ from study.checking.leakage import Probe
 from study.checking.terminal import headline
 from study.results import StudyResults
 
-__all__ = ["check_sections", "findings_table", "probes", "probes_figure"]
-
 MOST_NAMED = 3
 TARGET_COLOURS = {"label": BLUE, "train": GREEN, "devel": PURPLE, "test": VERMILION}
 

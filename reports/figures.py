@@ -15,8 +15,6 @@ from reports.sections import SECTIONS, Material
 from search_spaces.grammar.errors import InputError
 from study.results import StudyResults
 
-__all__ = ["FIGURES", "Figures"]
-
 # Name -> what a figure that has no section yet waits for.
 FIGURES = {
     "fusion": "the fusion with which `spectune run` ends",

@@ -10,8 +10,6 @@ from reports.summary import summary
 from study.files import replace_text
 from study.results import StudyResults, read_results
 
-__all__ = ["page", "write_report"]
-
 
 def write_report(study_folder: Path) -> Path:
     """Write `report.html` of a results folder, finished or being written, and return its path.

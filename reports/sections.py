@@ -29,8 +29,6 @@ from reports.systems.worth import worth_sections
 from reports.systems.wrong import wrong_sections
 from study.results import StudyResults
 
-__all__ = ["SECTIONS", "Material", "sections"]
-
 
 class Material:
     """A study, and what several sections are made of, computed when the first one asks.

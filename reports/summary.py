@@ -16,8 +16,6 @@ from study.results import StudyResults
 from study.results.study_results import PartitionRows
 from study.results.trial_states import count_words, is_running, shown_counts
 
-__all__ = ["summary"]
-
 
 def summary(results: StudyResults) -> Head:
     """The head of the page; also of a study without a trial."""

@@ -13,8 +13,6 @@ from runners.batch_norm import refresh_batch_norm
 from runners.model import Classifier
 from search_spaces.recipe import Averaging, Ema, Swa
 
-__all__ = ["WeightAverage"]
-
 
 class WeightAverage:
     """The average of a network's weights, by exponential forgetting or over its last epochs.

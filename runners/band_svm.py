@@ -19,8 +19,6 @@ from runners.waveforms import Waveforms
 from search_spaces.backbones.backbones import BandStatistics, BandSvm, band_statistics
 from search_spaces.spec import TrialSpec
 
-__all__ = ["SvmFit", "fit_band_svm"]
-
 
 @torch.no_grad()
 def fit_band_svm(

@@ -8,8 +8,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-__all__ = ["FirstStatistics", "refresh_batch_norm"]
-
 
 class FirstStatistics:
     """Lets running statistics begin as the plain mean over the first batches.

@@ -12,8 +12,6 @@ from search_spaces.augment import ImageAugmentation, MixAugmentation, WaveformAu
 from search_spaces.front_end.front_end import FrontEnd
 from search_spaces.spec import TrialSpec
 
-__all__ = ["TrainingClips", "class_weights"]
-
 
 def class_weights(labels: Tensor, n_classes: int) -> Tensor:
     """Return the inverse class frequencies, scaled so that their mean over the clips is 1."""

@@ -11,14 +11,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-__all__ = [
-    "load_checkpoint",
-    "load_optimizer",
-    "random_state",
-    "save_checkpoint",
-    "set_random_state",
-]
-
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     """Write nested dicts and lists of tensors and JSON values, atomically."""

@@ -20,8 +20,6 @@ from numpy.typing import ArrayLike, NDArray
 from runners.npy_files import load_array
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["Clips", "ClipsWriter", "quantise"]
-
 FORMAT = 1
 PCM16_SCALE = 1.0 / 32768.0  # what 16-bit PCM means; also the scale of a silent clip
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["n_cores"]
-
 
 def n_cores() -> int:
     """CPU cores this process may use, at least 1."""

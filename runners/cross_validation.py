@@ -18,8 +18,6 @@ from runners.evaluation import Curves, uar
 from runners.job import Task
 from runners.model import fold_prefix
 
-__all__ = ["CrossValidation", "Fit"]
-
 
 class Fit(Protocol):
     """One fit of a spec to a task, which can be left after any epoch and taken up again."""

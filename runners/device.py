@@ -11,15 +11,6 @@ import torch
 from runners.cores import n_cores
 from search_spaces.grammar.errors import InputError
 
-__all__ = [
-    "Compute",
-    "choose_compute",
-    "default_slots",
-    "set_threads",
-    "threads_of_slot",
-    "usable_compute",
-]
-
 DEVICE = re.compile(r"cpu|cuda(:[0-9]{1,3})?|mps")
 
 

@@ -15,16 +15,6 @@ from torch import Tensor, nn
 from runners.device import Compute
 from runners.waveforms import Views, Waveforms
 
-__all__ = [
-    "EVAL_BATCH",
-    "Curves",
-    "autocast",
-    "forget_peak_memory",
-    "peak_memory_gb",
-    "predict",
-    "uar",
-]
-
 EVAL_BATCH = 256
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["NonFiniteLossError", "fault_kind", "reason_of", "storage_fault"]
-
 PLACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 # Said by SQLite and by safetensors, whose errors bear no number.
 SAID = (

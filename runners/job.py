@@ -13,8 +13,6 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 
-__all__ = ["PADS", "Job", "Task"]
-
 PADS = ("repeat", "reflect", "zero")
 
 

@@ -16,17 +16,6 @@ from search_spaces.front_end.front_end import FrontEnd
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 
-__all__ = [
-    "Classifier",
-    "copy_fold",
-    "fold_prefix",
-    "load_front_end",
-    "load_weights",
-    "make_backbone",
-    "make_classifier",
-    "save_weights",
-]
-
 
 class Classifier(nn.Module):
     """Waveforms (clips, samples) to logits (clips, classes)."""

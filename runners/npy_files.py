@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from search_spaces.grammar.bounded_file import check_bounded
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["load_array"]
-
 MAX_BYTES = 2**31  # that are read into memory
 MAX_MAPPED = 2**42
 

@@ -12,8 +12,6 @@ from runners.model import Classifier
 from search_spaces.backbones.backbones import Timm, head_parameters, undecayed_parameters
 from search_spaces.spec import TrialSpec
 
-__all__ = ["Tuning"]
-
 
 class Tuning:
     """Parameter groups: the head, and a pretrained body that may be frozen or slower to learn.

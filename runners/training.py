@@ -28,8 +28,6 @@ from runners.waveforms import Waveforms
 from search_spaces.backbones.backbones import likes_channels_last
 from search_spaces.recipe import NoAveraging, make_schedule
 
-__all__ = ["Training"]
-
 FORMAT = 2  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
 REFRESH_BATCHES = 10  # of training, from which BatchNorm statistics are taken for an evaluation

@@ -22,8 +22,6 @@ from runners.training import Training
 from runners.waveforms import Waveforms
 from search_spaces.backbones.backbones import BandSvm
 
-__all__ = ["CHECKPOINT", "FILES", "WEIGHTS", "Report", "Verdict", "make_fit", "run_trial"]
-
 WEIGHTS = "model.safetensors"
 FILES = ("devel.npy", "test.npy", WEIGHTS)
 CHECKPOINT = "checkpoint.safetensors"

@@ -13,8 +13,6 @@ from torch import Generator, Tensor
 
 from runners.clips import Clips
 
-__all__ = ["Views", "Waveforms"]
-
 
 @dataclass(frozen=True)
 class Views:

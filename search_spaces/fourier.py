@@ -7,8 +7,6 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-__all__ = ["fast_length", "frequencies"]
-
 
 @lru_cache(maxsize=64)
 def fast_length(n: int) -> int:

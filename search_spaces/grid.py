@@ -10,8 +10,6 @@ from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import Answers
 
-__all__ = ["MAX_SPECS", "grid_specs"]
-
 MAX_SPECS = 10_000
 
 

@@ -32,8 +32,6 @@ from search_spaces.grammar.values import Fixed, Suggester, Values, choices_of, i
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, canonical_digest, unused
 from search_spaces.suggesters import Draw, First, Recall
 
-__all__ = ["Parameters", "Space"]
-
 Parameters = Mapping[str, Values]  # of a kind: the name of a parameter -> what it may be
 N_DRAWS = 64  # points of a space that are built to check it
 

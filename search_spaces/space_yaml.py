@@ -18,8 +18,6 @@ from search_spaces.space import Parameters, Space
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, check_augment_names
 from search_spaces.suggesters import Refuse
 
-__all__ = ["load_space", "parse_space", "preset_names"]
-
 PRESETS = Path(__file__).parent / "presets"
 KEYS = (*DIMENSIONS, *SECTIONS, "augment", "baselines", "description")
 

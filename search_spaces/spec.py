@@ -30,8 +30,6 @@ from search_spaces.recipe import (
 )
 from search_spaces.scales import SCALES, Linear, Scale
 
-__all__ = ["DIMENSIONS", "SECTIONS", "TrialSpec", "canonical_digest", "unused"]
-
 # Dimensions take one of several kinds; sections have parameters only.
 DIMENSIONS: dict[str, Dimension] = {
     d.name: d for d in (SCALES, CHANNELS, AMPLITUDES, BACKBONES, OPTIMIZERS, LOSSES, AVERAGINGS)

@@ -11,8 +11,6 @@ from search_spaces.grammar.kinds import applying, fields_of
 from search_spaces.grammar.values import Choice, Range, choice_label
 from search_spaces.spec import DIMENSIONS, SECTIONS, TrialSpec, augment_name, unused
 
-__all__ = ["Answers", "Draw", "First", "Recall", "Refuse", "flat_parameters"]
-
 
 class Answers:
     """A suggester with one method for every question: choices and ranges alike."""

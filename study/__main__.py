@@ -6,8 +6,6 @@ import signal
 import sys
 from types import FrameType
 
-__all__ = ["main"]
-
 EXIT_INTERRUPTED = 130
 
 

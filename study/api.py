@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from reports.figures import Figures
 
-__all__ = ["Fusion", "Results", "open_study", "run"]
-
 EXIT_DONE, EXIT_INTERRUPTED = 0, 130
 
 

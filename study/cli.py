@@ -27,8 +27,6 @@ from study.commands import (
 )
 from study.text import printable
 
-__all__ = ["app", "main"]
-
 EXIT_BAD_INPUT, EXIT_FAULTY = 2, 3
 MOST_TOLD = 50  # problems of one input
 # Said by the system of a path that cannot be used: the command named it.

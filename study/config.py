@@ -15,18 +15,6 @@ from search_spaces.grammar.kinds import nearest
 from search_spaces.grammar.yaml_file import load_yaml, parse_yaml
 from study.files import dump_yaml
 
-__all__ = [
-    "Budget",
-    "EnsembleConfig",
-    "Pruning",
-    "RefitConfig",
-    "SeedsConfig",
-    "StudyConfig",
-    "SubmissionConfig",
-    "changed",
-    "load_config",
-]
-
 FusionMethod = Literal[
     "bagged_greedy", "greedy", "cma_es", "stacking", "majority_vote", "tempered", "chosen"
 ]

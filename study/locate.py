@@ -12,8 +12,6 @@ from study.files import read_object
 if TYPE_CHECKING:
     from study.config import StudyConfig
 
-__all__ = ["config_and_base", "results_folder"]
-
 
 def results_folder(study: Path) -> Path:
     """Return the results folder of a study.yaml, or the folder itself.

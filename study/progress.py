@@ -8,8 +8,6 @@ from typing import TypeVar
 
 from study.text import duration
 
-__all__ = ["Progress", "no_progress", "report_tenths", "report_time_left", "with_progress"]
-
 T = TypeVar("T")
 
 Progress = Callable[[int, int], None]  # how many are done, of how many

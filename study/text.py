@@ -5,19 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 
-__all__ = [
-    "NOTHING",
-    "aligned",
-    "duration",
-    "first_of",
-    "p_is",
-    "percent",
-    "plural",
-    "printable",
-    "probability",
-    "without_passwords",
-]
-
 NOTHING = "-"
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line end
 PASSWORD = re.compile(r"(://[^\s:/@]*:)\S+@")

@@ -23,8 +23,6 @@ from reports.explain.subset import stratified
 from runners.device import Compute
 from study.progress import Progress, no_progress
 
-__all__ = ["CPU_CLIPS", "explain"]
-
 CPU_CLIPS = 200  # explained on a CPU unless more are asked for
 Floats = NDArray[np.floating]
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["FrequencyAxis", "frequency_axes", "row_fractions"]
-
 LOWEST_CENTRE = 20  # 10 ** (20 / 10) = 100 Hz; all below belongs to its band
 LEAST_PART = 1 / 3  # of a third octave that must lie below half the sampling rate
 N_LINEAR = 16

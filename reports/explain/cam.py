@@ -18,18 +18,6 @@ from torch import Tensor, nn
 from search_spaces.backbones.backbones import BandStatistics, PaddedImages, band_statistics
 from search_spaces.front_end.turning import FLIPS, Turned, turn
 
-__all__ = [
-    "LEAST_ROWS",
-    "Maps",
-    "Seen",
-    "Stage",
-    "channel_axis",
-    "class_maps",
-    "find_stage",
-    "has_maps",
-    "svm_map",
-]
-
 LEAST_ROWS = 16  # of a map that is to say something about frequency
 # How far the logits of a network's two halves may be from the whole's, as a part of the largest:
 # TensorFloat-32 keeps 10 bits of each factor, and kernels need not sum alike.

@@ -15,8 +15,6 @@ from reports.explain.measure import delete
 from reports.explain.statistics import rounded
 from study.metrics import uar_of_probabilities
 
-__all__ = ["ORDERS", "STEPS", "deletion_curves"]
-
 STEPS = (1, 2, 4, 6, 9)  # bands removed one after another
 ORDERS = ("map", "occlusion", "energy", "random")
 

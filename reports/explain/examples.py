@@ -13,8 +13,6 @@ from reports.explain.explained import Explained
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.subject import Subject
 
-__all__ = ["MOST_EXAMPLES", "examples"]
-
 MOST_EXAMPLES = 4
 LEVELS = 100  # an image is stored in whole per cents of its range
 

@@ -23,8 +23,6 @@ from runners.waveforms import Waveforms
 from search_spaces.backbones.backbones import likes_channels_last
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["Batch", "Explained"]
-
 BATCH = {"cpu": 64, "cuda": EVAL_BATCH}  # windows; every trial was evaluated with as many
 LEAST_BATCH = 8  # windows: what is tried last where memory runs out
 

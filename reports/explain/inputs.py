@@ -26,8 +26,6 @@ from study.results import StudyResults
 from study.results.probabilities import all_known, speakers_of
 from study.search.restore import restore_weights
 
-__all__ = ["ExplainInputs", "Network", "System", "inputs_of_bundle", "inputs_of_study"]
-
 TRAINED_ON_DEVEL = (
     "These networks were trained on the devel clips too: this says what they took up, not what"
     " carries over to new speakers."

@@ -12,18 +12,6 @@ from reports.explain.axes import FrequencyAxis
 from study.metrics.speaker_counts import MIN_SPEAKERS
 from study.text import p_is
 
-__all__ = [
-    "Named",
-    "Trust",
-    "area",
-    "band_order",
-    "common_share",
-    "describe_bands",
-    "judge",
-    "name_bands",
-    "rank_correlation",
-]
-
 LEAST_AGREEMENT = 0.5  # rank correlation of a map with band occlusion, or share in common
 LEVEL = 0.05
 LEVEL_ONLY = 0.25  # part of an effect that noise must leave for the band's changes to count

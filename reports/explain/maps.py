@@ -17,8 +17,6 @@ from reports.explain.rows import row_offset
 from runners.model import Classifier
 from search_spaces.backbones.backbones import BandStatistics
 
-__all__ = ["KINDS", "Mapper", "contrast"]
-
 KINDS = ("layercam", "hirescam", "weights")  # of maps; the last is a linear machine's
 
 Floats = NDArray[np.float64]

@@ -15,8 +15,6 @@ from reports.explain.explained import Batch, Explained
 from reports.explain.maps import KINDS, Mapper
 from reports.explain.occlusion import sounding
 
-__all__ = ["Mapped", "Occluded", "delete", "make_maps", "occlude"]
-
 MAP_BATCH = 64  # windows whose activations are kept for a gradient
 
 Floats = NDArray[np.floating]

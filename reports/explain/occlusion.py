@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["BandFilter", "band_gains", "sounding"]
-
 RAMP = 0.1  # of the narrower of two neighbours: half of what they cross over in
 ROOM_S = 0.25  # seconds of zeros behind a window, so that a filter's ringing does not wrap around
 

@@ -26,8 +26,6 @@ from reports.explain.statistics import correct, log_odds, rounded
 from reports.explain.subject import Subject
 from study.metrics import uar_of_probabilities
 
-__all__ = ["evaluate"]
-
 MEASURES = {
     "uar": correct,
     "log_odds": log_odds,

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 
 from reports.explain.cam import Seen, channel_axis
 
-__all__ = ["row_offset"]
-
 N_ROWS = 24  # of the map of the noise that is shown: the middle ones hear neither end of it
 N_MEASURED = 6
 

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Profile", "correct", "log_odds", "means", "rounded", "sums"]
-
 Floats = NDArray[np.floating]
 
 DIGITS = 5

@@ -18,8 +18,6 @@ from study.metrics.sign_flips import ROUNDING, all_flips, exchanged, leads_by_sp
 from study.metrics.speaker_bootstrap import draw_speakers, strata_of_speakers
 from study.metrics.speaker_counts import too_few_of_a_class, too_few_speakers
 
-__all__ = ["Subject"]
-
 Floats = NDArray[np.floating]
 Doubles = NDArray[np.float64]
 

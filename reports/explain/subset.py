@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["stratified"]
-
 
 def stratified(
     labels: ArrayLike, speakers: Sequence[str] | None, *, n: int, seed: int

@@ -10,8 +10,6 @@ from study.results import StudyResults
 from study.tracking.runs import ChildRun
 from study.tracking.study_run import continue_tracker
 
-__all__ = ["track_explanation"]
-
 
 def track_explanation(
     results: StudyResults, numbers: Mapping[str, Any], page: Path, *, report: Path

@@ -12,8 +12,6 @@ from markupsafe import Markup, escape
 
 from reports.page.text import unbroken
 
-__all__ = ["Glossary", "anchor", "meanings"]
-
 ENTRY = re.compile(
     r"^\*\*(?P<word>[^*]+)\*\* (?P<meaning>.+) \(`(?P<place>[^`]+)`\)$", re.MULTILINE
 )

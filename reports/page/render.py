@@ -17,8 +17,6 @@ from reports.page.glossary import Glossary, anchor
 from reports.page.section import Head, Panel, Section
 from reports.page.text import unbroken
 
-__all__ = ["figure_json", "render"]
-
 TEMPLATES = Path(__file__).with_name("templates")
 
 

@@ -9,8 +9,6 @@ import plotly.graph_objects as go
 
 from reports.page.table import Table
 
-__all__ = ["Head", "Panel", "Picture", "Section"]
-
 
 class Head(NamedTuple):
     """The head of the page, as texts."""

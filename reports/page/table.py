@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
-__all__ = ["Table", "table_of"]
-
 
 class Table(NamedTuple):
     """Texts by row; columns of numbers are set flush right."""

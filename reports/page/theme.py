@@ -16,8 +16,6 @@ from numpy.typing import ArrayLike
 
 from reports.page.text import inert
 
-__all__ = ["COLOURS", "SEQUENTIAL", "figure", "heat", "named", "shade", "spots", "whiskers"]
-
 BLUE = "#2f7ebc"
 VERMILION = "#d55e00"
 GREEN = "#00956d"

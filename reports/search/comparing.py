@@ -16,8 +16,6 @@ from study.results.seeds_table import seeds_table
 from study.results.trial_record import GRID
 from study.text import NOTHING, probability
 
-__all__ = ["ablation_sections", "ablation_table", "repeats_table", "seeds_sections"]
-
 
 def seeds_sections(results: StudyResults) -> list[Section]:
     """The section of specs trained with several seeds; none where nothing was repeated."""

@@ -12,8 +12,6 @@ from reports.page.text import inert, percent
 from reports.page.theme import COLOURS, GREY, figure
 from study.results import StudyResults, TrialRecord
 
-__all__ = ["Curves", "curves", "curves_figure", "curves_section"]
-
 MOST_CURVES = 200  # in grey; more would only darken the picture
 HIGHLIGHTED = len(COLOURS)
 

@@ -10,20 +10,6 @@ from reports.page.text import cell
 from study.results import TrialRecord
 from study.results.throughput import is_network
 
-__all__ = [
-    "DIMENSIONS",
-    "MISSING",
-    "Parameter",
-    "branches",
-    "dimension",
-    "fitted_at_once",
-    "level",
-    "unused_params",
-    "used_params",
-    "varied",
-    "varied_among",
-]
-
 # The dimensions in their order, each with the first parts of parameter names that are no
 # dimension's own name. What belongs to a branch (`mel.n_bands`) goes to the parameter that chose
 # the branch, which the trials themselves tell.

@@ -8,8 +8,6 @@ from reports.page.section import Section
 from reports.page.table import Table, table_of
 from study.results import StudyResults
 
-__all__ = ["failures_section", "failures_table"]
-
 MOST_NAMED = 20  # trials of a reason
 NO_REASON = "no reason was recorded"
 

@@ -13,8 +13,6 @@ from reports.page.theme import figure, heat, named
 from reports.search.searched import usable_trials
 from study.results import StudyResults
 
-__all__ = ["HeatMap", "heatmap", "heatmap_figure", "heatmap_section"]
-
 
 class HeatMap(NamedTuple):
     """UARs of the trials of every cell, by (scale, backbone)."""

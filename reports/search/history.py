@@ -12,8 +12,6 @@ from reports.page.text import inert, percent
 from reports.page.theme import BLUE, GREY, VERMILION, figure, spots
 from study.results import StudyResults
 
-__all__ = ["History", "Point", "history", "history_figure", "history_section"]
-
 LOOKS = {
     "complete": ("complete", "circle", BLUE),
     "pruned": ("pruned (best epoch so far)", "triangle-down-open", GREY),

@@ -30,8 +30,6 @@ from reports.search.dimensions import DIMENSIONS, MISSING, Parameter, level, var
 from reports.search.searched import filled_params, searched_trials
 from study.results import StudyResults
 
-__all__ = ["Importance", "encode", "importance", "importance_figure", "importance_section"]
-
 ENOUGH_TRIALS = 10
 MOST_PARAMETERS = 12
 N_DRAWS = 5  # per dimension and bootstrap sample

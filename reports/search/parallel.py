@@ -22,8 +22,6 @@ from reports.search.importance import Importance
 from reports.search.searched import usable_trials
 from study.results import StudyResults, TrialRecord
 
-__all__ = ["Axis", "Parallel", "parallel", "parallel_figure", "parallel_section"]
-
 MOST_AXES = 7  # beside UAR
 CHOOSERS = ("backbone", "scale", "channels", "amplitude")  # first, where no importance is known
 MOST_LINES = 150

@@ -11,8 +11,6 @@ from reports.search.dimensions import fitted_at_once, unused_params, used_params
 from study.results import StudyResults, TrialRecord
 from study.results.trial_record import BASELINE
 
-__all__ = ["filled_params", "left_out_baselines", "searched_trials", "usable_trials"]
-
 
 def usable_trials(results: StudyResults) -> tuple[TrialRecord, ...]:
     """The completed and pruned trials that have parameters, by number."""

@@ -18,8 +18,6 @@ from reports.search.importance import Importance
 from reports.search.searched import searched_trials
 from study.results import StudyResults, TrialRecord
 
-__all__ = ["Strip", "strips", "strips_figure", "strips_sections"]
-
 MOST_STRIPS = 6
 COLUMNS = 3
 MOST_LEVELS = 8  # of a number that has a median for each; more are drawn together

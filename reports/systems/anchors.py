@@ -15,8 +15,6 @@ from reports.page.text import percent
 from reports.systems.scores import scores
 from study.results import StudyResults
 
-__all__ = ["ANCHORS", "MASK_CLIPS", "Anchor", "anchor_sections", "is_mask_corpus"]
-
 # Clips by partition and, in alphabetical order, class; the test partition is blind.
 MASK_CLIPS = {"train": (5353, 5542), "devel": (6666, 7981), "test": 11012}
 

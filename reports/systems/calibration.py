@@ -15,8 +15,6 @@ from reports.systems.systems import System
 from study.files import mapping, number
 from study.results import StudyResults
 
-__all__ = ["Bin", "Calibration", "calibration", "calibration_figure", "calibration_section"]
-
 
 class Bin(NamedTuple):
     """Clips of similar confidence."""

@@ -16,8 +16,6 @@ from reports.systems.systems import System
 from study.metrics import confusion_matrix
 from study.metrics.uar import uar_from_confusion
 
-__all__ = ["Confusion", "confusion", "confusion_figure", "confusion_panels", "confusion_section"]
-
 MOST_WRITTEN = 40  # classes up to which cells carry their numbers
 ROOMY = 16  # classes up to which a matrix fits beside another one, with every number
 

@@ -14,8 +14,6 @@ from reports.systems.left_out import left_out, members_of, places
 from study.fusion.methods.greedy import best_prefix
 from study.results import StudyResults
 
-__all__ = ["FusionPath", "Member", "Reference", "Step", "fusion", "fusion_figure"]
-
 
 class Member(NamedTuple):
     """A network or an imported system; of a vote and of stacking the weights are equal."""

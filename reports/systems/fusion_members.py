@@ -8,8 +8,6 @@ from reports.page.text import cell, percent, points
 from reports.systems.fusion import FusionPath, Member, Step, fusion, fusion_figure
 from study.results import StudyResults
 
-__all__ = ["fusion_section", "members_table"]
-
 _COLUMNS = {
     "added then": "Added then: when the member first entered.",
     "without it": "Without it: the fusion with the member left out, the others as heavy as they "

@@ -10,8 +10,6 @@ from reports.page.text import percent
 from study.files import mapping
 from study.results import StudyResults, TrialRecord
 
-__all__ = ["channels_caption", "input_pictures", "input_sections"]
-
 FILE = "input_images.png"
 MOST = 3  # pictures on the page
 

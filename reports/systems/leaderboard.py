@@ -10,8 +10,6 @@ from study.results import StudyResults
 from study.results.leaderboard import leaderboard
 from study.text import NOTHING
 
-__all__ = ["leaderboard_section", "leaderboard_table"]
-
 MOST_ROWS = 20
 _CHOICES = (*DIMENSIONS, "optimizer", "pretrained")
 

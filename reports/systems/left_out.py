@@ -15,8 +15,6 @@ from study.results.ensemble_json import ImportedMember, Member
 from study.results.predictions import trial_predictions
 from study.results.probabilities import load_devel
 
-__all__ = ["left_out", "members_of", "places"]
-
 
 def members_of(ensemble: Ensemble) -> tuple[Member | ImportedMember, ...]:
     """Every network, then every imported system."""

@@ -14,8 +14,6 @@ from search_spaces.grammar.errors import InputError
 from study.files import read_json
 from study.results import StudyResults
 
-__all__ = ["Scores", "scores", "scores_sections", "scores_table"]
-
 
 class Score(NamedTuple):
     """What a system reached on the test clips."""

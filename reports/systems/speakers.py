@@ -16,8 +16,6 @@ from reports.page.theme import BLUE, GREY, VERMILION, figure, named, spots
 from reports.systems.systems import System
 from study.results import StudyResults
 
-__all__ = ["SpeakerScores", "quantiles_figure", "speakers", "speakers_figure", "speakers_section"]
-
 MOST_SPEAKERS = 60  # that have a row each; of more the worst and the best have one
 MOST_AT_AN_END = 20
 N_QUANTILES = 101

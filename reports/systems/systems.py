@@ -7,8 +7,6 @@ from typing import NamedTuple
 from study.results import StudyResults
 from study.results.predictions import Predictions, fusion_predictions, trial_predictions
 
-__all__ = ["System", "systems_on_devel"]
-
 
 class System(NamedTuple):
     """Predictions for the labelled devel clips, row by row."""

@@ -14,8 +14,6 @@ from reports.page.theme import BLUE, VERMILION, figure, named, spots, whiskers
 from study.results import StudyResults
 from study.text import NOTHING
 
-__all__ = ["Valued", "Worth", "methods_table", "worth", "worth_figure", "worth_sections"]
-
 
 class Valued(NamedTuple):
     """One system's UAR on the clips that chose it, and chosen again without those that judge."""

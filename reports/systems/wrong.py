@@ -9,8 +9,6 @@ from reports.page.table import Table, table_of
 from reports.page.text import percent
 from reports.systems.systems import System
 
-__all__ = ["wrong_sections", "wrong_table"]
-
 MOST_CLIPS = 20
 
 

@@ -6,8 +6,6 @@ from typing import Any, Protocol
 
 from runners.job import Job
 
-__all__ = ["MAX_LOSSES", "Engine", "Event"]
-
 Event = dict[str, Any]  # {event, number, attempt, ...}, JSON values
 MAX_LOSSES = 3  # of its worker that a trial survives; a killed coordinator is not its fault
 

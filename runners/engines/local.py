@@ -17,8 +17,6 @@ from runners.device import threads_of_slot
 from runners.engines.engine import Event
 from runners.job import Job
 
-__all__ = ["LocalEngine"]
-
 LAST = ("done", "failed")
 # Faults after which a process is of no use: what memory is left lies in pieces, and an error of
 # CUDA other than that leaves a context in which nothing works. A new one has all.

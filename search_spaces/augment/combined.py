@@ -19,8 +19,6 @@ from search_spaces.augment.time_warp import TimeWarp
 from search_spaces.augment.timing import Shift, Speed
 from search_spaces.grammar.kinds import within
 
-__all__ = ["Combined"]
-
 Choice = Callable[[Tensor], Tensor]
 
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-__all__ = ["chosen", "normal", "others", "permutation", "uniform"]
-
 
 def uniform(x: Tensor, low: float, high: float, *, generator: Generator) -> Tensor:
     """Return a number in [low, high) for each clip of `x`, shape (clips,)."""

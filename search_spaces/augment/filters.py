@@ -12,8 +12,6 @@ from search_spaces.augment import draws
 from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import within
 
-__all__ = ["BandStop", "Equalizer"]
-
 LOWEST_HZ = 60.0  # the first of the equaliser's points; below it the gain is constant
 EDGE_HZ = 50.0  # over which the edges of a stopped band fall, inside it
 TAIL_S = 0.04  # what the filters' responses need beyond a clip's end

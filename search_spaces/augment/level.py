@@ -10,8 +10,6 @@ from torch import Generator, Tensor
 from search_spaces.augment import draws
 from search_spaces.grammar.kinds import within
 
-__all__ = ["Gain", "Polarity"]
-
 
 @dataclass(frozen=True)
 class Gain:

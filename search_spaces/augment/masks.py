@@ -12,8 +12,6 @@ from torch import Generator, Tensor
 from search_spaces.augment import draws
 from search_spaces.grammar.kinds import at_least, within
 
-__all__ = ["Erasing", "FrequencyMask", "TimeMask", "inside"]
-
 
 def inside(size: int, start: Tensor, width: Tensor) -> Tensor:
     """Return which of `size` pixels lie in [start, start + width), shape (clips, size)."""

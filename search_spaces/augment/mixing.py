@@ -11,8 +11,6 @@ from search_spaces.augment import draws
 from search_spaces.augment.masks import box
 from search_spaces.grammar.kinds import within
 
-__all__ = ["CutMix", "Mixup"]
-
 
 @dataclass(frozen=True)
 class _Pairs:

@@ -11,8 +11,6 @@ from search_spaces.augment import draws
 from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import later, one_of, ordered, within
 
-__all__ = ["COLORS", "Background", "Noise"]
-
 # Colour: the power density falls as 1 / f ** exponent. Below FLAT_HZ it is flat, so that the
 # signal-to-noise ratio is one of what can be heard.
 COLORS = {"white": 0.0, "pink": 1.0, "brown": 2.0, "blue": -1.0, "violet": -2.0}

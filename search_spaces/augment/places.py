@@ -6,8 +6,6 @@ from typing import Protocol, runtime_checkable
 
 from torch import Generator, Tensor
 
-__all__ = ["ImageAugmentation", "MixAugmentation", "WaveformAugmentation"]
-
 
 @runtime_checkable
 class WaveformAugmentation(Protocol):

@@ -13,8 +13,6 @@ from search_spaces.augment import draws
 from search_spaces.fourier import fast_length
 from search_spaces.grammar.kinds import at_least, ordered, within
 
-__all__ = ["Reverb"]
-
 
 @dataclass(frozen=True)
 class Reverb:

@@ -9,8 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["Fit", "PaddedImages", "create", "fit_images"]
-
 MULTIPLES = (32, 64)  # pixels; what networks divide their input by
 
 

@@ -10,8 +10,6 @@ from search_spaces.front_end.amplitude import AMPLITUDES, Amplitude
 from search_spaces.grammar.kinds import Dimension, at_least, one_of
 from search_spaces.scales import SCALES, Scale
 
-__all__ = ["CHANNELS", "Amplitudes", "Channels", "Deltas", "Mono", "Scales", "Windows"]
-
 Spectrum = tuple[float, Scale]  # window length in ms, frequency scale
 
 

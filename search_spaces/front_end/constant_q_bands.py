@@ -10,8 +10,6 @@ from search_spaces.front_end.framing import MAX_N_FFT, framed
 from search_spaces.scales import ConstantQ, centres_hz
 from search_spaces.scales.constant_q import kernel_lengths
 
-__all__ = ["ConstantQBands"]
-
 
 class ConstantQBands(nn.Module):
     """Powers (clips, 1, bands, frames) of waveforms (clips, samples), a window length a band.

@@ -6,8 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["delta_kernels", "with_deltas"]
-
 
 def delta_kernels(width: int) -> Tensor:
     """Return the weights of `width` frames in the first and the second derivative.

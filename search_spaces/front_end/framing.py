@@ -11,8 +11,6 @@ from search_spaces.fourier import fast_length
 from search_spaces.scales import ConstantQ, Scale
 from search_spaces.scales.constant_q import quality
 
-__all__ = ["MAX_N_FFT", "framed", "longest_window", "transform_size", "window_samples"]
-
 MAX_N_FFT = 2**16
 
 

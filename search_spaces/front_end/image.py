@@ -13,8 +13,6 @@ from search_spaces.backbones.backbones import BandSvm
 from search_spaces.front_end.turning import FLIPS, Turned
 from search_spaces.grammar.kinds import later, one_of
 
-__all__ = ["RESAMPLINGS", "Image"]
-
 RESAMPLINGS = ("bilinear", "bicubic", "area", "nearest")
 
 

@@ -10,8 +10,6 @@ from torch import Tensor, nn
 
 from search_spaces.grammar.kinds import at_least, within
 
-__all__ = ["Pcen", "PcenModule", "smooth"]
-
 BLOCK = 256  # frames of one matrix product, which grows with its square
 
 

@@ -15,8 +15,6 @@ from torch import Tensor, nn
 from search_spaces.front_end.framing import framed, transform_size, window_samples
 from search_spaces.scales import Scale, filter_bank
 
-__all__ = ["StftBands"]
-
 CHUNK = 2**20  # samples of windowed frames held at once on a CPU: what its caches hold
 CHUNK_GPU = 2**27  # and on a GPU: about 1.5 GB with their transform, of any batch
 SPARSE = 0.25  # a bank with fewer weights than that part of its size is summed weight by weight

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-__all__ = ["FLIPS", "Turned", "turn"]
-
 FLIPS: dict[str, tuple[int, ...]] = {
     "none": (),
     "frequency": (-2,),

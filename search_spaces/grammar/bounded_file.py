@@ -10,8 +10,6 @@ from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["check_bounded", "read_bounded"]
-
 
 def check_bounded(path: Path, most: int) -> None:
     """Check, before a file is opened, that it has an end and that this is near enough.

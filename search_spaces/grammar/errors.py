@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["InputError"]
-
 
 class InputError(ValueError):
     """Something the user gave is wrong; the command line prints it and exits with code 2.

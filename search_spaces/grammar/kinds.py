@@ -18,22 +18,6 @@ from typing import Any
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = [
-    "Condition",
-    "Dimension",
-    "applying",
-    "at_least",
-    "build",
-    "check_value",
-    "fields_of",
-    "later",
-    "left_out_of_digest",
-    "nearest",
-    "one_of",
-    "ordered",
-    "within",
-]
-
 # Of the parts chosen before and the kind's own parameters, by name: does a parameter apply?
 Condition = Callable[[Mapping[str, Any]], bool]
 

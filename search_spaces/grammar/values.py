@@ -9,19 +9,6 @@ from typing import Any, Protocol
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.kinds import check_value, nearest
 
-__all__ = [
-    "Choice",
-    "Fixed",
-    "Range",
-    "Suggester",
-    "Values",
-    "choice_label",
-    "choices_of",
-    "is_number",
-    "parse_values",
-]
-
-
 MAX_CHOICES = 200  # a sampler learns nothing from more
 
 

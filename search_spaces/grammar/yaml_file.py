@@ -16,8 +16,6 @@ import yaml
 from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["PlainLoader", "load_yaml", "parse_yaml"]
-
 MAX_BYTES = 200_000
 MAX_DEPTH = 20
 

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 
 from search_spaces.grammar.kinds import Dimension, within
 
-__all__ = ["AVERAGINGS", "Averaging", "Ema", "NoAveraging", "Swa"]
-
 
 @dataclass(frozen=True)
 class NoAveraging:

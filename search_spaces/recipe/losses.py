@@ -9,8 +9,6 @@ from torch import Tensor
 
 from search_spaces.grammar.kinds import Dimension, at_least
 
-__all__ = ["LOSSES", "CrossEntropy", "Focal", "Loss"]
-
 
 @dataclass(frozen=True)
 class CrossEntropy:

@@ -11,8 +11,6 @@ from torch import nn
 
 from search_spaces.grammar.kinds import Dimension, at_least, within
 
-__all__ = ["OPTIMIZERS", "AdamW", "Lion", "NAdamW", "Optimizer", "Parameters", "Sgd"]
-
 # Parameters, or groups of them, `{"params": ..., "lr": ...}`.
 Parameters = Iterable[nn.Parameter] | list[dict[str, Any]]
 

@@ -9,8 +9,6 @@ from typing import Any
 from search_spaces.grammar.kinds import at_least, later, one_of, within
 from search_spaces.recipe.schedules import SCHEDULES
 
-__all__ = ["Recipe"]
-
 
 def _shuffled(chosen: Mapping[str, Any]) -> bool:
     return bool(chosen["sampling"] == "shuffle")

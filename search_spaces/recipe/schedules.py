@@ -8,8 +8,6 @@ from collections.abc import Callable
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
-__all__ = ["SCHEDULES", "cosine_factor", "make_schedule"]
-
 
 def _one_cycle(optimizer: Optimizer, steps: int, warmup: float) -> LRScheduler:
     total = steps + 1

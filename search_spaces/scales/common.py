@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 
 from search_spaces.grammar.kinds import at_least
 
-__all__ = ["Floats", "WarpedAxis", "band_edges"]
-
 Floats = NDArray[np.float64]
 MAX_BANDS = 2048
 

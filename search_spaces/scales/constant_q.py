@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from search_spaces.scales.common import Floats, band_edges
 from search_spaces.scales.warped import Log
 
-__all__ = ["ConstantQ", "kernel_lengths", "quality"]
-
 WINDOW_AT_HZ = 250.0  # where a window of constant Q is as long as the channel's window
 
 

@@ -11,8 +11,6 @@ from torch import Tensor
 from search_spaces.scales.common import band_edges
 from search_spaces.scales.warped import Erb
 
-__all__ = ["Gammatone", "gammatone_bank"]
-
 ORDER = 4
 BANDWIDTH = 1.019  # of the filter, in ERB, at order 4 (Patterson et al. 1992)
 

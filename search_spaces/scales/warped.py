@@ -13,8 +13,6 @@ from torch import Tensor
 from search_spaces.grammar.kinds import later, one_of
 from search_spaces.scales.common import Floats, WarpedAxis, band_edges
 
-__all__ = ["Bark", "Erb", "Linear", "Log", "Mel", "triangular_bank"]
-
 SLANEY_HZ = 200 / 3  # Hz a mel below the break
 SLANEY_BREAK_HZ = 1000.0
 SLANEY_LOG_STEP = math.log(6.4) / 27  # of the logarithm, a mel above the break

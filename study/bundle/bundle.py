@@ -24,8 +24,6 @@ from search_spaces.spec import TrialSpec
 from study.files import file_sha256, read_object
 from study.fusion.methods.rule import FusionRule
 
-__all__ = ["FORMAT", "MAX_JSON", "Bundle", "BundleMember", "read_bundle", "window_cost"]
-
 FORMAT = 1
 MAX_JSON = 16_000_000  # bytes of bundle.json, and of a header of weights
 MAX_MEMBERS = 1_000

@@ -24,8 +24,6 @@ from study.results import StudyResults
 from study.search.restore import missing_weights, restore_weights, restored_note
 from study.search.retrain import TrainingFolder
 
-__all__ = ["export_bundle"]
-
 
 @dataclass(frozen=True)
 class _Source:

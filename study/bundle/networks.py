@@ -20,8 +20,6 @@ from search_spaces.backbones.backbones import Timm, check_backbone
 from search_spaces.grammar.errors import InputError
 from study.bundle.bundle import MAX_JSON, Bundle, BundleMember
 
-__all__ = ["load_networks", "tensor_shapes"]
-
 BYTES = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1,
     "BOOL": 1,

@@ -19,8 +19,6 @@ from study.bundle.predictor import Predictor
 from study.corpus.audio.decode import Decoded, Decoding, decode_files
 from study.files import predictions_csv, replace_text
 
-__all__ = ["decoding", "predict_decoded", "predict_files"]
-
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
 AHEAD = 512  # files that are decoded meanwhile: two batches
 MAX_SECONDS = 600.0  # of audio held at once, so that long files need no more memory

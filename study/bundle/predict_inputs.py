@@ -12,8 +12,6 @@ from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_times
 from study.files import read_rows
 from study.text import printable
 
-__all__ = ["Item", "collect"]
-
 
 @dataclass(frozen=True)
 class Item:

@@ -26,8 +26,6 @@ from study.bundle.networks import load_networks
 from study.corpus.audio.samples import MAX_PEAK, resample
 from study.fusion.methods.rule import fuse_members
 
-__all__ = ["Predictor", "as_clips", "load"]
-
 MAX_BATCH = 2**28  # numbers in the spectrograms of one batch
 
 

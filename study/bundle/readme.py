@@ -9,8 +9,6 @@ from typing import Any
 
 from study.text import percent
 
-__all__ = ["readme"]
-
 
 def readme(plain: Mapping[str, Any]) -> str:
     """Return the README of what `bundle.json` holds, as Markdown."""

@@ -21,8 +21,6 @@ from study.tracking.store import TrackingStore, open_client
 from study.tracking.store_checks import tracking_store
 from study.tracking.values import now_ms
 
-__all__ = ["ALIAS", "register_bundle"]
-
 ALIAS = "champion"
 EXAMPLE_SECONDS = 0.05
 

@@ -18,8 +18,6 @@ from study.bundle.bundle import read_bundle
 from study.bundle.networks import load_networks
 from study.files import file_sha256, read_object, write_json
 
-__all__ = ["MOST_DIFFERENCE", "export_programs"]
-
 MOST_DIFFERENCE = 1e-4
 MAX_CLIPS = 4096  # in one call of a program
 

@@ -35,8 +35,6 @@ from study.tracking.study_run import open_tracker
 from study.tracking.tracker import ChildRun
 from study.tracking.trial_run import epoch_metrics, trial_tags
 
-__all__ = ["refit_study", "refit_task", "seed_of"]
-
 EXIT_DONE, EXIT_FAULTY = 0, 3
 
 

@@ -18,17 +18,6 @@ from study.results.ensemble_json import Member
 from study.results.probabilities import load_test
 from study.search.retrain import Training, TrainingFolder
 
-__all__ = [
-    "PROTOCOL",
-    "PROTOCOLS",
-    "NoRefitError",
-    "default_protocol",
-    "read_refit",
-    "refit_text",
-    "training_file",
-    "write_refit",
-]
-
 PROTOCOL = "train+devel"
 PROTOCOLS = ("train", PROTOCOL)
 

@@ -22,8 +22,6 @@ from study.text import aligned
 from study.tracking.study_run import continue_tracker
 from study.tracking.tracker import ChildRun
 
-__all__ = ["SCORES", "print_scores", "read_labels", "score_study", "track_scores"]
-
 SCORES = "scores.json"
 
 

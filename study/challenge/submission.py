@@ -26,8 +26,6 @@ from study.fusion.stored import fuse_on_test
 from study.results import Ensemble, StudyResults
 from study.results.probabilities import load_test
 
-__all__ = ["Submission", "blind_probabilities", "read_ledger", "submission_csv", "submit"]
-
 
 @dataclass(frozen=True)
 class Submission:

@@ -14,8 +14,6 @@ from study.checking.table import ClipTable
 from study.corpus.audio.decode import Segment
 from study.corpus.audio.file_digests import audio_digest
 
-__all__ = ["audio_findings"]
-
 SILENT_DB = -66.0  # of full scale: 16 steps of 16 bits
 CLIPPED_SHARE = 0.001
 DC_SHARE = 0.05

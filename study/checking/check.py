@@ -32,8 +32,6 @@ from study.corpus.corpus import Reading
 from study.files import read_json, replace_text
 from study.progress import Progress, no_progress
 
-__all__ = ["Check", "check_corpus", "check_of", "check_to_json"]
-
 FORMAT = 1
 _ABOUT = ("name", "root", "layout", "simulated")
 _KIND_OF: dict[str, Callable[..., Any]] = {  # the lists of check.json, and what their rows are

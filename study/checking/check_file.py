@@ -11,8 +11,6 @@ from study.corpus.corpus import Reading
 from study.files import read_json, replace_text
 from study.progress import Progress, no_progress
 
-__all__ = ["expected_digests", "read_check", "reading_of", "write_check"]
-
 FILE = "check.json"
 
 

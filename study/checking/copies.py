@@ -17,8 +17,6 @@ from study.checking.table import ClipTable
 from study.corpus.audio.samples import decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
-__all__ = ["copy_findings", "near_duplicates"]
-
 LONGEST = 30.0  # s of a clip that are compared
 
 

@@ -13,8 +13,6 @@ from study.checking.findings import Finding, found
 from study.checking.table import ClipTable
 from study.corpus.layouts.names import PARTITIONS
 
-__all__ = ["ClassCount", "Counts", "PartitionCount", "SpeakerCount", "count", "count_findings"]
-
 
 class PartitionCount(NamedTuple):
     """What is in one partition."""

@@ -14,8 +14,6 @@ from study.checking.fingerprint import SIZE, fingerprint
 from study.checking.measures import MEASURES, measure, spectrogram
 from study.corpus.audio.decode import Segment
 
-__all__ = ["FACTS", "FACTS_VERSION", "clipped_share", "facts_of", "wav_is_cut", "without_facts"]
-
 FACTS_VERSION = 2  # raised whenever the same file gives another row
 
 FACTS = np.dtype(

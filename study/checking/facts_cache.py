@@ -22,8 +22,6 @@ from study.corpus.audio.decode import Segment
 from study.files import digest_lines, new_file
 from study.progress import Progress, no_progress
 
-__all__ = ["Known", "Place", "look_up_facts", "stamps_of", "store_of"]
-
 Place = tuple[Path, Segment]  # where a clip lies
 
 _BETWEEN = "\0\0"  # in no path

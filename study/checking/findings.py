@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-__all__ = ["AREAS", "KINDS", "MOST_NAMES", "Finding", "found"]
-
 MOST_NAMES = 100  # that are kept; the count is of all
 
 AREAS = (

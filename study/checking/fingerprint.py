@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 from study.checking.measures import decibels, third_octaves
 
-__all__ = ["SAME", "SIZE", "candidates", "fingerprint", "sameness", "whiten"]
-
 N_BANDS = 16  # third octaves from 100 Hz to 3.2 kHz: what recordings of 8 kHz and more share
 N_MODULATIONS = 13  # 0 to 12 Hz
 SIZE = N_BANDS * N_MODULATIONS

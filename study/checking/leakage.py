@@ -22,8 +22,6 @@ from study.checking.table import ClipTable, codes_of
 from study.corpus.layouts.names import PARTITIONS
 from study.text import percent
 
-__all__ = ["Probe", "probe_labels", "probe_partitions"]
-
 RARE = 0.015  # of 199 permutations, at most one does as well
 BLATANT = 0.8  # skill that matters also where there are too few speakers for a rare permutation
 # Factors on the skill that matters where speakers are not known: clips of one voice are not

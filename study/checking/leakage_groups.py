@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 
 from study.checking.table import ClipTable, codes_of
 
-__all__ = ["GROUPS", "Group", "file_numbers"]
-
 Floats = NDArray[np.float64]
 
 

@@ -15,8 +15,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["Draw", "Probed", "cross_fitted", "evaluate", "score", "standardised"]
-
 N_PERMUTATIONS = 199
 DEAR = 500_000  # clips times classes, from which permutations may end early
 OFTEN = 10

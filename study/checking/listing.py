@@ -16,8 +16,6 @@ from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, kn
 from study.corpus.layouts.problems import place
 from study.corpus.rules import LISTED_RULE, to_classes, to_clips
 
-__all__ = ["Listed", "read_listing"]
-
 _KIND_OF = {  # of the rules of study.corpus.corpus and study.corpus.rules
     "a clip must be listed once": "listed twice",
     "a listed clip must be a file on disk": "missing",

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LONGEST", "MEASURES", "SILENT", "decibels", "measure", "spectrogram", "third_octaves"]
-
 Array = NDArray[np.float32]
 
 MEASURES = ("level", "peak", "floor", "floor_tilt", "lead", "trail", "tilt", "highs")

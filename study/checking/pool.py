@@ -21,8 +21,6 @@ from study.corpus.audio.decode import Segment
 from study.corpus.audio.worker_pool import WorkerPool
 from study.corpus.audio.worker_process import Answer, serve
 
-__all__ = ["WORKER", "look_into", "main"]
-
 WORKER = (sys.executable, "-P", "-m", "study.checking.pool")
 
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from study.corpus.layouts.names import PARTITIONS
 
-__all__ = ["ClipTable", "codes_of"]
-
 
 class ClipTable(NamedTuple):
     """One entry per clip, in the order of the label files."""

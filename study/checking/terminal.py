@@ -9,8 +9,6 @@ from study.checking.findings import AREAS, Finding
 from study.checking.leakage import Probe
 from study.text import NOTHING, aligned, duration, percent, printable
 
-__all__ = ["check_lines", "headline", "probe_rows"]
-
 _NAMED = 3
 _SPEAKERS = 12
 _WIDEST = 160

@@ -13,8 +13,6 @@ import typer
 from study.commands.common import Debug, config_and_base, echo
 from study.progress import report_tenths
 
-__all__ = ["check"]
-
 EXIT_PROBLEMS = 1
 
 

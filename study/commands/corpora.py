@@ -9,8 +9,6 @@ import typer
 
 from study.commands.common import Debug, echo
 
-__all__ = ["init", "partition"]
-
 Layout = Annotated[
     str | None,
     typer.Option(help="How the corpus is read, or FILE.py:FUNCTION (runs it); else by its looks."),

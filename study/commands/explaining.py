@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from reports.explain.inputs import ExplainInputs
     from study.results import StudyResults
 
-__all__ = ["explain"]
-
 
 def explain(
     study: Annotated[

@@ -11,8 +11,6 @@ import typer
 from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, StudyPath, echo, results_folder
 
-__all__ = ["ablation", "leaderboard", "report", "status", "ui"]
-
 
 def status(
     study: StudyPath,

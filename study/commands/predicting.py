@@ -10,8 +10,6 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
 
-__all__ = ["export", "predict"]
-
 
 def export(
     study: StudyPath,

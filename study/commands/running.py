@@ -9,8 +9,6 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo
 
-__all__ = ["demo", "reconcile", "run", "trial"]
-
 
 def run(
     study: StudyPath,

@@ -9,8 +9,6 @@ import typer
 
 from study.commands.common import Debug, echo
 
-__all__ = ["simulate_mask"]
-
 
 def simulate_mask(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A corpus of clear speech.")],

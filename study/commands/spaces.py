@@ -10,8 +10,6 @@ import typer
 from search_spaces.grammar.errors import InputError
 from study.commands.common import Debug, echo
 
-__all__ = ["spaces"]
-
 
 def spaces(
     name: Annotated[

@@ -9,8 +9,6 @@ import typer
 
 from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
 
-__all__ = ["refit", "score", "submit"]
-
 
 def refit(
     study: StudyPath,

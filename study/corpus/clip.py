@@ -8,8 +8,6 @@ from pathlib import Path
 
 from study.corpus.layouts.names import Partition
 
-__all__ = ["Clip"]
-
 
 @dataclass(frozen=True)
 class Clip:

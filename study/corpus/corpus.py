@@ -16,8 +16,6 @@ from study.corpus.layouts.names import PARTITIONS, Partition
 from study.corpus.partition_file import read_partitions
 from study.corpus.rules import listed_once, to_classes, to_clips
 
-__all__ = ["Corpus", "Listing", "Reading", "divide", "list_corpus", "list_rows", "read_corpus"]
-
 MAX_INFO_BYTES = 10_000_000  # of corpus.json
 
 

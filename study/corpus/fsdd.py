@@ -21,8 +21,6 @@ from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.write_compare import shuffled_names, write_labels
 from study.files import new_folder
 
-__all__ = ["lay_out_fsdd"]
-
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 DEVEL, TEST = "george", "lucas"
 _NAME = re.compile(r"([0-9])_([a-z0-9]+)_([0-9]+)\.wav")

@@ -12,8 +12,6 @@ from study.corpus.layouts.rows import BLIND
 from study.corpus.layouts.tables import read_table
 from study.files.csv_files import csv_text, spreadsheet_plain, spreadsheet_safe
 
-__all__ = ["read_partitions", "write_partitions"]
-
 
 def read_partitions(path: Path, names: Sequence[str]) -> dict[str, Partition]:
     """Partition by file name.

@@ -14,8 +14,6 @@ from search_spaces.grammar.kinds import nearest
 from study.corpus.layouts import Row
 from study.corpus.layouts.names import PARTITIONS, Partition, known_partition
 
-__all__ = ["SHARES", "Division", "make_partitions"]
-
 SHARES = (0.6, 0.2, 0.2)  # of train, devel, test
 _MISSING = 1e6  # cost of a partition without a group, or without a class in train or devel
 _PARTNERS = 40  # groups that a group is tried to be swapped with

@@ -15,8 +15,6 @@ from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
 from study.corpus.layouts.problems import place
 
-__all__ = ["listed_once", "to_classes", "to_clips"]
-
 MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
 # Line ends and other control characters, and bytes of a file name that are no UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

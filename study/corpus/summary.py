@@ -14,8 +14,6 @@ from study.corpus.corpus import Corpus
 from study.corpus.layouts.names import PARTITIONS
 from study.text import first_of, plural
 
-__all__ = ["summarise"]
-
 
 def summarise(
     corpus: Corpus, durations: Sequence[float] | None = None, sampling_rate: str | None = None

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["naming", "new_file", "new_folder", "replace_text", "write_json"]
-
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:

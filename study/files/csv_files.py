@@ -15,18 +15,6 @@ if TYPE_CHECKING:  # the room is read by commands that answer at once
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = [
-    "CsvError",
-    "CsvTable",
-    "csv_delimiter",
-    "csv_rows",
-    "csv_text",
-    "predictions_csv",
-    "read_rows",
-    "spreadsheet_plain",
-    "spreadsheet_safe",
-]
-
 MAX_BYTES = 500_000_000
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

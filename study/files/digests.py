@@ -6,8 +6,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-__all__ = ["digest_lines", "file_sha256"]
-
 
 def file_sha256(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes, 64 hexadecimal digits.

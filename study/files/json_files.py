@@ -14,8 +14,6 @@ from typing import Any
 from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["check_format", "is_count", "mapping", "number", "numbers", "read_json", "read_object"]
-
 MAX_BYTES = 300_000_000  # a corpus of a million clips has half of it in clips.json
 
 

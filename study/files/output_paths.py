@@ -9,8 +9,6 @@ from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["check_output", "check_output_folder"]
-
 
 def check_output(path: Path, *, inputs: Iterable[Path] = (), within: Iterable[Path] = ()) -> None:
     """Check that a file can be written, or replaced, without harm.

@@ -9,9 +9,6 @@ import yaml
 
 from search_spaces.grammar.yaml_file import PlainLoader
 
-__all__ = ["dump_yaml"]
-
-
 _OF_1_1: dict[str, Any] = yaml.SafeDumper.yaml_implicit_resolvers
 _OF_1_2: dict[str, Any] = PlainLoader.yaml_implicit_resolvers
 

@@ -24,8 +24,6 @@ from study.metrics.intervals import IntervalMethod
 from study.metrics.speaker_counts import paired_difference
 from study.progress import Progress, no_progress, with_progress
 
-__all__ = ["MethodRow", "choice_sentence", "choose", "chosen", "compare_methods", "estimate"]
-
 INNER_FOLDS = 5
 
 

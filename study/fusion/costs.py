@@ -24,8 +24,6 @@ from study.fusion.methods.limits import Limits, limits_from_costs
 from study.fusion.study_candidates import Candidate
 from study.results import StudyResults, TrialRecord
 
-__all__ = ["candidate_limits", "megabytes_of", "milliseconds_of"]
-
 RUNS = 5
 
 

@@ -13,8 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.scorer import check_candidates
 
-__all__ = ["Diversity", "diversity"]
-
 
 class Diversity(NamedTuple):
     """Means over the pairs of members; NaN for a single member.

@@ -18,8 +18,6 @@ from study.fusion.sentences import fusion_sentences, methods_table, total_cost
 from study.fusion.study_candidates import Candidate
 from study.results import StudyResults
 
-__all__ = ["ensemble_record", "record_of", "write_fusion"]
-
 FORMAT = 1
 
 

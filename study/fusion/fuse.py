@@ -22,8 +22,6 @@ from study.honest import HonestValue, estimate_library
 from study.metrics.permutation_tests import Comparison, compare_best_of
 from study.progress import report_time_left
 
-__all__ = ["Fusion", "References", "fuse"]
-
 CHOSEN = "chosen"
 
 

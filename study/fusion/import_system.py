@@ -16,8 +16,6 @@ from study.results import StudyResults
 from study.results.import_json import ImportedRecord, read_imports
 from study.results.probabilities import labels_of
 
-__all__ = ["import_system", "imported_sentence"]
-
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 
 

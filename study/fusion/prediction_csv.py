@@ -20,8 +20,6 @@ from study.files import read_rows
 from study.files.csv_files import CsvTable, spreadsheet_plain
 from study.results.probabilities import ROW_SUM_TOLERANCE
 
-__all__ = ["OUT_OF_FOLD", "ImportedSystem", "import_predictions"]
-
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
 CLASS_COLUMNS = ("prob_{}", "probability_{}", "{}")
 OUT_OF_FOLD = "out-of-fold"  # each clip predicted by models that did not hear its speaker

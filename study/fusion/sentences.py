@@ -17,16 +17,6 @@ from study.honest.estimate import search_note
 from study.metrics.permutation_tests import Comparison
 from study.text import NOTHING, aligned, percent
 
-__all__ = [
-    "all_sentences",
-    "compared_lines",
-    "fusion_sentences",
-    "fusion_table",
-    "methods_table",
-    "pairs_table",
-    "total_cost",
-]
-
 
 def fusion_table(fusion: Fusion) -> str:
     """Return the fusion beside its references and what it is honestly worth, for a terminal."""

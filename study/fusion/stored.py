@@ -15,8 +15,6 @@ from study.results import Ensemble, StudyResults
 from study.results.ensemble_json import ImportedMember, Member
 from study.results.probabilities import load_test
 
-__all__ = ["fuse_on_test", "fusion_members", "networks_alone", "others_of", "stored_rule"]
-
 
 def fusion_members(results: StudyResults) -> tuple[Member, ...]:
     """Return the members of a study's fusion.

@@ -25,8 +25,6 @@ from study.results.probabilities import (
     speakers_of,
 )
 
-__all__ = ["Candidate", "StudyCandidates", "read_library"]
-
 
 @dataclass(frozen=True)
 class Candidate:

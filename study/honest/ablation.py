@@ -27,8 +27,6 @@ from study.results import StudyResults
 from study.results.probabilities import labels_of, load_devel, speakers_of
 from study.results.trial_record import GRID
 
-__all__ = ["AblationRow", "Correction", "Trainings", "ablation_rows"]
-
 Correction = Literal["holm", "all_pairs"]
 N_FOLDS = 10
 

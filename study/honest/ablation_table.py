@@ -12,8 +12,6 @@ from study.honest.ablation import AblationRow
 from study.honest.estimate import ONE_SPEAKER
 from study.text import probability
 
-__all__ = ["ablation_csv", "ablation_lines", "ablation_notes", "ablation_records", "p_title"]
-
 TITLES = {"holm": "p (Holm)", "all_pairs": "p (all pairs)"}
 
 

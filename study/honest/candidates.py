@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.metrics.uar import argmax_last, check_class_indices
 
-__all__ = ["CandidateEpochs", "positions_by_key"]
-
 
 @dataclass(frozen=True)
 class CandidateEpochs:

@@ -42,17 +42,6 @@ from study.metrics.speaker_counts import paired_difference
 from study.metrics.uar import uar_of_correct
 from study.progress import Progress, no_progress, with_progress
 
-__all__ = [
-    "MEASURED",
-    "ONE_SPEAKER",
-    "HonestValue",
-    "estimate_library",
-    "fit_on_all",
-    "nested_interval",
-    "out_of_bag_uar",
-    "search_note",
-]
-
 F = TypeVar("F", bound=Fitted)
 
 ONE_SPEAKER = "one speaker: clips of that speaker judge, so the value still flatters"

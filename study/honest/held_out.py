@@ -12,8 +12,6 @@ from study.honest.candidates import CandidateEpochs
 from study.honest.method import Method
 from study.metrics.speaker_bootstrap import strata_of_speakers
 
-__all__ = ["Split", "bootstrap_splits", "fold_splits", "held_out_hits"]
-
 
 class Split(NamedTuple):
     """Positions of the clips that are fitted on (repeated ones count twice) and judged."""

@@ -8,8 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Fitted", "Method"]
-
 
 class Fitted(Protocol):
     """What a method gives: positions of the members, and scores of any clips."""

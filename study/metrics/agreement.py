@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike
 
 from study.metrics.uar import confusion_matrix
 
-__all__ = ["Agreement", "agreement"]
-
 # Landis and Koch 1977 call a kappa of 0.41 and more "moderate". Below, or where the classes'
 # shares move by more than 15 points, the two protocols are not two fits of one system.
 LEAST_KAPPA = 0.4

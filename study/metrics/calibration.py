@@ -7,8 +7,6 @@ from numpy.typing import ArrayLike
 
 from study.metrics.uar import check_class_indices
 
-__all__ = ["expected_calibration_error"]
-
 
 def expected_calibration_error(
     probabilities: ArrayLike, labels: ArrayLike, *, n_bins: int = 15

@@ -20,15 +20,6 @@ from study.metrics.speaker_counts import (
     uar_of_counts,
 )
 
-__all__ = [
-    "CLIPS_NOTE",
-    "Interval",
-    "IntervalMethod",
-    "interval",
-    "interval_of_correct",
-    "interval_tails",
-]
-
 IntervalMethod = Literal["percentile", "expanded"]
 CLIPS_NOTE = "clips treated as independent; too narrow"
 SELDOM_COMPLETE = "no interval: resampled speakers seldom have every class; each needs more of them"

@@ -23,8 +23,6 @@ from study.metrics.sign_flips import ROUNDING, all_flips, exchanged, leads_by_sp
 from study.metrics.speaker_counts import count_by_speaker, speaker_differences, too_few_speakers
 from study.text import p_is
 
-__all__ = ["Comparison", "compare", "compare_all_pairs", "compare_best_of", "holm"]
-
 CLEARLY_WORSE = 3  # standard errors below the reference
 
 

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ROUNDING", "all_flips", "exchanged", "leads_by_speaker", "share_of"]
-
 ROUNDING = 1e-12
 BLOCK = 4_000_000  # numbers that are exchanged at once
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from study.metrics.speaker_counts import MIN_SPEAKERS
 
-__all__ = ["draw_speakers", "strata_of_speakers"]
-
 LEAST_COMPLETE = 0.1  # fraction of samples with every class
 
 

@@ -7,17 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "MIN_SPEAKERS",
-    "SpeakerCounts",
-    "count_by_speaker",
-    "paired_difference",
-    "speaker_differences",
-    "too_few_of_a_class",
-    "too_few_speakers",
-    "uar_of_counts",
-]
-
 MIN_SPEAKERS = 5  # two-sided sign flips of fewer cannot even reach p = 0.1
 
 

@@ -13,17 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = [
-    "argmax_last",
-    "check_class_indices",
-    "confusion_matrix",
-    "recall_per_class",
-    "uar_from_confusion",
-    "uar_of_correct",
-    "uar_of_probabilities",
-    "unweighted_average_recall",
-]
-
 
 def _as_labels(values: ArrayLike, name: str) -> NDArray[Any]:
     array = np.asarray(values)

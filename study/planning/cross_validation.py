@@ -14,8 +14,6 @@ from search_spaces.grammar.errors import InputError
 from study.corpus import Corpus
 from study.honest import fold_splits
 
-__all__ = ["deal_folds", "protocol_partitions", "protocol_sentence"]
-
 PARTITIONS = ("train", "devel", "test")
 
 

@@ -12,8 +12,6 @@ from search_spaces.space import Space
 from search_spaces.spec import TrialSpec
 from study.results.trial_record import BASELINE, GRID
 
-__all__ = ["EnqueuedTrial", "derive_seed", "enqueued_trials", "hashed_seed"]
-
 
 def derive_seed(seed: int, number: int) -> int:
     """Return a seed: a hash of the study's seed and a trial's (or repetition's) number.

@@ -16,8 +16,6 @@ from study.corpus.partition_file import write_partitions
 from study.corpus.partitioning import Division
 from study.files import dump_yaml, replace_text
 
-__all__ = ["division_sentence", "init_study"]
-
 _PARTITIONS = "partitions.csv"
 TEMPLATE = """\
 # A spectune study. Launch or resume it with

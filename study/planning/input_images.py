@@ -15,8 +15,6 @@ from search_spaces.front_end.turning import FLIPS, turn
 from search_spaces.scales import SCALES
 from search_spaces.spec import TrialSpec
 
-__all__ = ["InputImages", "Tick", "input_images"]
-
 # Round frequencies, the ones a reader misses first in front.
 ROUND_HZ = (
     1000, 4000, 2000, 8000, 500, 16_000, 250, 6000, 100, 3000, 125, 12_000, 5000, 50, 7000, 20_000,

@@ -38,8 +38,6 @@ from study.planning.resume_checks import (
 from study.planning.warm_start import WarmStart, plan_warm_start
 from study.results.probabilities import Identity, PartitionIdentity, combine_digest
 
-__all__ = ["Plan", "open_corpus", "plan_study", "write_study"]
-
 
 @dataclass(frozen=True)
 class Plan:

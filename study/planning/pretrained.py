@@ -13,8 +13,6 @@ from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
 from study.files import file_sha256
 
-__all__ = ["Weights", "resolve_weights", "weights_key"]
-
 
 @dataclass(frozen=True)
 class Weights:

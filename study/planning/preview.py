@@ -28,8 +28,6 @@ from study.corpus import read_corpus
 from study.corpus.audio.decode import Segment, decode_files
 from study.planning.input_images import InputImages, Tick, input_images
 
-__all__ = ["PreviewClip", "draw_png", "preview_clip", "preview_png", "specs_to_draw", "window_of"]
-
 SECONDS = 1.0  # drawn of a longer clip: what a network hears at once by default
 PANEL = (170, 150)  # pixels of one channel's image, width and height
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 22, 34  # around each channel; titles and ticks

@@ -13,17 +13,6 @@ from study.files import digest_lines, mapping, read_json
 from study.planning.pretrained import Weights
 from study.results.clips_json import read_clips
 
-__all__ = [
-    "HEARD",
-    "check_material",
-    "check_same",
-    "check_weights",
-    "material_digest",
-    "other_weights",
-    "read_state",
-    "same_material",
-]
-
 HEARD = ("clip_seconds", "pad", "protocol")  # with the sampling rate: what a network hears
 KINDS: dict[str, type | tuple[type, ...]] = {
     "id": str,

@@ -27,8 +27,6 @@ from study.results.clips_json import read_clips
 from study.results.trial_folder import TrialFolder
 from study.results.trial_record import BASELINE, TAKEN
 
-__all__ = ["WarmStart", "plan_warm_start"]
-
 
 @dataclass(frozen=True)
 class WarmStart:

@@ -10,8 +10,6 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import mapping, read_object
 
-__all__ = ["ClipRow", "ClipsFile", "PartitionRows", "read_clips"]
-
 
 @dataclass(frozen=True)
 class ClipRow:

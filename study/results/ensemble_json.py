@@ -10,8 +10,6 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import mapping, number, read_object
 
-__all__ = ["Ensemble", "ImportedMember", "Member", "read_ensemble"]
-
 
 @dataclass(frozen=True)
 class Member:

@@ -17,8 +17,6 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import read_object
 
-__all__ = ["ImportedRecord", "read_imports"]
-
 
 @dataclass(frozen=True)
 class ImportedRecord:

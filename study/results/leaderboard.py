@@ -11,8 +11,6 @@ from study.files.csv_files import spreadsheet_safe
 from study.results.study_results import StudyResults
 from study.results.trial_states import is_running, shown_state
 
-__all__ = ["FIXED", "leaderboard", "write_leaderboard"]
-
 FIXED = ("rank", "trial", "name", "uar", "best_epoch", "state", "seconds")  # columns of any study
 
 

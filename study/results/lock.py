@@ -16,8 +16,6 @@ from search_spaces.grammar.bounded_file import check_bounded
 from search_spaces.grammar.errors import InputError
 from study.files import number, read_object
 
-__all__ = ["RUN", "StudyLock", "held_here", "holder"]
-
 RUN = "run"
 HEARTBEAT_S = 10.0
 LOCK = ".lock"

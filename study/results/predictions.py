@@ -15,8 +15,6 @@ from study.results.probabilities import load_epoch, load_test
 from study.results.study_results import StudyResults
 from study.results.trial_record import TrialRecord
 
-__all__ = ["Predictions", "fusion_predictions", "trial_predictions"]
-
 
 class Predictions(NamedTuple):
     """Of every clip of a partition, in its order.

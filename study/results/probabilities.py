@@ -16,20 +16,6 @@ from runners.npy_files import load_array
 from search_spaces.grammar.errors import InputError
 from study.results.study_results import StudyResults
 
-__all__ = [
-    "Identity",
-    "PartitionIdentity",
-    "all_known",
-    "check_joinable",
-    "check_probabilities",
-    "combine_digest",
-    "labels_of",
-    "load_devel",
-    "load_epoch",
-    "load_test",
-    "speakers_of",
-]
-
 MAPPED_FROM = 2**26  # bytes; below it is read: a mapped file stays open, and a study has many
 ROW_SUM_TOLERANCE = 0.02  # float16 rounds every entry to about 3 digits
 

@@ -15,8 +15,6 @@ import numpy as np
 from study.results.trial_record import GRID, REPEAT
 from study.text import percent
 
-__all__ = ["SeedsRow", "seeds_lines", "seeds_table"]
-
 CONFIDENCE = 0.95
 
 

@@ -17,8 +17,6 @@ from study.results.trial_result import ENDS
 from study.results.trial_states import count_words, shown_counts
 from study.text import NOTHING, aligned, percent
 
-__all__ = ["leaderboard_lines", "status_lines", "status_of"]
-
 
 def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, Any]:
     """Return where a study stands, as plain JSON values.

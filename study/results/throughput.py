@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from study.text import duration
 
-__all__ = ["is_network", "pace_words", "seconds_left", "trials_per_hour"]
-
 _FITTED_AT_ONCE = ("band_svm",)  # takes seconds, and says nothing of how long a network takes
 
 

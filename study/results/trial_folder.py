@@ -18,8 +18,6 @@ from study.files.json_files import check_format
 from study.results.trial_record import numbered_folders, read_events, read_spec
 from study.results.trial_result import wrong_value
 
-__all__ = ["TrialFolder", "trial_folders"]
-
 
 class TrialFolder:
     """One trial on disk.

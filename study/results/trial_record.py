@@ -16,21 +16,6 @@ from study.files import is_count, mapping, number, read_object
 from study.files.json_files import check_format, numbers
 from study.results.trial_result import ENDS, wrong_value
 
-__all__ = [
-    "BASELINE",
-    "GRID",
-    "REPEAT",
-    "SAMPLER",
-    "STATES",
-    "TAKEN",
-    "TrialRecord",
-    "numbered_folders",
-    "read_events",
-    "read_result",
-    "read_spec",
-    "read_trials",
-]
-
 STATES = (*ENDS, "running")
 # Where a trial comes from, as `spec.json` says it: `sampler`, or one of these and what follows.
 SAMPLER = "sampler"

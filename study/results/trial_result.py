@@ -7,8 +7,6 @@ from typing import Any
 
 from study.files import is_count, number
 
-__all__ = ["ENDS", "wrong_value"]
-
 ENDS = ("complete", "pruned", "failed")
 REFIT_LACKS = {"family", "kind", "uar", "best_epoch", "identity"}
 Rule = tuple[str, Callable[[Any], bool]]

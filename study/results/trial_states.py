@@ -7,8 +7,6 @@ from pathlib import Path
 
 from study.results.lock import RUN, held_here, holder
 
-__all__ = ["count_words", "is_running", "shown_counts", "shown_state"]
-
 RUNNING, INTERRUPTED = "running", "interrupted"
 
 

@@ -17,17 +17,6 @@ from runners.trial import CHECKPOINT, FILES, WEIGHTS
 from search_spaces.spec import TrialSpec
 from study.results.trial_folder import TrialFolder
 
-__all__ = [
-    "ONGOING",
-    "Attempts",
-    "FailingAlike",
-    "Retry",
-    "bring_files",
-    "clean_up",
-    "delete_weights",
-    "fault_kind",
-]
-
 ONGOING = ("start", "resumed", "epoch")  # events that end no attempt, and are logged
 ALIKE = 3  # trials failing with one reason and none completing between them stop the study
 

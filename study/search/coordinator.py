@@ -40,8 +40,6 @@ from study.search.sampler import Sampling, Suggestion, rungs
 from study.tracking.tracker import Tracker
 from study.tracking.trial_run import epoch_metrics, track_end, track_start
 
-__all__ = ["Coordinator", "Outcome", "next_repeat"]
-
 POLL_S = 0.5  # the longest wait for an event
 
 

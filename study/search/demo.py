@@ -12,8 +12,6 @@ from study.corpus.simulated.formant_corpus import make_synthetic
 from study.files import replace_text
 from study.search.session import run_study
 
-__all__ = ["run_demo"]
-
 
 def run_demo(
     folder: Path,

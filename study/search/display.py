@@ -17,8 +17,6 @@ from rich.text import Text
 from study.results.throughput import is_network, pace_words, seconds_left, trials_per_hour
 from study.text import NOTHING, percent
 
-__all__ = ["LineProgress", "LiveProgress", "Progress", "make_progress"]
-
 
 class Progress:
     """Counts; says nothing. Its kinds show what it counts.

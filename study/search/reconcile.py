@@ -30,8 +30,6 @@ from study.tracking.store import resolve_tracking, sqlite_path
 from study.tracking.store_checks import check_stores, tracking_store
 from study.tracking.study_run import describe_study, open_tracker
 
-__all__ = ["damaged_files", "reconcile_study"]
-
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
 DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # no such table
 

@@ -13,8 +13,6 @@ from study.results.trial_folder import TrialFolder, trial_folders
 from study.results.trial_record import SAMPLER
 from study.search.sampler import Sampling, rungs
 
-__all__ = ["Recovered", "fault_of_spec", "recover", "tell_end"]
-
 FAULTS_OF_SPEC = ("memory", "loss")  # of `runners.faults`; others may be the machine's
 MOST_GAPS = 1000  # a kill between asking and writing leaves one per slot, until the next session
 

@@ -22,8 +22,6 @@ from study.results import StudyResults, TrialRecord
 from study.search.attempts import Retry
 from study.search.retrain import Training, TrainingFolder, open_engine, run_trainings
 
-__all__ = ["Restored", "missing_weights", "restore_weights", "restored_note"]
-
 NOTE = "restored.json"
 
 

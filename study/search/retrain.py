@@ -20,8 +20,6 @@ from study.config import StudyConfig
 from study.results.trial_folder import TrialFolder
 from study.search.attempts import ONGOING, Attempts, clean_up
 
-__all__ = ["Training", "TrainingFolder", "open_engine", "run_trainings"]
-
 
 class TrainingFolder(TrialFolder):
     """A folder as a trial's, under any path.

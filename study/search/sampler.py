@@ -26,8 +26,6 @@ from study.planning.enqueued_trials import EnqueuedTrial, derive_seed
 from study.results.trial_record import SAMPLER
 from study.text import without_passwords
 
-__all__ = ["EIGHTHS", "Sampling", "Suggestion", "rungs"]
-
 EIGHTHS = 8
 STARTUP_TRIALS = 10  # drawn at random before the model is trusted
 

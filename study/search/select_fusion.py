@@ -20,8 +20,6 @@ from study.tracking.runs import FusionRun
 from study.tracking.study_run import continue_tracker, describe_study
 from study.tracking.tracker import Tracker
 
-__all__ = ["select_again", "select_fusion"]
-
 
 def select_fusion(
     config: StudyConfig,

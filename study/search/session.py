@@ -31,8 +31,6 @@ from study.tracking.store_checks import check_stores, tracking_store
 from study.tracking.study_run import describe_study, note_run, open_tracker
 from study.tracking.tracker import Tracker
 
-__all__ = ["open_sampling", "run_study"]
-
 EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
 
 Echo = Callable[[str], None]

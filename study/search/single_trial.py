@@ -23,8 +23,6 @@ from study.planning.pretrained import resolve_weights
 from study.results.trial_folder import TrialFolder
 from study.text import NOTHING, duration, percent
 
-__all__ = ["run_one"]
-
 EXIT_DONE, EXIT_FAULTY = 0, 3
 
 Echo = Callable[[str], None]

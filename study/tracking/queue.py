@@ -17,8 +17,6 @@ from typing import Any
 
 from study.text import without_passwords
 
-__all__ = ["Write", "Writer"]
-
 _FIRST_WAIT = 0.25  # seconds; doubled at each failure
 _LONGEST_WAIT = 10.0
 _LONGEST_WAIT_CLOSING = 0.5

@@ -20,8 +20,6 @@ from study.tracking.values import (
     split_metrics,
 )
 
-__all__ = ["Reconciliation", "TrackedTrial", "run_name"]
-
 _log = logging.getLogger(__name__)
 
 

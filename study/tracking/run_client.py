@@ -27,8 +27,6 @@ from study.tracking.values import (
     stage_artifacts,
 )
 
-__all__ = ["ParentRun", "RunClient"]
-
 PAGE = 1000  # rows of search_runs, which returns no more without asking for the next page
 _PARAMS_PER_CALL = 100  # MLflow's limits on one log_batch
 _POINTS_PER_CALL = 1000

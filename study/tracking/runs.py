@@ -27,18 +27,6 @@ from study.tracking.values import (
     split_metrics,
 )
 
-__all__ = [
-    "STATUS",
-    "ChildRun",
-    "FusionRun",
-    "end_trial",
-    "logged_tag",
-    "start_trial",
-    "write_child",
-    "write_description",
-    "write_fusion",
-]
-
 STATUS = {"complete": "FINISHED", "pruned": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
 NOTE = "mlflow.note.content"
 NOTE_LENGTH = 4_900

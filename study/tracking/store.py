@@ -19,17 +19,6 @@ from filelock import FileLock
 from search_spaces.grammar.errors import InputError
 from study.text import without_passwords
 
-__all__ = [
-    "TrackingStore",
-    "find_or_create_experiment",
-    "initialise",
-    "is_transient",
-    "open_client",
-    "prepare_environment",
-    "resolve_tracking",
-    "store_at",
-]
-
 _DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 _SERVERS = ("http", "https", "databricks")
 # Set only where the user has not; all are read by MLflow at import or at each request.

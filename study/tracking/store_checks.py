@@ -14,8 +14,6 @@ from study.config import StudyConfig
 from study.text import without_passwords
 from study.tracking.store import TrackingStore, resolve_tracking, sqlite_path
 
-__all__ = ["check_storage", "check_stores", "check_tracking", "tracking_store"]
-
 PASSWORD = ":***@"  # as `TrackingStore.label` writes it
 
 

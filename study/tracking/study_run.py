@@ -24,8 +24,6 @@ from study.tracking.tracker import NullTracker, Tracker
 from study.tracking.trial_run import tracked_trial
 from study.tracking.values import escape_markdown
 
-__all__ = ["continue_tracker", "describe_study", "note_run", "open_tracker"]
-
 MOST_ROWS = 20  # of the leaderboard in a description
 
 

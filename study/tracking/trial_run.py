@@ -28,8 +28,6 @@ from study.results.trial_folder import TrialFolder
 from study.results.trial_record import BASELINE
 from study.tracking.tracker import TrackedTrial, Tracker
 
-__all__ = ["epoch_metrics", "track_end", "track_start", "tracked_trial", "trial_tags"]
-
 METRICS = {
     "devel_uar": "devel/uar",
     "train_loss": "train/loss",

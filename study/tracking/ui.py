@@ -20,8 +20,6 @@ from urllib.parse import quote
 from search_spaces.grammar.errors import InputError
 from study.tracking.store import TrackingStore, initialise, prepare_environment
 
-__all__ = ["free_port", "page", "serve"]
-
 HOST = "127.0.0.1"
 _PATIENCE = 600.0  # seconds until the server must answer; minutes on a machine that is busy
 _TAIL = 2000  # characters of the server's output that are shown when it does not start

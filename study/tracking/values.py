@@ -16,25 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-__all__ = [
-    "Artifact",
-    "Artifacts",
-    "LazyArtifacts",
-    "Logged",
-    "Point",
-    "clean_key",
-    "clean_tags",
-    "cut",
-    "escape_markdown",
-    "flatten_params",
-    "now_ms",
-    "points_at",
-    "show_value",
-    "size_of",
-    "split_metrics",
-    "stage_artifacts",
-]
-
 Artifact = Path | str | bytes | Mapping[str, Any] | Sequence[Any]
 Artifacts = Mapping[str, Artifact]
 LazyArtifacts = Artifacts | Callable[[], Artifacts]  # made only where they are uploaded

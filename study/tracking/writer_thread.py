@@ -14,8 +14,6 @@ from study.tracking.run_client import ParentRun, RunClient
 from study.tracking.store import TrackingStore, is_transient
 from study.tracking.values import Point, cut, now_ms
 
-__all__ = ["STUDY", "NullThread", "StoreThread"]
-
 STUDY = "study"  # the key of the parent run; trials have their number
 _PATIENCE_AWAY = 2.0  # seconds that a start waits for a store that does not answer
 _log = logging.getLogger(__name__)

@@ -11,8 +11,6 @@ import plotly.graph_objects as go
 from reports.explain.page.figures import TICKS_HZ, hz_text
 from reports.page.theme import SEQUENTIAL, VERMILION, figure
 
-__all__ = ["example_figure"]
-
 TICKS_APART = 14  # of an axis's height there must be between two of its ticks
 CONTOURS = (25, 50, 75)  # per cent of a map's range
 FRAME = 1e-3  # of a picture: how near to its edge the lines around its map close

@@ -13,8 +13,6 @@ from reports.page.section import Head
 from reports.page.text import duration, percent
 from study.files import replace_text
 
-__all__ = ["explain_page", "write_explain"]
-
 
 def write_explain(numbers: Mapping[str, Any], folder: Path) -> Path:
     """Write `explain.json` and `explain.html` into a folder and return the page's path."""

@@ -13,15 +13,6 @@ from plotly.colors import hex_to_rgb
 from reports.page.text import inert
 from reports.page.theme import BLUE, GREEN, GREY, OCHRE, PURPLE, VERMILION, figure, heat, named
 
-__all__ = [
-    "TICKS_HZ",
-    "by_class_figure",
-    "deletion_figure",
-    "hz_text",
-    "map_figure",
-    "occlusion_figure",
-]
-
 MOST_LINES = 4  # classes that are drawn as lines; more are the rows of a heat map
 TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16000)
 LINEAR_TICKS_HZ = (1000, 2000, 3000, 4000, 6000, 8000, 12000, 16000)

@@ -21,8 +21,6 @@ from study.metrics.intervals import SELDOM_COMPLETE
 from study.results import StudyResults
 from study.text import NOTHING
 
-__all__ = ["FORMAT", "named", "page_sections", "read_explain", "report_sections"]
-
 # Since 2 `removed` and `noise` are falls of the UAR, no longer of log-odds; since 3 the rows of
 # maps lie where their network hears them, and single clips have `map_offset`.
 FORMAT = 3

@@ -16,8 +16,6 @@ from runners.cores import n_cores
 from study.corpus.audio.worker_pool import WorkerPool
 from study.corpus.audio.worker_process import Answer
 
-__all__ = ["DECODER", "Decoded", "Decoding", "Segment", "decode_files"]
-
 DECODER = (sys.executable, "-P", "-m", "study.corpus.audio.decoder")
 
 Segment = tuple[float | None, float | None]  # start and end in seconds; None: of the file

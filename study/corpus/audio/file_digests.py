@@ -16,8 +16,6 @@ from runners.cores import n_cores
 from study.corpus.layouts import Problems
 from study.files import digest_lines, file_sha256, replace_text
 
-__all__ = ["AUDIO_RULE", "FileDigest", "audio_digest", "digest_files"]
-
 AUDIO_RULE = "must be an audio file with finite samples"
 _SAVE_SECONDS = 20.0  # a killed run loses no more than that
 

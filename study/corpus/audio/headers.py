@@ -12,8 +12,6 @@ import numpy as np
 
 from study.corpus.clip import Clip
 
-__all__ = ["MOST", "AudioLook", "look_at_audio", "usual_rate", "usual_seconds"]
-
 MOST = 5000  # files that are looked at; evenly spaced ones of a larger corpus
 
 

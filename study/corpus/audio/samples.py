@@ -20,8 +20,6 @@ from runners.clips import PCM16_SCALE, quantise
 if TYPE_CHECKING:
     import soundfile
 
-__all__ = ["MAX_PEAK", "RATES", "decode_segment", "resample"]
-
 RATES = (1000, 192_000)  # Hz, of files; as of studies
 MAX_FRAMES = 2**28  # of one clip, 4.6 hours at 16 kHz; a header may promise anything
 MAX_PEAK = 2.0**31  # full scale is 1; float files of 32-bit integers occur, more are damaged

@@ -33,8 +33,6 @@ from study.corpus.summary import summarise
 from study.files import digest_lines
 from study.progress import Progress, no_progress
 
-__all__ = ["CachedCorpus", "cache_corpus", "default_cache_root"]
-
 _FORMAT = 1  # raised when the decoder or the resampler gives other samples
 
 

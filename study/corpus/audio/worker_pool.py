@@ -13,8 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from study.corpus.audio.worker_process import Answer, WorkerProcess
 
-__all__ = ["WorkerPool"]
-
 T = TypeVar("T")
 
 _TOGETHER = 8  # small files that a worker is asked about at once, so that it need not wait

@@ -14,8 +14,6 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["Answer", "WorkerProcess", "serve"]
-
 Answer = tuple[dict[str, Any], bytes]
 
 

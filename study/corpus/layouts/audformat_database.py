@@ -18,8 +18,6 @@ from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import Row, Source, segment_name
 
-__all__ = ["is_audformat", "read_audformat"]
-
 _HEADER = "db.yaml"
 _SPEAKER = ("speaker", "speaker_id")
 _SPLITS = ("train", "dev", "test")

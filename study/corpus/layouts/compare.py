@@ -9,8 +9,6 @@ from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, Row, Source
 from study.corpus.layouts.tables import Speakers, known, others, read_speakers, read_table
 
-__all__ = ["is_2020", "is_2021", "read_2020", "read_2021"]
-
 _LABELS = "lab/labels.csv"
 _SPEAKERS = "lab/speakers.csv"
 _FILES = {  # of 2021 on; the first that is there is read

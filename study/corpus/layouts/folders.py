@@ -16,8 +16,6 @@ from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import Row, Source
 from study.corpus.layouts.tables import read_speakers
 
-__all__ = ["is_folders", "list_audio", "read_folders"]
-
 MOST_FILES = 1_000_000  # of any kind, with folders, below a corpus folder
 
 

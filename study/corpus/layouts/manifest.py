@@ -13,8 +13,6 @@ from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_times
 from study.corpus.layouts.tables import header_of, known, others, read_table
 
-__all__ = ["find_manifests", "is_manifest", "make_row", "read_manifest"]
-
 
 def find_manifests(source: Source) -> list[str]:
     """CSV files right in the folder that list files and labels; the given one alone if any."""

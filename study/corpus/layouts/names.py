@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-__all__ = ["AUDIO", "COLUMNS", "FILE_COLUMNS", "PARTITIONS", "Partition", "known_partition"]
-
 PARTITION_RULE = "the partition must be train, devel (dev, val, validation) or test"
 Partition = Literal["train", "devel", "test"]
 PARTITIONS: tuple[Partition, ...] = ("train", "devel", "test")

@@ -23,8 +23,6 @@ from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, Layout, Row, Source
 from study.corpus.layouts.tables import canonical
 
-__all__ = ["own_layout"]
-
 
 def own_layout(text: str, *, base: Path) -> Layout:
     """The layout that `FILE.py:FUNCTION` names.

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = ["Problems", "place"]
-
 _MOST_SINGLE = 5  # more problems of one kind become one sentence
 _NAMED = 3  # and that one names this many
 _LONGEST = 300  # characters of a value that are shown

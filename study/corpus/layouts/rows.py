@@ -9,8 +9,6 @@ from pathlib import Path
 
 from study.corpus.layouts.problems import Problems
 
-__all__ = ["BLIND", "SEGMENT_RULE", "Layout", "Row", "Source", "segment_name", "segment_times"]
-
 SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"
 BLIND = "?"  # the challenges' mark for a label that is kept back
 

@@ -10,8 +10,6 @@ from study.corpus.layouts.folders import list_audio
 from study.corpus.layouts.tables import header_of
 from study.text import first_of
 
-__all__ = ["seen"]
-
 _MOST = 4
 
 

@@ -13,8 +13,6 @@ from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND
 from study.files.csv_files import MAX_BYTES, CsvError, csv_delimiter, csv_rows
 
-__all__ = ["Speakers", "canonical", "header_of", "known", "others", "read_speakers", "read_table"]
-
 Speakers = dict[str, tuple[str | None, dict[str, str]]]
 
 

@@ -14,8 +14,6 @@ from study.corpus.layouts.names import PARTITIONS
 from study.corpus.layouts.rows import BLIND
 from study.files import csv_text
 
-__all__ = ["is_written", "shuffled_names", "write_labels"]
-
 
 def is_written(folder: Path, info: Mapping[str, Any]) -> bool:
     """Whether a folder holds the corpus that this ``corpus.json`` describes.

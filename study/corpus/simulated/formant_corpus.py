@@ -29,8 +29,6 @@ from study.corpus.simulated.masks import MASK_DB
 from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
 from study.files import new_folder
 
-__all__ = ["GENERATOR_VERSION", "make_synthetic", "mask_response"]
-
 GENERATOR_VERSION = 1  # raised whenever the same seed gives other bytes
 CLASSES = ("clear", "mask")
 

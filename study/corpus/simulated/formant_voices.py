@@ -13,8 +13,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["Voice", "draw_voice", "speak"]
-
 # First three formants of five vowels, Hz, of a vocal tract of length 1; the rest is set by length.
 _VOWELS = np.array(
     [[730, 1150, 2440], [530, 1840, 2480], [280, 2250, 2890], [500, 900, 2400], [310, 870, 2240]],

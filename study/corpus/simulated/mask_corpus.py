@@ -43,8 +43,6 @@ from study.files import new_folder
 from study.files.csv_files import csv_text, spreadsheet_safe
 from study.progress import Progress, no_progress, with_progress
 
-__all__ = ["GENERATOR_VERSION", "simulate_masks"]
-
 GENERATOR = "study.masks_corpus"  # what corpora made by earlier revisions say too
 GENERATOR_VERSION = 1  # raised whenever the same arguments give other bytes
 

@@ -12,8 +12,6 @@ from study.corpus.clip import Clip
 from study.corpus.corpus import Corpus
 from study.corpus.layouts.names import PARTITIONS
 
-__all__ = ["CLASSES", "Piece", "partitions_by_speaker", "plan_pieces", "voice_of"]
-
 CLASSES = ("clear", "mask")
 SHARES = {"train": 12, "devel": 10, "test": 10}  # speakers, as in the real corpus
 

@@ -17,16 +17,6 @@ from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
 
-__all__ = [
-    "ATTENUATION_DB",
-    "MASK_DB",
-    "Wearer",
-    "attenuation",
-    "check_masks",
-    "draw_wearer",
-    "filter_taps",
-]
-
 # Attenuation of a surgical mask, dB by Hz (Corey et al. 2020, as read off in public code).
 MASK_DB: dict[int, float] = {
     1500: 0.0, 2000: -0.5, 2500: -1.7, 2815: -5.5, 3175: -1.9, 3500: -5.0,

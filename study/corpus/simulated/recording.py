@@ -11,8 +11,6 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-__all__ = ["octaves_above_60_hz", "random_eq", "record"]
-
 Array = NDArray[np.floating[Any]]
 
 

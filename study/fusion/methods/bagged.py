@@ -26,8 +26,6 @@ from study.fusion.methods.selection import Selection, Step
 from study.honest.candidates import positions_by_key
 from study.honest.held_out import bootstrap_samples
 
-__all__ = ["bagged_greedy"]
-
 
 def bagged_greedy(
     probabilities: ArrayLike,

@@ -7,8 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best_bias"]
-
 
 class _Best(NamedTuple):
     """The most probable of some classes for every clip, of equal ones the first."""

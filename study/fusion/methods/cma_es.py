@@ -14,8 +14,6 @@ from study.fusion.methods.scorer import FusionScorer
 from study.fusion.methods.selection import Selection
 from study.metrics import uar_of_probabilities
 
-__all__ = ["cma_es"]
-
 LOSS_WEIGHT = 1e-3  # of the log-loss in the objective: UAR is a step function of the weights
 
 

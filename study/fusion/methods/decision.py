@@ -23,8 +23,6 @@ from study.metrics.calibration import expected_calibration_error
 from study.metrics.speaker_counts import paired_difference
 from study.metrics.uar import check_class_indices
 
-__all__ = ["Decision", "fit_decision", "fit_temperature", "softmax", "temper"]
-
 SMALLEST = 1e-7
 COLDEST, HOTTEST = 0.05, 20.0
 

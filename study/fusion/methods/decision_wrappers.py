@@ -12,8 +12,6 @@ from study.fusion.methods.decision import fit_decision, fit_temperature, temper
 from study.fusion.methods.selection import FusionMethod, Selection
 from study.metrics import uar_of_probabilities
 
-__all__ = ["with_decision", "with_temperatures"]
-
 
 def with_temperatures(method: FusionMethod) -> FusionMethod:
     """The method on candidates that are made equally sharp: each gets its best temperature.

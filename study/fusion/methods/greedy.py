@@ -15,15 +15,6 @@ from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.scorer import FusionScorer, check_candidates
 from study.fusion.methods.selection import Selection, Step
 
-__all__ = [
-    "MAX_MEMBERS",
-    "best_prefix",
-    "check_at_least_one",
-    "greedy",
-    "greedy_steps",
-    "heaviest_first",
-]
-
 TIE = 1e-12
 MAX_MEMBERS = 8  # what refit, export and serving still carry
 

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Limits", "fitting", "limits_from_costs"]
-
 
 @dataclass(frozen=True)
 class Limits:

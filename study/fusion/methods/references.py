@@ -14,8 +14,6 @@ from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.scorer import FusionScorer, check_candidates
 from study.fusion.methods.selection import Selection
 
-__all__ = ["best_single", "majority_vote", "top_k", "uniform"]
-
 
 def best_single(
     probabilities: ArrayLike,

@@ -14,8 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.decision import COLDEST, HOTTEST, Decision, softmax, temper
 
-__all__ = ["FusionRule", "centred_logits", "fuse_members"]
-
 SMALLEST = 1e-4  # probabilities are kept away from 0, or one sure member would outweigh all
 
 

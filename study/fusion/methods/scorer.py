@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from study.metrics.uar import check_class_indices
 
-__all__ = ["FusionScorer", "check_candidates"]
-
 SMALLEST_PROBABILITY = 1e-15
 
 

@@ -11,8 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from study.fusion.methods.rule import FusionRule
 from study.metrics import uar_of_probabilities
 
-__all__ = ["FusionMethod", "Selection", "Step"]
-
 
 @dataclass(frozen=True)
 class Step:

@@ -12,8 +12,6 @@ from study.fusion.methods.limits import Limits
 from study.fusion.methods.rule import FusionRule, centred_logits
 from study.fusion.methods.selection import Selection
 
-__all__ = ["stacking"]
-
 
 def stacking(
     probabilities: NDArray[np.float64],

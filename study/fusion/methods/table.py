@@ -21,8 +21,6 @@ from study.fusion.methods.selection import FusionMethod
 from study.fusion.methods.stacking import stacking
 from study.honest import Method
 
-__all__ = ["COMPARED", "DEFAULT", "METHODS", "REFERENCES", "fusion_methods"]
-
 DEFAULT = "bagged_greedy"
 
 
