@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from study.bundle.export import export_bundle
 from study.challenge.refit import refit_study
@@ -19,6 +20,10 @@ from study.tracking.store import initialise, resolve_tracking
 from support.fake_results import write_results
 from support.finished_study import config_of, copy_study, make_study
 from support.warm_workers import WarmEngine
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,9 +28,7 @@ from study.text import printable
 from support.hostile import sentence
 from support.wav_bytes import decode
 
-QUICK = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
-)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 pytestmark = pytest.mark.timeout(200)
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -26,7 +26,6 @@ def folder(tmp_path: Path) -> Path:
 
 
 @given(arrays(np.float32, st.integers(0, 50), elements=st.floats(-1e6, 1e6, width=32)))
-@settings(deadline=None)
 def test_rounding_errs_by_at_most_half_a_step_of_the_peak(wave: np.ndarray) -> None:
     samples, scale = quantise(wave)
     error = np.abs(samples * np.float64(scale) - wave)

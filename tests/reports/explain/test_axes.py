@@ -32,7 +32,7 @@ def test_third_octaves_have_the_edges_of_the_standard():
     n_rows=st.integers(1, 70),
     rate=st.sampled_from([8000, 16000]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_shares_of_rows_are_those_of_many_small_pieces(scale, n_rows, rate):
     centres = centres_hz(SCALES.kinds[scale](), rate)
     corners = np.concatenate(

@@ -200,7 +200,7 @@ def test_parseval_holds_on_the_linear_scale():
     n_fft=st.sampled_from([16, 128, 500, 512, 2048, 8192]),
     rate=st.sampled_from([8000, 16_000, 44_100]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_band_of_any_combination_is_empty(name, n_bands, fmin, width, n_fft, rate):
     fmax = None if width is None else fmin + width
     scale = SCALES.build(name, {"n_bands": n_bands, "fmin": fmin, "fmax": fmax})
@@ -220,7 +220,7 @@ def test_no_band_of_any_combination_is_empty(name, n_bands, fmin, width, n_fft, 
     window_ms=st.floats(1.0, 128.0),
     rate=st.sampled_from([8000, 16_000]),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_every_constant_q_band_hears_its_own_centre(n_bands, fmin, window_ms, rate):
     scale = ConstantQ(n_bands=n_bands, fmin=fmin)
     front = FrontEnd(

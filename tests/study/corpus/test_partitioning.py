@@ -35,7 +35,7 @@ def sizes(rows: Sequence[Row], partitions: Mapping[str, str]) -> dict[str, int]:
     return dict(Counter(partitions[one.file_name] for one in rows))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     n=st.integers(3, 12),
     per_speaker=st.lists(st.integers(2, 6), min_size=1, max_size=5),

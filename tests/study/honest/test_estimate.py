@@ -28,7 +28,7 @@ def study_of(n_speakers=8, per_speaker=12, n_trials=6, signal=0.0, seed=0):
     return trials, labels, speakers
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 12), st.integers(2, 12), st.integers(0, 9))
 def test_folds_keep_speakers_together_and_judge_every_clip_once(n_speakers, n_folds, seed):
     _, labels, speakers = study_of(n_speakers, n_trials=1)
@@ -77,7 +77,7 @@ def test_the_best_epoch_is_chosen_on_the_given_clips_alone_and_the_first_of_equa
     assert library.best_epochs(np.arange(4)).tolist() == [2]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_best_epochs_are_those_of_the_metric_also_with_repeated_clips(seed):
     trials, labels, speakers = study_of(seed=seed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from study.metrics import confusion_matrix, unweighted_average_recall
@@ -24,7 +24,6 @@ def with_all_classes(n_classes: int, n_more: int, seed: int) -> tuple[np.ndarray
     return rng.permutation(labels), rng.integers(0, n_classes, labels.size)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 6), st.integers(0, 60), st.integers(0, 2**32 - 1))
 def test_uar_recalls_and_confusion_equal_audmetrics(n_classes, n_more, seed):
     labels, predictions = with_all_classes(n_classes, n_more, seed)
@@ -38,7 +37,6 @@ def test_uar_recalls_and_confusion_equal_audmetrics(n_classes, n_more, seed):
     )
 
 
-@settings(deadline=None)
 @given(st.integers(2, 5), st.integers(0, 30), st.integers(0, 2**32 - 1))
 def test_labels_as_text_equal_audmetrics_too(n_classes, n_more, seed):
     labels, predictions = (

@@ -141,8 +141,9 @@ def test_one_bad_value_costs_itself_and_nothing_else(store, client, caplog):
 
 
 def _wait_for_run(client, tracker, name):
-    for _ in range(200):
-        if name in (found := runs_of(client, tracker)):
+    """Return the id of a run that has its parameters, too."""
+    for _ in range(1000):
+        if name in (found := runs_of(client, tracker)) and found[name].data.params:
             return found[name].info.run_id
         time.sleep(0.02)
     raise AssertionError(name)

@@ -32,7 +32,7 @@ def shifted(n_speakers=20, per_speaker=30, shift=1.2, n_classes=2, seed=0):
     return shares / shares.sum(-1, keepdims=True), labels, speakers
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(1, 25), st.integers(0, 2**32 - 1))
 def test_the_bias_of_two_classes_is_the_best_of_all_thresholds(n_clips, seed):
     rng = np.random.default_rng(seed)
@@ -51,7 +51,7 @@ def test_the_bias_of_two_classes_is_the_best_of_all_thresholds(n_clips, seed):
         assert bias[1] == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1))
 def test_the_bias_of_many_classes_never_lowers_the_uar_it_is_fitted_on(seed):
     probabilities, labels, _ = shifted(2, 15, n_classes=4, seed=seed)
@@ -85,7 +85,7 @@ def literal_bias(probabilities, labels, *, n_sweeps=2):
     return tuple(bias)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(2, 7), st.booleans(), st.integers(0, 2**32 - 1))
 def test_the_bias_is_that_of_a_literal_search_also_with_ties(n_clips, n_classes, ties, seed):
     rng = np.random.default_rng(seed)
@@ -262,7 +262,7 @@ def test_the_identity_changes_nothing():
     np.testing.assert_allclose(Decision(1.0, (0.0, 0.0)).scores(probabilities), probabilities)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 20), st.integers(0, 2**32 - 1))
 def test_calibration_error_is_that_of_a_literal_loop(n_clips, n_bins, seed):
     rng = np.random.default_rng(seed)

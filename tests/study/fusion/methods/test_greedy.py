@@ -72,7 +72,7 @@ def libraries(draw, max_candidates=6, max_clips=14, max_classes=4):
     return np.diff(bounds, axis=-1) / levels, labels
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(libraries(), st.integers(1, 12), st.sampled_from([None, 1, 2]))
 def test_greedy_chooses_what_the_literal_rule_chooses(library, n_steps, max_members):
     probabilities, labels = library
@@ -86,7 +86,7 @@ def test_greedy_chooses_what_the_literal_rule_chooses(library, n_steps, max_memb
     assert fast.uar == pytest.approx(max(scores), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(libraries(), st.integers(0, 5), st.integers(1, 8))
 def test_bagged_selection_keeps_its_promises(library, seed, max_members):
     probabilities, labels = library
