@@ -76,7 +76,8 @@ def importance_section(results: StudyResults, numbers: Importance | None) -> Sec
     if numbers is None:
         n = len(searched_trials(results)[0])
         why = (
-            f"Too few trials: {n} with a UAR and parameters, at least {ENOUGH_TRIALS} are needed."
+            f"Too few trials: {n} of the search (baselines and repeats apart) with a UAR, at least"
+            f" {ENOUGH_TRIALS} are needed."
             if n < ENOUGH_TRIALS
             else "No parameter took two values, or all UARs are equal."
         )

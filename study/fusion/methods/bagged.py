@@ -26,6 +26,8 @@ from study.fusion.methods.selection import Selection, Step
 from study.honest.candidates import positions_by_key
 from study.honest.held_out import bootstrap_samples
 
+LEAST_IN_A_BAG = 6  # candidates: half of three is one, and a bag of one chooses nothing
+
 
 def bagged_greedy(
     probabilities: ArrayLike,
@@ -53,7 +55,7 @@ def bagged_greedy(
         families: Backbone family of every candidate; a bag takes the same fraction of each. One
             family when None.
         n_bags: Number of bags.
-        fraction: Fraction of the candidates in a bag.
+        fraction: Fraction of the candidates in a bag, of at least `LEAST_IN_A_BAG` or all.
         max_members: Most distinct candidates in the fusion.
         n_steps: Most choices per bag, counting repetitions.
         limits: What the members may cost together; those that do not fit are skipped.
@@ -70,6 +72,7 @@ def bagged_greedy(
     if limits is not None:
         alone = limits.affordable(np.zeros(len(values), dtype=bool))
         groups = [group[alone[group]] for group in groups if alone[group].any()]
+    fraction = max(fraction, min(1.0, LEAST_IN_A_BAG / sum(map(len, groups))))
     drawn = np.arange(truth.size) if speakers is None or np.ptp(speakers) == 0 else speakers
     samples = bootstrap_samples(
         truth, np.unique(drawn, return_inverse=True)[1], n_resamples=n_bags, seed=seed

@@ -130,6 +130,18 @@ def test_a_single_speaker_is_drawn_clip_by_clip():
     assert one == bagged_greedy(probabilities, labels)
 
 
+def test_few_candidates_are_all_in_every_bag():
+    rng = np.random.default_rng(6)
+    labels = np.arange(90) % 3
+    right = np.eye(3)[labels]
+    noisy = [
+        np.where(rng.random((90, 1)) < p, right, rng.dirichlet([1, 1, 1], 90)) for p in (0.5, 0)
+    ]
+    found = bagged_greedy(np.stack(noisy), labels, speakers=np.arange(90) // 15)
+    weights = dict(zip(found.members, found.weights, strict=True))
+    assert weights[0] > 0.7  # bags of one would give it half
+
+
 def test_every_bag_has_every_class_however_few_speakers_have_it():
     rng = np.random.default_rng(5)
     speakers = np.repeat(np.arange(5), 8)
