@@ -52,19 +52,37 @@ class TrainingClips:
             return None
         return class_weights(self.labels, self.n_classes)
 
-    def order(self, generator: Generator, n: int | None = None) -> Tensor:
-        """Return the next `n` clips, by default as many as there are.
-
-        All in a new order before one comes again, or drawn so that classes balance.
-        """
-        n = len(self) if n is None else n
+    def order(self, generator: Generator) -> Tensor:
+        """Return the clips of a pass: all in a new order, or drawn so that classes balance."""
         if self.balanced:
-            return torch.multinomial(self._draw_weights, n, replacement=True, generator=generator)
-        passes = [
-            torch.randperm(len(self), generator=generator, device=self.waveforms.device)
-            for _ in range(max(1, -(-n // len(self))))
-        ]
-        return torch.cat(passes)[:n]
+            return self._balanced(len(self), generator)
+        return torch.randperm(len(self), generator=generator, device=self.waveforms.device)
+
+    def stretch(self, first: int, n: int, generator: Generator) -> Tensor:
+        """Return the clips from place `first` on of an endless series of passes.
+
+        No clip comes again before all have been seen, wherever a stretch ends; where classes
+        balance, they are drawn instead.
+
+        Args:
+            first: Clips before them in the training.
+            n: How many.
+            generator: Of balanced draws; the order of a pass depends on seed and pass alone.
+        """
+        if self.balanced:
+            return self._balanced(n, generator)
+        begun = first // len(self)
+        passes = [self._pass(k) for k in range(begun, -(-(first + n) // len(self)))]
+        return torch.cat(passes)[first - begun * len(self) :][:n]
+
+    def _pass(self, number: int) -> Tensor:
+        """Return all clips in the order of a pass, from 0."""
+        seed = (self.spec.seed * 65_537 + number) % 2**63
+        generator = torch.Generator(self.waveforms.device).manual_seed(seed)
+        return torch.randperm(len(self), generator=generator, device=self.waveforms.device)
+
+    def _balanced(self, n: int, generator: Generator) -> Tensor:
+        return torch.multinomial(self._draw_weights, n, replacement=True, generator=generator)
 
     def batch(
         self, chosen: Tensor, front_end: FrontEnd, *, generator: Generator

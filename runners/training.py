@@ -80,8 +80,8 @@ class Training:
         if channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weights = self.clips.loss_weights()
-        self.steps = spec.recipe.steps_per_epoch(len(self.clips))
-        steps, epochs = spec.recipe.epochs * self.steps, spec.recipe.epochs
+        epochs = spec.recipe.epochs
+        steps = self._steps_until(epochs)
         self.tuning = Tuning(self.model, spec)
         self.statistics = FirstStatistics(self.model)
         self.optimizer = spec.optimizer.make(self.tuning.groups(), fused=compute.fused)
@@ -149,19 +149,27 @@ class Training:
     def _train_epoch(self) -> float:
         """Return the mean loss of one pass over as many clips as there are to train on."""
         self.tuning.begin_epoch(self.epoch + 1)
-        batch = self.spec.recipe.batch
-        counted = self.spec.recipe.steps is not None
-        order = self.clips.order(self.generator, self.steps * batch if counted else None)
-        before = max(0, self.epoch - self.tuning.frozen_epochs) * self.steps
+        batch, first = self.spec.recipe.batch, self._steps_until(self.epoch)
+        steps = self._steps_until(self.epoch + 1) - first
+        if self.spec.recipe.steps is None:
+            order = self.clips.order(self.generator)
+        else:
+            order = self.clips.stretch(first * batch, steps * batch, self.generator)
+        frozen = self._steps_until(self.tuning.frozen_epochs)
+        before = max(0, first - frozen)
         total = torch.zeros((), device=self.compute.device)
-        for step in range(self.steps):
+        for step in range(steps):
             self.alive()
             self.statistics.begin_step(before + step)
             total += self._step(order[step * batch : (step + 1) * batch])
             self.schedule.step()
             if self.average is not None:
                 self.average.after_step()
-        return float(total) / self.steps
+        return float(total) / steps
+
+    def _steps_until(self, epoch: int) -> int:
+        """Return the optimiser steps of the first epochs."""
+        return self.spec.recipe.steps_until(epoch, len(self.clips))
 
     def _step(self, chosen: Tensor) -> Tensor:
         """Make one optimiser step, in micro-batches if asked; return the loss, still on device."""

@@ -43,7 +43,10 @@ def run(study: Path | str | Mapping[str, Any], /, **overrides: Any) -> Results:
     from study.search.session import run_study
 
     if isinstance(study, Mapping):
-        config, base = parse_config(changed({}, {**study, **overrides}), where="study"), Path.cwd()
+        config, base = (
+            parse_config(changed(changed({}, study), overrides), where="study"),
+            Path.cwd(),
+        )
     else:
         config, base = config_and_base(Path(study), changes=overrides)
     folder = base / config.results / config.name

@@ -207,10 +207,12 @@ def changed(plain: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     {'budget': {'hours': 8, 'trials': 20}, 'seeds': {'top': 2}}
 
     Raises:
-        InputError: A dotted key leads through something else than a mapping.
+        InputError: A key is no text, or a dotted one leads through something else than a mapping.
     """
     result = dict(plain)
     for key, value in changes.items():
+        if not isinstance(key, str):
+            raise InputError(f"a key must be text, got {key!r}")
         if isinstance(value, Mapping) and key in SETTINGS:
             before = result.get(key)
             result[key] = changed(before if isinstance(before, Mapping) else {}, value)
@@ -228,6 +230,8 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        return _plain(value.tolist())
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 

@@ -45,14 +45,14 @@ class Recipe:
         one_of(("shuffle", "balanced"), sampling=self.sampling)
         one_of(("best", "last"), keep=self.keep)
 
-    def steps_per_epoch(self, n_clips: int) -> int:
-        """Return the optimiser steps between two evaluations, given the number of training clips.
+    def steps_until(self, epoch: int, n_clips: int) -> int:
+        """Return the optimiser steps of the first epochs, given the number of training clips.
 
-        >>> Recipe(epochs=10, batch=32, steps=600).steps_per_epoch(300)
-        60
-        >>> Recipe(epochs=10, batch=32).steps_per_epoch(300)
-        9
+        >>> [Recipe(epochs=4, batch=32, steps=15).steps_until(k, 300) for k in range(5)]
+        [0, 3, 7, 11, 15]
+        >>> Recipe(epochs=10, batch=32).steps_until(10, 300)
+        90
         """
         if self.steps is None:
-            return max(1, n_clips // self.batch)
-        return max(1, round(self.steps / self.epochs))
+            return epoch * max(1, n_clips // self.batch)
+        return self.steps * epoch // self.epochs

@@ -75,7 +75,7 @@ def csv_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise CsvError(None, rule, value) from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         value = getattr(error, "strerror", None) or str(error)
-        raise CsvError(None, "must be a file that can be read", value) from error
+        raise CsvError(None, "must be there and readable", value) from error
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=csv_delimiter(text), strict=True)
     try:
         yield from ((rows.line_num, cells) for cells in rows)

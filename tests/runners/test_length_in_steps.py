@@ -37,13 +37,29 @@ def test_steps_and_evaluations_are_as_many_as_asked_for_whatever_the_corpus(quic
     assert training.schedule.last_epoch == 21
 
 
-def test_every_clip_is_seen_before_one_comes_again(quick, tmp_path):
+def test_every_clip_is_seen_before_one_comes_again_wherever_a_stretch_ends(quick, tmp_path):
     training = Training(job(tmp_path, recipe(recipe=STEPS)), *quick, CPU)
     n = len(training.clips)
-    seen = training.clips.order(training.generator, 2 * n + 5)
-    assert Counter(seen[:n].tolist()) == Counter(range(n))
-    assert Counter(seen[n : 2 * n].tolist()) == Counter(range(n))
-    assert len(seen) == 2 * n + 5
+    sizes = (n // 3, n // 2, n + 5, n)
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    seen = torch.cat(
+        [
+            training.clips.stretch(*where, training.generator)
+            for where in zip(starts, sizes, strict=True)
+        ]
+    )
+    assert len(seen) == sum(sizes)
+    for k in range(len(seen) // n):
+        assert Counter(seen[k * n : (k + 1) * n].tolist()) == Counter(range(n))
+    assert not torch.equal(seen[:n], seen[n : 2 * n])
+
+
+@pytest.mark.parametrize("steps", [3, 7, 20])
+def test_steps_that_evaluations_do_not_divide_are_made_all_the_same(steps, quick, tmp_path):
+    made = recipe(recipe=STEPS | {"steps": steps})
+    training = Training(job(tmp_path, made), *quick, CPU)
+    assert len(noted(training)) == steps
+    assert len(training.curves.devel_uar) == 3
 
 
 def test_passes_are_as_they_were_without_steps(quick, tmp_path):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
 from search_spaces import InputError
-from study.config import load_config, parse_config
+from study.config import changed, load_config, parse_config
 from study.planning.init_study import init_study
 
 GOOD = {"name": "s", "corpus": "c", "budget": {"trials": 3}}
@@ -107,3 +108,25 @@ def test_a_search_needs_a_bound_and_a_grid_does_not():
     with pytest.raises(InputError, match="t: budget needs `trials` or `hours`"):
         parse_config(plain, where="t")
     assert parse_config(plain | {"sampler": "grid"}, where="t").budget.trials is None
+
+
+def test_a_mapping_keeps_what_python_values_do_not_change():
+    plain = {"budget": {"hours": 8, "trials": 5}, "ensemble": {"max_members": 3, "seed": 5}}
+    found = changed(changed({}, plain), {"ensemble": {"seed": 9}, "budget": {"trials": 20}})
+    assert found == {
+        "budget": {"hours": 8, "trials": 20},
+        "ensemble": {"max_members": 3, "seed": 9},
+    }
+
+
+def test_numpy_values_are_plain_ones():
+    found = changed({}, {"seed": np.int64(3), "budget": {"hours": np.float32(2)}})
+    assert found == {"seed": 3, "budget": {"hours": 2.0}}
+    assert type(found["seed"]) is int
+    assert changed({}, {"baselines": np.array(["a", "b"])}) == {"baselines": ["a", "b"]}
+
+
+@pytest.mark.parametrize("changes", [{3: 4}, {None: 4}, {"budget": {3: 4}}])
+def test_a_key_that_is_no_text_is_a_sentence(changes):
+    with pytest.raises(InputError, match="a key must be text, got"):
+        changed({}, changes)

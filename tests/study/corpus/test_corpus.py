@@ -331,4 +331,4 @@ def test_the_corpus_description_is_kept(tmp_path: Path) -> None:
 def test_a_label_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     root = lay_out(tmp_path / "c")
     (root / "lab/labels.csv").chmod(0)
-    assert "lab/labels.csv: must be a file that can be read" in problems(root)[0]
+    assert "lab/labels.csv: must be there and readable" in problems(root)[0]

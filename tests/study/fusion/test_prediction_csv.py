@@ -124,7 +124,7 @@ def test_files_that_cannot_be_candidates_are_refused_with_file_and_line(
 
 def test_missing_and_undecodable_files_are_refused(path):
     options = {"classes": CLASSES, "file_names": CLIPS, "trained_on": "train"}
-    with pytest.raises(InputError, match="must be a file that can be read, got No such file"):
+    with pytest.raises(InputError, match="must be there and readable, got No such file"):
         import_predictions(path, **options)
     path.write_bytes(b"file,clear\xff\n")
     with pytest.raises(InputError, match=r"svm\.csv:1: must be UTF-8 text, got byte 0xff"):
