@@ -86,7 +86,8 @@ def bagged_greedy(
         kept = best_prefix([step.uar for step in steps])
         chosen = [step.member for step in steps[:kept]]
         weights[bag] += np.bincount(chosen, minlength=bag.size) / kept
-    order = np.lexsort((np.arange(weights.size), -weights.round(12)))
+    weights = weights.round(12)  # equal ones are told apart by position alone
+    order = np.lexsort((np.arange(weights.size), -weights))
     order = fitting(order[weights[order] > 0], limits, most=max_members)
     whole = FusionScorer(values, truth)
     total, path = whole.empty(), []
