@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,6 @@ class FusionScorer:
         self._own_at = self._order * n_classes + truth
         self._rivals_at = self._order * n_classes + ranks + self._wins_ties
         self._values = probabilities
-        self._everyone = np.arange(len(probabilities))
         self._own = np.stack([one.take(self._own_at) for one in probabilities])
         self._sums = self._sums_of(probabilities)
         self._margins = next(
@@ -67,18 +65,10 @@ class FusionScorer:
             if (margins := self._margins_as(np.dtype(dtype))) is not None
         )
 
-    def subset(self, candidates: NDArray[np.intp]) -> FusionScorer:
-        """The scorer of some of the candidates; nothing is computed again."""
-        part = copy(self)
-        part._everyone = self._everyone[candidates]
-        part._own, part._sums = self._own[candidates], self._sums[candidates]
-        part._margins = self._margins[:, candidates]
-        return part
-
     @property
     def n_candidates(self) -> int:
         """Number of candidates."""
-        return self._everyone.size
+        return len(self._values)
 
     def empty(self) -> NDArray[np.float64]:
         """The sum of no candidates, (clips, classes)."""
@@ -86,7 +76,7 @@ class FusionScorer:
 
     def add(self, total: NDArray[np.float64], candidate: int, weight: float = 1.0) -> None:
         """Add one candidate to a sum, in place."""
-        total += weight * self._values[self._everyone[candidate]]
+        total += weight * self._values[candidate]
 
     def score(self, total: NDArray[np.float64]) -> float:
         """UAR of a sum."""
