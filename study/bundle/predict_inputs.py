@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.names import AUDIO, FILE_COLUMNS
+from study.corpus.layouts.audio_files import find_audio, left_out_lines
+from study.corpus.layouts.names import FILE_COLUMNS
 from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_times
 from study.files import read_rows
 from study.text import printable
@@ -32,7 +33,9 @@ class Item:
     end: float | None = None
 
 
-def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
+def collect(
+    paths: Sequence[str], *, stdin: Iterable[str], left_out: dict[str, list[str]] | None = None
+) -> list[Item]:
     """Return what paths mean, in their order.
 
     A file is called as it was given, a file of a folder by its path within the folder (with the
@@ -43,22 +46,25 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
             `file_name`, and `start` and `end` in seconds where clips are segments), or `-` for one
             file name a line on standard input.
         stdin: Read where a path is `-`.
+        left_out: Takes what folders hold and cannot be predicted, as `LeftOut`.
 
     Raises:
         InputError: If a path does not exist, a manifest cannot be read, there is no audio, or two
             clips have the same name.
     """
     items: list[Item] = []
+    left_out = {} if left_out is None else left_out
     for text in paths:
         try:
-            items += _named(text, paths, stdin)
+            items += _named(text, paths, stdin, left_out)
         except OSError as error:
             raise InputError(f"{text:.80}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
             byte = error.object[error.start]
             raise InputError(f"{text}: names must be UTF-8 text, got byte 0x{byte:02x}") from error
     if not items:
-        raise InputError(f"{', '.join(paths)}: no audio files found")
+        told = ["no audio files found", *left_out_lines(left_out)]
+        raise InputError(f"{', '.join(paths)}: {'; '.join(told)}")
     seen: set[str] = set()
     for item in items:
         if printable(item.name) != item.name:
@@ -70,14 +76,16 @@ def collect(paths: Sequence[str], *, stdin: Iterable[str]) -> list[Item]:
     return items
 
 
-def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
+def _named(
+    text: str, paths: Sequence[str], stdin: Iterable[str], left_out: dict[str, list[str]]
+) -> list[Item]:
     if not text:
         raise InputError("a path must not be empty")
     path = Path(text)
     if text == "-":
         return [Item(line, Path(line)) for line in map(str.strip, stdin) if line]
     if path.is_dir():
-        return _folder(path, whole=sum(Path(other).is_dir() for other in paths) > 1)
+        return _folder(path, left_out, whole=sum(Path(other).is_dir() for other in paths) > 1)
     if path.suffix.lower() == ".csv":
         return _manifest(path)
     if not path.is_file():
@@ -86,14 +94,19 @@ def _named(text: str, paths: Sequence[str], stdin: Iterable[str]) -> list[Item]:
     return [Item(text, path)]
 
 
-def _folder(folder: Path, *, whole: bool) -> list[Item]:
+def _folder(folder: Path, left_out: dict[str, list[str]], *, whole: bool) -> list[Item]:
     """Return the audio files of a folder, called by their whole path or by that within it."""
-    files = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO and not path.name.startswith(".") and path.is_file()
-    )
-    return [Item((p if whole else p.relative_to(folder)).as_posix(), p) for p in files]
+    found = find_audio(folder, anywhere=True)
+
+    def called(name: str) -> str:
+        return (folder / name).as_posix() if whole else name
+
+    no_files = [name for name in found.names if not (folder / name).is_file()]
+    for why, names in {**found.left_out, "no regular file": no_files}.items():
+        if names:
+            left_out.setdefault(why, []).extend(map(called, names))
+    names = sorted({*found.names}.difference(no_files), key=lambda name: name.split("/"))
+    return [Item(called(name), folder / name) for name in names]
 
 
 def _manifest(path: Path) -> list[Item]:

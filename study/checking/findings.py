@@ -23,6 +23,7 @@ KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was brok
     "unlabelled": ("label files", "a clip of train or devel must have a label"),
     "unknown label": ("label files", "a label of devel or test must be a class of train"),
     "unlisted": ("label files", "audio on disk should be listed"),
+    "left out": ("label files", "what there is to hear should be a clip, or lie elsewhere"),
     "unreadable": ("audio", "a file must be audio that can be decoded"),
     "empty": ("audio", "a clip must have samples"),
     "not finite": ("audio", "samples must be finite"),

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from study.checking.findings import KINDS, Finding, found
 from study.corpus.corpus import Listing, Reading, list_rows
 from study.corpus.layouts import Problems, Row
-from study.corpus.layouts.folders import list_audio
+from study.corpus.layouts.audio_files import find_audio
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
-from study.corpus.layouts.problems import place
+from study.corpus.layouts.problems import LINKS_OUT, place
 from study.corpus.rules import LISTED_RULE, to_classes, to_clips
 
 _KIND_OF = {  # of the rules of study.corpus.corpus and study.corpus.rules
@@ -22,7 +22,7 @@ _KIND_OF = {  # of the rules of study.corpus.corpus and study.corpus.rules
     "a file name must not be empty": "missing",
     "a file name must be relative, with forward slashes": "outside",
     "a file name must not climb out of the corpus folder": "outside",
-    "a file must not link out of the corpus folder": "outside",
+    LINKS_OUT: "outside",
     PARTITION_RULE: "no partition",
     LISTED_RULE: "no partition",
     "a clip of train or devel must have a label": "unlabelled",
@@ -67,9 +67,10 @@ def read_listing(reading: Reading) -> Listed:
     clips = to_clips(rows, root, partitions, noted)
     if clips:
         to_classes(clips, rows[0].file, noted)
-    listed = {row.path for row in rows}
-    unlisted = [name for name in list_audio(root) if name not in listed]
-    findings = _findings(noted) + found("unlisted", unlisted)
+    left_out = [f"{name} ({why})" for why, names in listing.left_out.items() for name in names]
+    known = {row.path for row in rows}.union(*listing.left_out.values())
+    unlisted = [name for name in find_audio(root).names if name not in known]
+    findings = _findings(noted) + found("unlisted", unlisted) + found("left out", left_out)
     return Listed(listing, tuple(_partition(row, partitions) for row in rows), closed, findings)
 
 

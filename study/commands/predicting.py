@@ -71,16 +71,22 @@ def predict(
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Predict clips. What cannot be read is listed and skipped, with exit code 1.
+    """Predict clips. What cannot be read or is left out is listed, with exit code 1.
 
     Example: spectune predict digits.bundle recordings/ -o predictions.csv
     """
-    from study.bundle.predict_files import predict_files
+    from study.bundle.predict_files import EXIT_PROBLEMS, predict_files
     from study.bundle.predict_inputs import collect
+    from study.corpus.layouts.audio_files import left_out_lines
     from study.files import check_output
+    from study.text import printable
 
-    items = collect(paths, stdin=sys.stdin)
+    left_out: dict[str, list[str]] = {}
+    items = collect(paths, stdin=sys.stdin, left_out=left_out)
     if output is not None:
         read = [*(item.path for item in items), *map(Path, paths)]
         check_output(output, inputs=read, within=[bundle])
-    raise typer.Exit(predict_files(bundle, items, output=output, device=device))
+    code = predict_files(bundle, items, output=output, device=device)
+    for line in left_out_lines(left_out):
+        print(printable(line), file=sys.stderr)
+    raise typer.Exit(EXIT_PROBLEMS if left_out else code)

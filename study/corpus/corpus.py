@@ -12,6 +12,7 @@ from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 from study.corpus.clip import Clip
 from study.corpus.layouts import Problems, Row, Source, choose_layout
+from study.corpus.layouts.audio_files import LeftOut
 from study.corpus.layouts.names import PARTITIONS, Partition
 from study.corpus.partition_file import read_partitions
 from study.corpus.rules import listed_once, to_classes, to_clips
@@ -31,6 +32,7 @@ class Corpus:
     layout: str
     simulated: bool  # True where `corpus.json` says that the audio was made, not recorded
     info: dict[str, Any] = field(default_factory=dict, hash=False)  # all of `corpus.json`
+    left_out: LeftOut = field(default_factory=dict, hash=False)  # what lies there and is no clip
 
     def partition(self, name: str) -> tuple[Clip, ...]:
         """The clips of one partition, in the order of the label file.
@@ -52,6 +54,7 @@ class Listing:
     rows: tuple[Row, ...]  # one per clip
     layout: str
     info: dict[str, Any] = field(default_factory=dict, hash=False)
+    left_out: LeftOut = field(default_factory=dict, hash=False)
 
 
 class Reading(NamedTuple):
@@ -141,7 +144,8 @@ def list_rows(reading: Reading, problems: Problems) -> tuple[Listing, dict[str, 
     partitions = None
     if reading.partitions is not None and rows:
         partitions = read_partitions(reading.partitions, [row.file_name for row in rows])
-    return Listing(name, root, tuple(rows), chosen.name, info), partitions
+    left_out = chosen.left_out(source)
+    return Listing(name, root, tuple(rows), chosen.name, info, left_out), partitions
 
 
 def _validate(
@@ -150,8 +154,9 @@ def _validate(
     clips = to_clips(listing.rows, listing.root, partitions, problems)
     classes = to_classes(clips, listing.rows[0].file, problems) if clips else ()
     problems.check(listing.root)
-    name, root, layout, info = listing.name, listing.root, listing.layout, listing.info
-    return Corpus(name, root, tuple(clips), classes, layout, info.get("simulated", False), info)
+    info = listing.info
+    about = (listing.layout, info.get("simulated", False), info, listing.left_out)
+    return Corpus(listing.name, listing.root, tuple(clips), classes, *about)
 
 
 def _read_info(root: Path, problems: Problems) -> dict[str, Any]:

@@ -13,13 +13,12 @@ from pathlib import Path
 from study.corpus.clip import Clip
 from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
-from study.corpus.layouts.problems import place
+from study.corpus.layouts.problems import LINKS_OUT, place
 
 MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
 # Line ends and other control characters, and bytes of a file name that are no UTF-8.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 LISTED_RULE = "a clip must have a partition in the file that `partitions:` names"
-_LINKS_OUT = "a file must not link out of the corpus folder"
 
 
 def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row]:
@@ -145,13 +144,13 @@ class _Disk:
         if is_link is None:
             return "a listed clip must be a file on disk"
         if is_link and not (self._root / path).resolve().is_relative_to(self._root):
-            return _LINKS_OUT
+            return LINKS_OUT
         return None
 
     def _list(self, parent: str) -> dict[str, bool] | str:
         folder = self._root / parent
         if not folder.resolve().is_relative_to(self._root):
-            return _LINKS_OUT
+            return LINKS_OUT
         try:
             with os.scandir(folder) as entries:
                 return {entry.name: entry.is_symlink() for entry in entries if entry.is_file()}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study.corpus.clip import Clip
 from study.corpus.corpus import Corpus
+from study.corpus.layouts.audio_files import left_out_lines
 from study.corpus.layouts.names import PARTITIONS
 from study.text import first_of, plural
 
@@ -48,6 +49,7 @@ def summarise(
         lines.append(f"metadata: {metadata}")
     if shared := _shared_speakers(corpus.clips):
         lines.append(f"speakers in more than one partition: {first_of(shared)}")
+    lines += left_out_lines(corpus.left_out)
     return "\n".join(lines)
 
 

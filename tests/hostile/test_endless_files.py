@@ -13,7 +13,7 @@ from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.yaml_file import load_yaml
 from study.corpus import read_corpus
-from study.corpus.layouts import folders
+from study.corpus.layouts import audio_files
 from study.corpus.layouts.tables import header_of
 from study.files import read_object
 from study.locate import results_folder
@@ -71,13 +71,13 @@ def test_a_regular_file_is_read_through_links_up_to_the_limit(tmp_path):
 
 
 def test_a_folder_of_everything_is_no_corpus(tmp_path, monkeypatch):
-    monkeypatch.setattr(folders, "MOST_FILES", 3)
+    monkeypatch.setattr(audio_files, "MOST_FILES", 3)
     for name in "abc":
         (tmp_path / f"{name}.wav").touch()
-    assert len(folders.list_audio(tmp_path)) == 3
+    assert len(audio_files.find_audio(tmp_path).names) == 3
     (tmp_path / "d.txt").touch()
     with pytest.raises(InputError, match="must hold at most 3 files and folders, got more"):
-        folders.list_audio(tmp_path)
+        audio_files.find_audio(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["corpus", "study.yaml"])

@@ -13,7 +13,7 @@ from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.kinds import nearest
 from study.corpus.layouts.audformat_database import is_audformat, read_audformat
 from study.corpus.layouts.compare import is_2020, is_2021, read_2020, read_2021
-from study.corpus.layouts.folders import is_folders, read_folders
+from study.corpus.layouts.folders import is_folders, left_out_of_folders, read_folders
 from study.corpus.layouts.manifest import is_manifest, read_manifest
 from study.corpus.layouts.own_code import own_layout
 from study.corpus.layouts.problems import Problems
@@ -47,6 +47,7 @@ LAYOUTS: tuple[Layout, ...] = (  # the first that matches is taken
         "folders train/CLASS/, devel/CLASS/, test/, or CLASS/ alone",
         is_folders,
         read_folders,
+        left_out_of_folders,
     ),
 )
 

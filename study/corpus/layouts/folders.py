@@ -2,60 +2,37 @@
 
 Where there are no partitions yet, it is `yes/a.wav`. Clips right in a partition's folder are blind
 (`test/a.wav`). Speakers may be listed in `speakers.csv` (`file_name,speaker`), names as the clips
-have them: relative to the corpus folder.
+have them: relative to the corpus folder. What else lies there is said to be left out.
 """
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.names import AUDIO, known_partition
-from study.corpus.layouts.problems import Problems
+from study.corpus.layouts.audio_files import AudioFiles, LeftOut, find_audio
+from study.corpus.layouts.names import known_partition
+from study.corpus.layouts.problems import LINKS_OUT, Problems
 from study.corpus.layouts.rows import Row, Source
 from study.corpus.layouts.tables import read_speakers
 
-MOST_FILES = 1_000_000  # of any kind, with folders, below a corpus folder
-
-
-def list_audio(root: Path) -> list[str]:
-    """Audio files below a folder, relative to it, sorted; hidden ones are left out.
-
-    Raises:
-        InputError: There is so much below it that it is hardly a corpus.
-    """
-    found: list[str] = []
-    seen = 0
-    for parent, folders, files in os.walk(root):
-        seen += len(folders) + len(files)
-        if seen > MOST_FILES:
-            raise InputError(
-                f"{root}: a corpus folder must hold at most {MOST_FILES:,} files and folders, got"
-                " more; name the folder that the corpus alone lies in"
-            )
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
-        inside = Path(parent).relative_to(root)
-        found += [
-            (inside / name).as_posix()
-            for name in files
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in AUDIO  # noqa: PTH122
-        ]
-    return sorted(found)
+NO_PARTITION = "the folder is no partition, as train, devel or test beside it are"
 
 
 def is_folders(source: Source) -> bool:
     """Whether two folders or more hold audio, directly or one level down, and none lies loose."""
-    return source.manifest is None and _shape(list_audio(source.root)) is not None
+    return source.manifest is None and _shape(find_audio(source.root)) is not None
 
 
 def read_folders(source: Source, problems: Problems) -> list[Row]:
     """Rows by folder, sorted by name."""
-    names = list_audio(source.root)
-    partitioned = _shape(names) == "partitions"
+    found = find_audio(source.root)
+    partitioned = _shape(found) == "partitions"
+    for link in found.links_out:
+        if not partitioned or _in_partition(link):
+            problems.add("folders", None, LINKS_OUT, repr(link))
     speakers = read_speakers(source.root, "speakers.csv", problems)
     rows, depth = [], int(partitioned)
-    for name in names:
+    for name in found.names:
+        if partitioned and not _in_partition(name):
+            continue
         parts = name.split("/")
         speaker, more = speakers.get(name, (None, {}))
         label = parts[depth] if len(parts) > depth + 1 else None
@@ -64,12 +41,32 @@ def read_folders(source: Source, problems: Problems) -> list[Row]:
     return rows
 
 
-def _shape(names: list[str]) -> str | None:
-    """`partitions` or `classes`: what the folders at the top are; None where neither."""
-    tops = {name.partition("/")[0] for name in names}
+def left_out_of_folders(source: Source) -> LeftOut:
+    """What there is to hear in the folders and is no clip."""
+    found = find_audio(source.root)
+    stray = [name for name in found.names if not _in_partition(name)]
+    if _shape(found) == "partitions" and stray:
+        return {**found.left_out, NO_PARTITION: stray}
+    return found.left_out
+
+
+def _in_partition(name: str) -> bool:
+    return known_partition(name.partition("/")[0]) is not None
+
+
+def _shape(found: AudioFiles) -> str | None:
+    """`partitions` or `classes`: what the folders at the top are; None where neither.
+
+    They are partitions where all of them, or two at least, are called so and have folders in them.
+    """
+    # A link that leads out counts as a folder with clips: it is to be refused, not overlooked.
+    names = [*found.names, *(f"{link}/?/?" for link in found.links_out)]
     if not names or any("/" not in name for name in names):
         return None
-    if all(known_partition(top) is not None for top in tops):
-        inner = any(name.count("/") >= 2 for name in names)
-        return "partitions" if inner else None
+    tops = {name.partition("/")[0] for name in names}
+    known = {known_partition(top) for top in tops}
+    if None not in known or len(known) > 2:
+        inner = any(name.count("/") >= 2 for name in filter(_in_partition, names))
+        if inner or None not in known:
+            return "partitions" if inner else None
     return "classes" if len(tops) > 1 else None

@@ -21,7 +21,13 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 }
 AUDIO = frozenset(
     (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd",
-     ".caf", ".w64")
+     ".caf", ".w64", ".rf64", ".sph", ".nist", ".voc")
+)  # fmt: skip
+# Recordings of speech, too, with or without a picture; libsndfile reads none of them.
+OTHER_AUDIO = frozenset(
+    (".m4a", ".m4b", ".mp4", ".m4v", ".aac", ".wma", ".wmv", ".asf", ".amr", ".awb", ".3gp", ".3ga",
+     ".3g2", ".webm", ".weba", ".mka", ".mkv", ".mov", ".avi", ".ape", ".wv", ".ra", ".spx", ".ac3",
+     ".dss", ".qcp")
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search_spaces.grammar.errors import InputError
 
+LINKS_OUT = "a file must not link out of the corpus folder"
 _MOST_SINGLE = 5  # more problems of one kind become one sentence
 _NAMED = 3  # and that one names this many
 _LONGEST = 300  # characters of a value that are shown

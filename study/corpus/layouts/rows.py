@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from study.corpus.layouts.audio_files import LeftOut
 from study.corpus.layouts.problems import Problems
 
 SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"
@@ -52,6 +53,8 @@ class Layout:
     matches: Callable[[Source], bool] = field(repr=False)
     # source and problems -> rows in the order of the label files
     read: Callable[[Source, Problems], list[Row]] = field(repr=False)
+    # what there is to hear and is no row; of label files nothing, since they say what is meant
+    left_out: Callable[[Source], LeftOut] = field(default=lambda source: {}, repr=False)
 
 
 def segment_name(file_name: str, start: float | None, end: float | None) -> str:

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from pathlib import Path
 
-from study.corpus.layouts.folders import list_audio
+from study.corpus.layouts.audio_files import OTHER_KIND, find_audio
 from study.corpus.layouts.tables import header_of
 from study.text import first_of
 
@@ -19,9 +19,10 @@ def seen(root: Path) -> str:
     Counts audio files by kind, names folders and CSV files with their columns.
     """
     parts = []
-    audio = list_audio(root)
-    kinds = Counter(os.path.splitext(name)[1].lower() for name in audio)  # noqa: PTH122
-    parts += [f"{n:,} {kind} files" for kind, n in kinds.most_common(_MOST)]
+    audio = find_audio(root)
+    parts += [f"{n:,} {kind} files" for kind, n in _kinds(audio.names)]
+    other = _kinds(audio.left_out.get(OTHER_KIND, []))
+    parts += [f"{n:,} {kind} files, which cannot be read" for kind, n in other]
     entries = sorted(root.iterdir(), key=lambda path: path.name)
     folders = [path.name for path in entries if path.is_dir() and not path.name.startswith(".")]
     if folders:
@@ -35,3 +36,7 @@ def seen(root: Path) -> str:
             f"no audio and no CSV, only {first_of(files, _MOST)}" if files else "nothing at all"
         )
     return "are " + "; ".join(parts)
+
+
+def _kinds(names: list[str]) -> list[tuple[str, int]]:
+    return Counter(os.path.splitext(name)[1].lower() for name in names).most_common(_MOST)  # noqa: PTH122
