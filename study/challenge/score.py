@@ -12,6 +12,7 @@ import numpy as np
 from search_spaces.grammar.errors import InputError
 from study.challenge.refit_record import PROTOCOLS, NoRefitError, read_refit
 from study.challenge.submission import blind_probabilities, read_ledger
+from study.corpus.clip_rows import match_rows, nearest_name
 from study.corpus.layouts.names import FILE_COLUMNS
 from study.files import file_sha256, read_rows, write_json
 from study.metrics import confusion_matrix, interval
@@ -32,7 +33,7 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
 
     Args:
         results: The study; the caller holds its lock.
-        labels_file: CSV with `file_name,label` of every test clip.
+        labels_file: CSV with `file_name,label` of every test clip, and `start,end` of segments.
 
     Raises:
         InputError: If a label is missing, unknown or doubled, or predictions are missing or
@@ -41,7 +42,10 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
     if "test" not in results.partitions:
         raise InputError(f"{results.folder}: the corpus has no test partition")
     clips = results.partitions["test"].clips
-    labels = read_labels(labels_file, [c.file_name for c in clips], results.classes)
+    others = [clip.file_name for part in results.partitions.values() for clip in part.clips]
+    labels, matched_by = match_labels(
+        labels_file, [clip.file_name for clip in clips], results.classes, others=others
+    )
     speakers = speakers_of(results, "test")
     not_refitted = _not_refitted(results)
     protocols = PROTOCOLS if not_refitted is None else PROTOCOLS[:1]
@@ -53,7 +57,11 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
         raise InputError(f"{results.folder}: nothing has predicted test yet")
     record = {
         "format": 1,
-        "labels": {"file": labels_file.name, "sha256": file_sha256(labels_file)},
+        "labels": {
+            "file": labels_file.name,
+            "sha256": file_sha256(labels_file),
+            "matched_by": matched_by,
+        },
         "scored": time.time(),
         "n": len(labels),
         "classes": list(results.classes),
@@ -65,13 +73,21 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
 
 
 def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[str]:
-    """Return the labels of clips, in their order.
+    """Return the labels of clips, in their order; see `match_labels`."""
+    return match_labels(path, names, classes)[0]
+
+
+def match_labels(
+    path: Path, names: list[str], classes: tuple[str, ...], *, others: Sequence[str] = ()
+) -> tuple[list[str], str]:
+    """Return the labels of clips, in their order, and how their names were compared.
 
     Args:
-        path: CSV with a header; a column `file_name` and a column `label`. Rows of other clips
-            (train, devel) are left out.
+        path: CSV with a header; a column `file_name` and a column `label`, and `start` and `end`
+            where clips are segments. Rows of other clips (train, devel) are left out.
         names: The clips.
         classes: Labels there may be.
+        others: The study's other clips, which a row must not be taken for.
 
     Raises:
         InputError: With everything that is wrong.
@@ -81,26 +97,26 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
     if file_name is None or label is None:
         header = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs the columns file_name and label, got {header}")
-    labels: dict[str, str | None] = dict.fromkeys(names)
+    matched = match_rows(table, file_name, [*names, *others])
     problems = []
-    for line, row in zip(table.lines, table.rows, strict=True):
-        if (name := row[file_name]) not in labels:
+    for name in names:
+        if (row := matched.rows.get(name)) is None:
             continue
-        if labels[name] is not None:
-            problems.append(f"{path}:{line}: {name} must occur once")
-        if row[label] not in classes:
+        if (given := table.rows[row][label]) not in classes:
             rule = f"label must be one of {', '.join(classes)}"
-            problems.append(f"{path}:{line}: {rule}, got {row[label]!r}")
-        labels[name] = row[label]
-    missing = [name for name in names if labels[name] is None]
+            problems.append(f"{path}:{table.lines[row]}: {rule}, got {given!r}")
+    missing = [name for name in names if name not in matched.rows]
     if missing:
+        near = nearest_name(missing[0], [row[file_name] for row in table.rows])
         problems.append(
             f"{path}: must label all {len(names)} test clips, {len(missing)} are missing, the first"
             f" is {missing[0]}"
+            + ("" if near is None else f", where the file has {near!r}")
+            + (f": {matched.hint}" if matched.hint else "")
         )
     if problems:
         raise InputError(problems[:20])
-    return [str(labels[name]) for name in names]
+    return [table.rows[matched.rows[name]][label] for name in names], matched.by
 
 
 def _systems(
@@ -191,6 +207,8 @@ def _run(record: dict[str, Any]) -> ChildRun:
 
 def print_scores(record: dict[str, Any], echo: Callable[[str], None]) -> None:
     """Print what each system reached, with the fusions' confusion matrices."""
+    labels = record["labels"]
+    echo(f"labels of {record['n']} clips in {labels['file']}, matched by {labels['matched_by']}")
     for system in record["systems"]:
         echo(f"{system['name']} ({system['protocol']}): {system['sentence']}")
         if system["name"] == "fusion":

@@ -67,6 +67,7 @@ def import_(
 
     folder = results_folder(study)
     with StudyLock(folder, purpose="import"):
-        record = import_system(read_results(folder), predictions, name=name, trained_on=trained_on)
-    echo(imported_sentence(record))
+        results = read_results(folder)
+        record = import_system(results, predictions, name=name, trained_on=trained_on)
+    echo(imported_sentence(record, results))
     echo(f"`spectune ensemble {study}` selects again, with it among the candidates")

@@ -44,12 +44,12 @@ def import_system(
             f"{folder}: there is a system of that name already; choose another --name, or remove "
             "that folder first"
         )
-    parts = [part for part in ("devel", "test") if part in results.partitions]
     system = import_predictions(
         predictions,
         classes=results.classes,
         file_names={
-            part: [clip.file_name for clip in results.partitions[part].clips] for part in parts
+            name: [clip.file_name for clip in part.clips]
+            for name, part in results.partitions.items()
         },
         trained_on=trained_on,
         held_out=results.protocol != "holdout",
@@ -61,6 +61,7 @@ def import_system(
         "trained_on": list(system.trained_on),
         "hard": system.hard,
         "n_ignored": system.n_ignored,
+        "matched_by": system.matched_by,
         "uar": float(uar_of_probabilities(devel, labels_of(results))),
         "source": {"file": predictions.name, "sha256": file_sha256(predictions)},
         "imported": time.time(),
@@ -78,11 +79,18 @@ def import_system(
     return next(one for one in read_imports(results.folder / "imports") if one.name == called)
 
 
-def imported_sentence(record: ImportedRecord) -> str:
+def imported_sentence(record: ImportedRecord, results: StudyResults) -> str:
     """What was imported, in words."""
     what = "classes alone" if record.hard else "probabilities"
     clips = ", ".join(f"{part['n']} {name} clips" for name, part in record.partitions.items())
-    return (
-        f"imported {record.name}: {what} of {clips}, devel UAR {100 * record.uar:.1f} % "
-        f"(said to be trained on {'+'.join(record.trained_on)})"
+    ignored = ""
+    if record.n_ignored:
+        rows = "1 row is" if record.n_ignored == 1 else f"{record.n_ignored} rows are"
+        ignored = f", {rows} of other clips"
+    sentence = (
+        f"imported {record.name}: {what} of {clips} (matched by {record.matched_by}{ignored}),"
+        f" devel UAR {100 * record.uar:.1f} % (said to be trained on {'+'.join(record.trained_on)})"
     )
+    if "test" in results.partitions and "test" not in record.partitions:
+        sentence += "; it predicts no test clip, so no fusion will take it"
+    return sentence

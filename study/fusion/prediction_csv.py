@@ -1,4 +1,4 @@
-"""Other tools' systems as candidates: prediction CSVs, aligned by file name.
+"""Other tools' systems as candidates: prediction CSVs, aligned by file name and times.
 
 Read are the columns that spectune and autrainer write (`prob_x`), `probability_x`, and bare class
 names, as nkululeko writes them; a file with a predicted class alone counts as certain of it.
@@ -6,15 +6,15 @@ names, as nkululeko writes them; a file with a predicted class alone counts as c
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
+from study.corpus.clip_rows import MatchedRows, match_rows, nearest_name
 from study.corpus.layouts.names import FILE_COLUMNS, known_partition
 from study.files import read_rows
 from study.files.csv_files import CsvTable, spreadsheet_plain
@@ -34,13 +34,15 @@ class ImportedSystem:
         trained_on: Partitions its models were fitted on, never devel; or `out-of-fold`.
         probabilities: (clips, classes) per partition: `devel`, and `test` where it was predicted.
         hard: Whether the file held classes alone, so that all probabilities are 0 or 1.
-        n_ignored: Rows of the file that belong to no clip of these partitions.
+        n_ignored: Rows of the file that belong to no clip of devel or test.
+        matched_by: How its names were compared with those of the clips.
     """
 
     trained_on: tuple[str, ...]
     probabilities: Mapping[str, NDArray[np.float32]]
     hard: bool
     n_ignored: int
+    matched_by: str
 
 
 def import_predictions(
@@ -56,7 +58,8 @@ def import_predictions(
     Args:
         path: The file; comma or semicolon separated, with a header.
         classes: The study's classes, in its order.
-        file_names: The study's clips per partition, in its order; `devel` must be there.
+        file_names: The study's clips per partition, in its order; `devel` must be there, and
+            those of train keep a row of theirs from being taken for another clip's.
         trained_on: What the system's models were fitted on: `train`, or several names, or one
             text like `train+devel`. A system that has seen devel is refused: its devel
             predictions would win every selection.
@@ -76,20 +79,34 @@ def import_predictions(
             f"got {', '.join(table.header)}."
         )
     values, hard = _values(path, table, classes)
-    positions_by_name = _positions(path, table, column)
+    matched = match_rows(table, column, [name for names in file_names.values() for name in names])
     probabilities: dict[str, NDArray[np.float32]] = {}
-    for partition, clips in file_names.items():
-        positions, missing = _align(positions_by_name, clips)
+    for partition in ("devel", "test"):
+        clips = file_names.get(partition, ())
+        missing = [name for name in clips if name not in matched.rows]
         if missing and (partition == "devel" or len(missing) < len(clips)):
-            some = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
+            names = [row[column].strip() for row in table.rows]
             raise InputError(
-                f"{path}: must predict every clip of {partition}, "
-                f"{len(missing)} of {len(clips)} are missing ({some})."
+                f"{path}: must predict every clip of {partition}, {len(missing)} of {len(clips)} "
+                f"are missing ({_some(missing, names)}){_why(matched)}."
             )
         if not missing and clips:
-            probabilities[partition] = values[positions]
-    n_used = sum(map(len, probabilities.values()))
-    return ImportedSystem(partitions, probabilities, hard, len(table.rows) - n_used)
+            probabilities[partition] = values[[matched.rows[name] for name in clips]]
+    n_ignored = len(table.rows) - sum(map(len, probabilities.values()))
+    return ImportedSystem(partitions, probabilities, hard, n_ignored, matched.by)
+
+
+def _some(missing: Sequence[str], names: Sequence[str]) -> str:
+    """The first of the clips without a row, and the row whose name is nearest to the first."""
+    some = ", ".join([*missing[:SHOWN], *(["..."] if len(missing) > SHOWN else [])])
+    near = nearest_name(missing[0], names)
+    return some if near is None else f"{some}; the file has {near!r} for {missing[0]!r}"
+
+
+def _why(matched: MatchedRows) -> str:
+    if matched.hint:
+        return f": {matched.hint}"
+    return f", names compared by {matched.by}" if matched.rows else ""
 
 
 def _trained_on(
@@ -193,41 +210,3 @@ def _probabilities(path: Path, table: CsvTable, names: Sequence[str]) -> NDArray
                 f"{path}:{line}: the probabilities of a clip must sum to 1, got {own.sum():.4g}."
             )
     return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float32)
-
-
-def _positions(path: Path, table: CsvTable, column: int) -> dict[str, int]:
-    """Position of every file name among the rows."""
-    positions: dict[str, int] = {}
-    for index, row in enumerate(table.rows):
-        name = row[column].strip().replace("\\", "/")
-        if name in positions:
-            raise InputError(
-                f"{path}:{table.lines[index]}: every clip may occur once, {name!r} is also in line "
-                f"{table.lines[positions[name]]}."
-            )
-        positions[name] = index
-    return positions
-
-
-def _align(rows: Mapping[str, int], clips: Sequence[str]) -> tuple[list[int], list[str]]:
-    """Rows of some clips, and the clips without one.
-
-    Tried in turn: the names as they are, without folders, and without folders and extension.
-    """
-    keys: tuple[Callable[[str], str], ...] = (
-        lambda name: name,
-        lambda name: PurePosixPath(name).name,
-        lambda name: PurePosixPath(name).stem,
-    )
-    fewest = list(clips)
-    for key in keys:
-        shorts = [key(name.replace("\\", "/")) for name in clips]
-        counts = Counter(map(key, rows))
-        if len(set(shorts)) < len(shorts) or any(counts[short] > 1 for short in shorts):
-            continue  # ambiguous
-        missing = [name for name, short in zip(clips, shorts, strict=True) if not counts[short]]
-        if not missing:
-            found = {key(name): position for name, position in rows.items()}
-            return [found[short] for short in shorts], []
-        fewest = min(fewest, missing, key=len)
-    return [], fewest

@@ -1,6 +1,7 @@
 """Other people's systems in a study: `results/<study>/imports/<name>/`.
 
-    import.json   {format, name, trained_on, hard, n_ignored, uar, source, imported, partitions}
+    import.json   {format, name, trained_on, hard, n_ignored, matched_by, uar, source, imported,
+                   partitions}
     devel.npy     (1, clips, classes) float16, as a trial of one epoch
     test.npy      (clips, classes) float32, where the system predicted test
 
@@ -29,6 +30,8 @@ class ImportedRecord:
         uar: Devel UAR, in [0, 1].
         hard: Whether it gave classes alone, no probabilities.
         partitions: Digest and size of what it predicted, by partition.
+        n_ignored: Rows of its file that belong to no clip of devel or test.
+        matched_by: How the names in its file were compared with those of the clips.
     """
 
     name: str
@@ -37,6 +40,8 @@ class ImportedRecord:
     uar: float
     hard: bool
     partitions: Mapping[str, Mapping[str, Any]]
+    n_ignored: int = 0
+    matched_by: str = "file name"
 
 
 def read_imports(folder: Path) -> tuple[ImportedRecord, ...]:
@@ -58,6 +63,8 @@ def _record(path: Path) -> ImportedRecord:
             float(plain["uar"]),
             bool(plain["hard"]),
             dict(plain["partitions"]),
+            int(plain.get("n_ignored", 0)),
+            str(plain.get("matched_by", "file name")),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: is no record of an imported system ({error!r})") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +11,10 @@ from pathlib import Path
 from study.corpus.layouts.audio_files import LeftOut
 from study.corpus.layouts.problems import Problems
 
-SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"
+SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"  # or timedeltas
 BLIND = "?"  # the challenges' mark for a label that is kept back
+_TIMEDELTA = re.compile(r"(?:(\d{1,6}) days?,? *)?(\d{1,9}):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+_SEGMENT = re.compile(r"(.*)#t=([0-9][0-9.e+-]*)(?:,([0-9][0-9.e+-]*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,26 @@ def segment_name(file_name: str, start: float | None, end: float | None) -> str:
     return f"{file_name}#t={_seconds(start or 0.0)}{stop}"
 
 
+def split_segment(name: str) -> tuple[str, float | None, float | None]:
+    """Return file, start and end of what :func:`segment_name` wrote.
+
+    >>> split_segment("a.wav#t=1.25,2"), split_segment("a.wav#t=3"), split_segment("a.wav")
+    (('a.wav', 1.25, 2.0), ('a.wav', 3.0, None), ('a.wav', None, None))
+    """
+    found = _SEGMENT.fullmatch(name)
+    times = None if found is None else segment_times(found[2], found[3])
+    return (name, None, None) if found is None or times is None else (found[1], *times)
+
+
 def segment_times(start: str | None, end: str | None) -> tuple[float | None, float | None] | None:
     """Return where a segment begins and ends in seconds; None where `SEGMENT_RULE` is broken.
 
+    Times are seconds, or as pandas and audformat write them (`NaT`: not given).
+
     >>> segment_times("1.25", " "), segment_times(None, None), segment_times("2", "1")
     ((1.25, None), (None, None), None)
+    >>> segment_times("0 days 00:01:01.500000", "NaT"), segment_times("00:00:01", "0:00:02.5")
+    ((61.5, None), (1.0, 2.5))
     """
     first, last = _number(start), _number(end)
     kept = (first or 0.0) >= 0.0 and (last is None or last > (first or 0.0))
@@ -84,8 +102,11 @@ def segment_times(start: str | None, end: str | None) -> tuple[float | None, flo
 
 def _number(text: str | None) -> float | None:
     """Return a number; None where there is none, NaN where it is not a finite one."""
-    if text is None or not text.strip():
+    if text is None or text.strip() in ("", "NaT"):
         return None
+    if (found := _TIMEDELTA.fullmatch(text.strip())) is not None:
+        days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+        return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
     try:
         value = float(text)
     except ValueError:

@@ -13,7 +13,13 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from search_spaces import InputError
-from study.challenge.score import print_scores, read_labels, score_study, track_scores
+from study.challenge.score import (
+    match_labels,
+    print_scores,
+    read_labels,
+    score_study,
+    track_scores,
+)
 from study.challenge.submission import blind_probabilities, submit
 from study.results import read_results
 from support.finished_study import copy_study
@@ -128,7 +134,10 @@ def test_damaged_predictions_are_not_scored(refitted, tmp_path, where, spoil, ru
     [
         ("file_name,label\na.wav,x\n", "1 are missing, the first is b.wav"),
         ("file_name,label\na.wav,x\nb.wav,z\n", "label must be one of x, y, got 'z'"),
-        ("file_name,label\na.wav,x\na.wav,y\nb.wav,y\n", "a.wav must occur once"),
+        (
+            "file_name,label\na.wav,x\na.wav,y\nb.wav,y\n",
+            "every clip may occur once, 'a.wav' is also in line 2",
+        ),
         ("name,class\na.wav,x\n", "needs the columns file_name and label"),
         ("", "needs the columns"),
     ],
@@ -137,3 +146,20 @@ def test_wrong_labels_are_refused_with_a_sentence(tmp_path, text, sentence):
     (tmp_path / "labels.csv").write_text(text)
     with pytest.raises(InputError, match=sentence):
         read_labels(tmp_path / "labels.csv", ["a.wav", "b.wav"], ("x", "y"))
+
+
+def test_labels_of_segments_are_told_apart_by_times_in_seconds_or_timedeltas(tmp_path):
+    names = ["c/a.wav#t=0,1", "c/a.wav#t=1,2.5"]
+    path = tmp_path / "labels.csv"
+    for times in (("1,2.5", "0,1"), ("00:00:01,0 days 00:00:02.5", "0 days 00:00:00,00:00:01")):
+        path.write_text(f"file,start,end,label\na.wav,{times[0]},x\na.wav,{times[1]},y\n")
+        labels, by = match_labels(path, names, ("x", "y"), others=["c/b.wav#t=0,1"])
+        assert (labels, by) == (
+            ["y", "x"],
+            "file name, without the first folder of the clips' names",
+        )
+        with pytest.raises(InputError, match=r"2 are missing.* are then the same"):
+            match_labels(path, names, ("x", "y"), others=["d/a.wav#t=0,1"])
+    path.write_text("file,label\na.wav,x\n")
+    with pytest.raises(InputError, match="the table needs the columns start and end"):
+        read_labels(path, names, ("x", "y"))

@@ -20,7 +20,7 @@ from study.challenge.submission import blind_probabilities, submit
 from study.config import EnsembleConfig
 from study.fusion.costs import milliseconds_of
 from study.fusion.fuse import fuse
-from study.fusion.import_system import import_system
+from study.fusion.import_system import import_system, imported_sentence
 from study.fusion.sentences import fusion_sentences, fusion_table
 from study.fusion.stored import stored_rule
 from study.fusion.study_candidates import read_library
@@ -223,7 +223,10 @@ def test_systems_that_lack_test_or_whose_cost_is_unknown_are_named_and_left_out(
 ):
     folder = copy_study(finished, tmp_path / "base")
     table = other_system(folder, tmp_path / "devel_only.csv", parts=("devel",))
-    import_system(read_results(folder), table, name=None, trained_on="train")
+    record = import_system(read_results(folder), table, name=None, trained_on="train")
+    told = imported_sentence(record, read_results(folder))
+    assert "(matched by file name)" in told
+    assert told.endswith("it predicts no test clip, so no fusion will take it")
     (sentence,) = read_library(read_results(folder)).left_out
     assert sentence == "devel_only is no candidate: it does not predict test"
     fusion, record = select(folder, synthetic, max_mb=1000.0)

@@ -59,6 +59,44 @@ def test_equal_names_in_several_folders_are_told_apart_by_the_folder(path):
     assert system.probabilities["devel"][0, 1] == pytest.approx(0.8)
 
 
+NESTED = {
+    "train": ["jackson/1_0.wav", "jackson/2_0.wav", "theo/1_0.wav", "theo/2_0.wav"],
+    "devel": ["george/1_0.wav", "george/2_0.wav"],
+    "test": ["tester/1_0.wav", "tester/2_0.wav"],
+}
+
+
+def test_a_table_that_predicts_no_test_clip_lends_devel_rows_to_none(path):
+    rows = "george/1_0.wav,.9,.1\ngeorge/2_0.wav,.2,.8\n"
+    system = read(path, "file,clear,mask\n" + rows, file_names=NESTED)
+    assert set(system.probabilities) == {"devel"}
+    assert system.matched_by == "file name"
+    alone = {name: NESTED[name] for name in ("devel", "test")}
+    assert set(read(path, "file,clear,mask\n" + rows, file_names=alone).probabilities) == {"devel"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("theo/1_0.wav,.9,.1\ntheo/2_0.wav,.2,.8\n", "2 of 2 are missing"),
+        ("george/1_0.wav,.9,.1\ntheo/2_0.wav,.2,.8\n", r"1 of 2 are missing \(george/2_0.wav\)"),
+        ("1_0.wav,.9,.1\n2_0.wav,.2,.8\n", "it is not clear which row is meant"),
+        ("George/1_0.wav,1,0\nGeorge/2_0.wav,0,1\n", "has 'George/1_0.wav' for 'george/1_0.wav'"),
+    ],
+)
+def test_predictions_of_other_clips_are_not_taken_for_those_of_devel(path, rows, message):
+    with pytest.raises(InputError, match=message):
+        read(path, "file,clear,mask\n" + rows, file_names=NESTED)
+
+
+def test_segments_are_aligned_by_file_and_times(path):
+    clips = {"devel": ["a.wav#t=0,1", "a.wav#t=1,2"], "test": ["b.wav#t=0,1"]}
+    rows = "a.wav,0 days 00:00:01,0 days 00:00:02,.1,.9\na.wav,0,1.0,.8,.2\nb.wav,0,1,.5,.5\n"
+    system = read(path, "file,start,end,clear,mask\n" + rows, file_names=clips)
+    np.testing.assert_allclose(system.probabilities["devel"], [[0.8, 0.2], [0.1, 0.9]], atol=1e-6)
+    assert system.probabilities["test"].tolist() == [[0.5, 0.5]]
+
+
 @pytest.mark.parametrize("trained_on", ["train+devel", ["train", "dev"], "validation", "Devel"])
 def test_systems_that_have_seen_devel_are_refused(path, trained_on):
     with pytest.raises(InputError, match="trained on devel cannot be a candidate"):
