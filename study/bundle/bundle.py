@@ -28,9 +28,10 @@ FORMAT = 1
 MAX_JSON = 16_000_000  # bytes of bundle.json, and of a header of weights
 MAX_MEMBERS = 1_000
 MAX_CLASSES = 10_000
-MAX_WEIGHTS = 8_000_000_000  # bytes of one member
+MAX_WEIGHTS = 8_000_000_000  # bytes of all members
 MAX_WINDOW = 2**26  # numbers in the spectrograms of one window
 MAX_BANK = 2**25  # numbers in a filter bank
+MAX_BANKS = 2**27  # numbers in the filter banks of all members: no file holds them
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors")
 
 
@@ -114,8 +115,7 @@ def read_bundle(folder: Path) -> Bundle:
         what = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
         raise InputError(f"{path}: is no description of a bundle: {what}") from error
     _check(bundle, path)
-    for member in bundle.members:
-        _check_file(member, bundle)
+    _check_files(bundle)
     return bundle
 
 
@@ -186,13 +186,11 @@ def _check(bundle: Bundle, path: Path) -> None:
             all(math.isfinite(m.weight) and m.weight > 0 for m in bundle.members)
             and abs(sum(m.weight for m in bundle.members) - 1) < 1e-6
         ),
-        "members must have different files": (
-            len({m.path for m in bundle.members}) == len(bundle.members)
-        ),
     }
     for rule, kept in rules.items():
         if not kept:
             raise InputError(f"{path}: {rule}")
+    banks = 0
     for member in bundle.members:
         cost = window_cost(member.spec, bundle.sampling_rate, bundle.n_samples)
         if cost > MAX_WINDOW:
@@ -200,6 +198,12 @@ def _check(bundle: Bundle, path: Path) -> None:
                 f"{path}: {member.path.name}: the spectrograms of one window must have at most"
                 f" {MAX_WINDOW:,} numbers, got {cost:,}"
             )
+        banks += bank_size(member.spec, bundle.sampling_rate)
+    if banks > MAX_BANKS:
+        raise InputError(
+            f"{path}: the filter banks of all members must have at most {MAX_BANKS:,} numbers, got"
+            f" {banks:,}"
+        )
 
 
 def _number(value: Any, *kinds: type) -> bool:
@@ -212,33 +216,54 @@ def window_cost(spec: TrialSpec, sampling_rate: int, n_samples: int) -> int:
     Raises:
         InputError: If a window or the filter bank alone is too large.
     """
+    bands = spec.scale.n_bands
+    bins = bank_size(spec, sampling_rate) // bands
+    frames = 1 + n_samples // max(1, round(spec.spectrogram.hop_ms * sampling_rate / 1000))
+    pixels = (spec.image.height or bands) * (spec.image.width or frames)
+    return int(spec.channels.n_channels) * max(bins * frames, bands * frames, pixels)
+
+
+def bank_size(spec: TrialSpec, sampling_rate: int) -> int:
+    """Return how many numbers the filter bank has that turns spectra into bands.
+
+    Raises:
+        InputError: If a window or the bank is too large.
+    """
     longest = longest_window(spec.scale, max(spec.channels.windows), sampling_rate)
     if longest > MAX_N_FFT:
         raise InputError(f"a window must have at most {MAX_N_FFT:,} samples, got {longest:,.0f}")
     n_fft = max(
         spec.spectrogram.n_fft or 0, spec.spectrogram.padding << math.ceil(math.log2(longest))
     )
-    bins, bands = n_fft // 2 + 1, spec.scale.n_bands
-    if bins * bands > MAX_BANK:
-        raise InputError(
-            f"a filter bank must have at most {MAX_BANK:,} numbers, got {bins * bands:,}"
-        )
-    frames = 1 + n_samples // max(1, round(spec.spectrogram.hop_ms * sampling_rate / 1000))
-    pixels = (spec.image.height or bands) * (spec.image.width or frames)
-    return int(spec.channels.n_channels) * max(bins * frames, bands * frames, pixels)
+    size = (n_fft // 2 + 1) * spec.scale.n_bands
+    if size > MAX_BANK:
+        raise InputError(f"a filter bank must have at most {MAX_BANK:,} numbers, got {size:,}")
+    return int(size)
 
 
-def _check_file(member: BundleMember, bundle: Bundle) -> None:
-    """Check that a member's file is there, is its own and is what it was."""
-    path = member.path
-    if not path.is_file():
-        raise InputError(f"{bundle.folder}: the member {path.name} is missing")
-    if path.is_symlink() and path.resolve().parent != bundle.folder.resolve():
-        raise InputError(f"{path}: must not link out of the bundle")
-    if (size := path.stat().st_size) > MAX_WEIGHTS:
-        raise InputError(f"{path}: must be at most {MAX_WEIGHTS:,} bytes, got {size:,}")
-    if (digest := file_sha256(path)) != member.sha256:
-        raise InputError(
-            f"{path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...), got"
-            f" {digest[:12]}...; the file was changed or damaged"
-        )
+def _check_files(bundle: Bundle) -> None:
+    """Check that each member has a file of its own, as it was, and that all fit into memory."""
+    seen: set[tuple[int, int]] = set()
+    size = 0
+    for member in bundle.members:
+        path = member.path
+        if not path.is_file():
+            raise InputError(f"{bundle.folder}: the member {path.name} is missing")
+        if path.is_symlink() and path.resolve().parent != bundle.folder.resolve():
+            raise InputError(f"{path}: must not link out of the bundle")
+        about = path.stat()
+        if (about.st_dev, about.st_ino) in seen:
+            raise InputError(f"{path}: members must have different files, got one of them again")
+        seen.add((about.st_dev, about.st_ino))
+        size += about.st_size
+        if size > MAX_WEIGHTS:
+            raise InputError(
+                f"{path}: the weights of all members must have at most {MAX_WEIGHTS:,} bytes, got"
+                f" {size:,} so far"
+            )
+    for member in bundle.members:
+        if (digest := file_sha256(member.path)) != member.sha256:
+            raise InputError(
+                f"{member.path}: must have the SHA-256 of bundle.json ({member.sha256[:12]}...),"
+                f" got {digest[:12]}...; the file was changed or damaged"
+            )

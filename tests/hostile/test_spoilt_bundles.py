@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -87,12 +89,44 @@ def huge_tensor(bundle: Path) -> None:
     rewrite(bundle, struct.pack("<Q", len(head)) + head + b"0000")
 
 
+def repeat(bundle: Path, n: int, make: Callable[[Path, Path], object], **sections) -> None:
+    """Make a bundle of `n` members of the first one, each with a file that `make` makes of its."""
+    first = json.loads((bundle / "bundle.json").read_text())["members"][0]
+    members = []
+    for i in range(n):
+        name = f"m{i}.safetensors"
+        make(bundle / first["file"], bundle / name)
+        own = {"file": name, "weight": 1 / n, "candidate": i, "spec": first["spec"] | sections}
+        members.append(first | own)
+    change(bundle, members=members, rule=None)
+
+
+def link(source: Path, target: Path) -> None:
+    target.symlink_to(source.name)
+
+
 WRONG = {
     "lacks a member": (lacks_a_member, "the member .* is missing"),
     "has another hash": (has_another_hash, "must have the SHA-256 of bundle.json"),
     "is of another format": (lambda b: change(b, format=2), "format must be 1 .* got 2"),
     "climbs out": (climbs_out, "must be a .safetensors of the bundle, got '../outside"),
     "links out": (links_out, "must not link out of the bundle"),
+    "is one file by links": (lambda b: repeat(b, 1000, link), "members must have different files"),
+    "is one file by hard links": (
+        lambda b: repeat(b, 2, os.link),
+        "members must have different files",
+    ),
+    "has huge filter banks together": (
+        lambda b: repeat(
+            b,
+            17,
+            shutil.copy,
+            scale={"kind": "linear", "n_bands": 256},
+            spectrogram={"hop_ms": 100.0, "n_fft": 65536},
+            image={"height": 32, "width": 32},
+        ),
+        "the filter banks of all members must have at most",
+    ),
     "is no JSON": (lambda b: (b / "bundle.json").write_text("{"), "cannot be read as JSON"),
     "is a list": (lambda b: (b / "bundle.json").write_text("[]"), "must hold a JSON object"),
     "has no description": (lambda b: (b / "bundle.json").unlink(), "is no bundle"),
@@ -131,6 +165,18 @@ def test_a_bundle_is_refused_that(what, bundles, tmp_path):
         load(bundle, device="cpu")
     assert len(caught.value.problems) == 1
     assert "\n" not in caught.value.problems[0]
+
+
+def test_the_weights_of_all_members_are_bounded_together(bundles, tmp_path, monkeypatch):
+    bundle = shutil.copytree(bundles["train"], tmp_path / "b")
+    sizes = [member.path.stat().st_size for member in read_bundle(bundle).members]
+    monkeypatch.setattr("study.bundle.bundle.MAX_WEIGHTS", sum(sizes))
+    read_bundle(bundle)
+    repeat(bundle, 3, shutil.copy)
+    most = 3 * (bundle / "m0.safetensors").stat().st_size - 1
+    monkeypatch.setattr("study.bundle.bundle.MAX_WEIGHTS", most)
+    with pytest.raises(InputError, match="the weights of all members must have at most"):
+        read_bundle(bundle)
 
 
 def test_a_header_of_weights_tells_the_shapes(bundles):
