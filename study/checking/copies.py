@@ -14,7 +14,7 @@ from study.checking.facts_cache import Place
 from study.checking.findings import Finding, found
 from study.checking.fingerprint import SAME, candidates, sameness
 from study.checking.table import ClipTable
-from study.corpus.audio.samples import decode_segment
+from study.corpus.audio.samples import UNKNOWN, decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
 LONGEST = 30.0  # s of a clip that are compared
@@ -64,6 +64,8 @@ def _wave(place: Place, rate: int) -> NDArray[Any]:
     path, (start, end) = place
     try:
         with soundfile.SoundFile(path) as file:
+            if end is None and file.frames > UNKNOWN:
+                return decode_segment(file, rate, start, None)[0][: round(LONGEST * rate)]
             last = file.frames / file.samplerate if end is None else end
             stop = min(last, (start or 0.0) + LONGEST)
             return decode_segment(file, rate, start, stop)[0]

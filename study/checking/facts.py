@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +13,14 @@ from numpy.typing import NDArray
 from study.checking.fingerprint import SIZE, fingerprint
 from study.checking.measures import MEASURES, measure, spectrogram
 from study.corpus.audio.decode import Segment
+from study.corpus.audio.samples import UNKNOWN, frame_at, read_on
+
+if TYPE_CHECKING:
+    import soundfile
 
 FACTS_VERSION = 2  # raised whenever the same file gives another row
 
+_BLOCK = 1 << 20  # frames of a file of unknown length that are read at a time
 FACTS = np.dtype(
     [
         ("fault", "S120"),  # why it cannot be read; all else is zero then
@@ -51,16 +56,16 @@ def facts_of(data: bytes, segments: Sequence[Segment] = ((None, None),)) -> NDAr
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             rate, promised = file.samplerate, file.frames
             rows["format"] = f"{file.format} {file.subtype}".encode()[:24]
-            wave = file.read(dtype="float32", always_2d=True)
+            wave = _read(file)
     except (soundfile.SoundFileError, RuntimeError) as error:
         rows["fault"] = f"is not audio: {str(error).rpartition(': ')[2].rstrip('.')}".encode()[:120]
         return rows
     rows["rate"], rows["channels"] = rate, wave.shape[1]
-    rows["cut"] = len(wave) < promised or wav_is_cut(data)
+    rows["cut"] = len(wave) < promised < UNKNOWN or wav_is_cut(data)
     for row, (start, end) in zip(rows, segments, strict=True):
-        first = round((start or 0.0) * rate)
-        row["late"] = 0.0 if end is None else max(0.0, end - len(wave) / rate)
-        _describe(row, wave[first : None if end is None else round(end * rate)], rate)
+        first = frame_at(start or 0.0, rate)
+        row["late"] = max(0.0, min(end or 0.0, UNKNOWN) - len(wave) / rate)
+        _describe(row, wave[first : None if end is None else frame_at(end, rate)], rate)
     return rows
 
 
@@ -69,6 +74,17 @@ def without_facts(fault: str, n: int = 1) -> NDArray[np.void]:
     rows = np.zeros(n, FACTS)
     rows["fault"] = fault.encode()[:120]
     return rows
+
+
+def _read(file: soundfile.SoundFile) -> NDArray[np.float32]:
+    """Return all samples of a file, ``(samples, channels)``."""
+    if file.frames < UNKNOWN:
+        return file.read(dtype="float32", always_2d=True)  # type: ignore[no-any-return]
+    read_on(file)
+    blocks: list[NDArray[np.float32]] = []
+    while not blocks or len(blocks[-1]):
+        blocks.append(file.read(_BLOCK, dtype="float32", always_2d=True))
+    return np.concatenate(blocks)
 
 
 def _describe(row: Any, wave: NDArray[np.float32], rate: int) -> None:

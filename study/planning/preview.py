@@ -189,6 +189,10 @@ def preview_clip(source: Path, sampling_rate: int | None) -> PreviewClip:
     segment: Segment = (None, None)
     if not source.exists():
         raise InputError(f"--preview must be a corpus or an audio file, got {source}")
+    if not source.is_dir() and not source.is_file():
+        raise InputError(
+            f"{source}: --preview must be a corpus or an audio file, got another thing"
+        )
     if source.is_dir() or source.suffix.lower() == ".csv":
         clips = read_corpus(source).clips
         clip = next((c for c in clips if c.partition == "train"), clips[0])

@@ -10,6 +10,8 @@ from typing import Any
 from search_spaces.grammar.errors import InputError
 from study.files import mapping, read_object
 
+PROTOCOLS = ("holdout", "kfold", "loso")
+
 
 @dataclass(frozen=True)
 class ClipRow:
@@ -104,11 +106,23 @@ def read_clips(path: Path) -> ClipsFile:
     n_devel = len(partitions["devel"].clips) if "devel" in partitions else 0
     if folds and len(folds) != n_devel:
         raise InputError(f"{path}: folds must be one per devel clip, {n_devel}, got {len(folds)}")
+    protocol = plain.get("protocol", "holdout")
+    if protocol not in PROTOCOLS:
+        raise InputError(
+            f"{path}: protocol must be one of {', '.join(PROTOCOLS)}, got {protocol!r:.80}"
+        )
+    if (protocol == "holdout") == bool(folds) and (partitions or folds):
+        rule = "must be empty under holdout" if folds else f"must be there under {protocol}"
+        raise InputError(f"{path}: folds {rule}, got {len(folds)}")
+    if folds and (len({*folds}) < 2 or max(folds) >= len(folds)):
+        raise InputError(
+            f"{path}: folds must be two or more, 0 first, got {sorted({*folds})!r:.80}"
+        )
     return ClipsFile(
         path,
         tuple(classes),
         mapping(plain.get("corpus")),
-        str(plain.get("protocol", "holdout")),
+        protocol,
         tuple(folds),
         partitions,
     )

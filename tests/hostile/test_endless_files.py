@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from runners.npy_files import load_array
 from search_spaces.grammar.bounded_file import read_bounded
@@ -95,3 +96,18 @@ def test_no_other_folder_is_taken_for_a_study(tmp_path, name):
         done = CliRunner().invoke(app, [*words, str(tmp_path / name), str(tmp_path / "labels.csv")])
         assert isinstance(done.exception, InputError), done.output
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, ENDLESS["device"]], ids=["pipe", "device"])
+def test_audio_that_a_table_names_is_not_waited_for(tmp_path, spectune, bundles, make):
+    make(tmp_path / "a.wav")
+    soundfile.write(tmp_path / "b.wav", np.sin(np.arange(4000)), 8000)
+    (tmp_path / "m.csv").write_text("file_name\na.wav\nb.wav\n")
+    code, out, err = spectune("predict", bundles["train"], tmp_path / "m.csv", "--device", "cpu")
+    assert (code, len(out.splitlines())) == (1, 2)
+    assert "skipped a.wav: must be an audio file with finite samples, got one that is no reg" in err
+    png = tmp_path / "x.png"
+    code, _, err = spectune("spaces", "demo", "--preview", tmp_path / "a.wav", "-o", png)
+    assert code == 2
+    assert "--preview must be a corpus or an audio file, got " in err
+    assert not png.exists()

@@ -43,6 +43,8 @@ WRONG = {
     "no partitions": ("clips.json", {"partitions": {}}, "must have classes and a devel partition"),
     "one fold": ("clips.json", {"folds": 5}, "folds must be a list of whole numbers, got 5"),
     "folds of others": ("clips.json", {"folds": [0]}, "folds must be one per devel clip"),
+    "another protocol": ("clips.json", {"protocol": "x"}, "protocol must be one of holdout, kfold"),
+    "no folds": ("clips.json", {"protocol": "loso"}, "folds must be there under loso, got 0"),
     "texts for clips": (
         "clips.json",
         {"partitions": {"devel": {"digest": "", "clips": ["abcd"]}}},
@@ -143,3 +145,16 @@ def test_an_event_that_says_too_little_is_left_out(folder, event):
     with (folder / TRIAL / "events.jsonl").open("a") as file:
         file.write(json.dumps(event) + "\n")
     assert TrialFolder(folder / "trials", 1).events() == before
+
+
+def test_folds_of_a_cross_validation_are_two_or_more_and_none_of_a_holdout(folder):
+    clips = json.loads((folder / "clips.json").read_text())["partitions"]["devel"]["clips"]
+    change(folder / "clips.json", folds=[k % 2 for k, _ in enumerate(clips)])
+    with pytest.raises(InputError, match="folds must be empty under holdout"):
+        read_results(folder)
+    change(folder / "clips.json", protocol="kfold")
+    assert read_results(folder).n_folds == 2
+    for k in (0, len(clips)):
+        change(folder / "clips.json", folds=[k] * len(clips))
+        with pytest.raises(InputError, match="folds must be two or more, 0 first, got"):
+            read_results(folder)

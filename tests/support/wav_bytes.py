@@ -49,6 +49,14 @@ def tone(seconds: float = 0.1, rate: int = RATE) -> np.ndarray:
     return 0.5 * np.sin(np.arange(round(seconds * rate)) / 5)
 
 
+def flac_of_unknown_length(samples: np.ndarray, rate: int = RATE) -> bytes:
+    """A FLAC file as a program writes it that cannot go back to its header."""
+    data = bytearray(encoded(samples, rate=rate, form="FLAC", subtype="PCM_16"))
+    data[21] &= 0xF0  # 36 bits of STREAMINFO
+    data[22:26] = bytes(4)
+    return bytes(data)
+
+
 def encoded(samples: np.ndarray, *, rate: int = RATE, form: str = "WAV", subtype: str) -> bytes:
     """Samples as libsndfile writes them."""
     file = io.BytesIO()

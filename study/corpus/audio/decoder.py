@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.corpus.audio.samples import decode_segment
+from study.corpus.audio.samples import UNKNOWN, decode_segment
 from study.corpus.audio.worker_process import serve
 
 if TYPE_CHECKING:
@@ -51,17 +52,20 @@ class _Files:
         path, start, end = request
         if path != self._path or self._file is None:
             self.close()
+            if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (faster)
+                raise ValueError("one that is no regular file")
             self._raw = _Watched(path, "rb")
             # libsndfile reads in pieces of a few bytes.
             self._file = soundfile.SoundFile(io.BufferedReader(self._raw, _BUFFER))
-            self._path = path
+            # One of unknown length is read to its end, each time.
+            self._path = path if self._file.frames < UNKNOWN else ""
         raw = self._raw
         assert raw is not None
-        stat = os.fstat(raw.fileno())
+        about = os.fstat(raw.fileno())
         samples, scale = decode_segment(self._file, sampling_rate, start, end)
         if raw.error is not None:
             raise raw.error
-        head = {"scale": scale, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        head = {"scale": scale, "size": about.st_size, "mtime_ns": about.st_mtime_ns}
         return head, samples.data
 
     def close(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.corpus.audio.samples import UNKNOWN
 from study.corpus.clip import Clip
 
 MOST = 5000  # files that are looked at; evenly spaced ones of a larger corpus
@@ -32,7 +34,8 @@ def look_at_audio(clips: Sequence[Clip]) -> AudioLook:
     def header(path: Path) -> tuple[int, float] | None:
         try:
             info = soundfile.info(str(path))
-            return int(info.samplerate), float(info.frames) / info.samplerate
+            seconds = math.nan if info.frames > UNKNOWN else float(info.frames) / info.samplerate
+            return int(info.samplerate), seconds
         except (OSError, RuntimeError, ZeroDivisionError):
             return None
 
@@ -41,8 +44,9 @@ def look_at_audio(clips: Sequence[Clip]) -> AudioLook:
     for clip in clips[:: max(1, -(-len(clips) // MOST))]:
         if (found := header(clip.path)) is not None:
             rates[found[0]] += 1
-            end = found[1] if clip.end is None else clip.end
-            durations.append(end - (clip.start or 0.0))
+            end = found[1] if clip.end is None else min(clip.end, found[1])
+            if not math.isnan(end):
+                durations.append(max(end - (clip.start or 0.0), 0.0))
     return AudioLook(rates, tuple(durations), len(durations) == len(clips))
 
 

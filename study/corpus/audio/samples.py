@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RATES = (1000, 192_000)  # Hz, of files; as of studies
 MAX_FRAMES = 2**28  # of one clip, 4.6 hours at 16 kHz; a header may promise anything
 MAX_PEAK = 2.0**31  # full scale is 1; float files of 32-bit integers occur, more are damaged
+UNKNOWN = 2**62  # frames; libsndfile says more of a FLAC file whose header does not tell them
 _BLOCK = 1 << 20  # values read at a time: a long stereo file is mixed down as it is read
 _LATE = 0.01  # seconds by which a segment may end after its file
 
@@ -54,6 +55,21 @@ def resample(waveform: NDArray[Any], old: int, new: int) -> NDArray[Any]:
     return result
 
 
+def frame_at(seconds: float, rate: int) -> int:
+    """Return the frame at a time, at any that a table may give: at most `UNKNOWN`.
+
+    >>> frame_at(0.5, 8000), frame_at(1e307, 8000) == UNKNOWN
+    (4000, True)
+    """
+    return round(min(seconds * rate, UNKNOWN))
+
+
+def read_on(file: soundfile.SoundFile) -> None:
+    """Let a file of unknown length be read to its end: soundfile seeks after every block else."""
+    if file.frames > UNKNOWN:
+        file.seekable = lambda: False
+
+
 def decode_segment(
     file: soundfile.SoundFile, sampling_rate: int, start: float | None, end: float | None
 ) -> tuple[NDArray[np.int16], float]:
@@ -82,21 +98,29 @@ def decode_segment(
         )
     common = math.gcd(old, new)
     up, down = new // common, old // common
-    total = -(-file.frames * up // down)  # what resampling makes of the whole file
-    first = round((start or 0.0) * new)
-    last = total if end is None else round(end * new)
+    exact = file.subtype == "PCM_16" and file.channels == 1 and up == down
+    dtype, frames, whole = ("int16" if exact else "float32"), file.frames, None
+    if frames > UNKNOWN:
+        read_on(file)
+        whole = _read_mono(file, 0, MAX_FRAMES + 1, dtype)
+        frames = len(whole)
+    total = -(-frames * up // down)  # what resampling makes of the whole file
+    first = frame_at(start or 0.0, new)
+    last = total if end is None else frame_at(end, new)
     if last > total + _LATE * new or (start is not None and first >= total):
         place = f"{start or 0:g} to {'its end' if end is None else f'{end:g} s'}"
-        raise ValueError(f"one with a segment from {place} after its {file.frames / old:g} s")
+        raise ValueError(f"one with a segment from {place} after its {frames / old:g} s")
     around = 0 if up == down else math.ceil(_half_width(up, down) / down) + 1
     # In steps of `down` frames, which are `up` samples of what is resampled.
     before = max(first // up - around, 0)
     after = -(-last // up) + around
-    n_frames = min(after * down, file.frames) - before * down
+    n_frames = min(after * down, frames) - before * down
     if n_frames > MAX_FRAMES:
         raise ValueError(f"one that promises {n_frames:,} samples, more than {MAX_FRAMES:,}")
-    exact = file.subtype == "PCM_16" and file.channels == 1 and up == down
-    mono = _read_mono(file, before * down, n_frames, "int16" if exact else "float32")
+    if whole is None:
+        mono = _read_mono(file, before * down, n_frames, dtype)
+    else:
+        mono = whole[before * down : before * down + n_frames]
     if start is not None or end is not None:
         cut = slice(first - before * up, None if end is None else last - before * up)
     else:

@@ -38,6 +38,8 @@ def own_layout(text: str, *, base: Path) -> Layout:
     path = (base / file).resolve()
     if not path.is_file():
         raise InputError(f"layout: {text!r} must name a Python file that exists, got {path}")
+    if path.suffix != ".py":
+        raise InputError(f"layout: {text!r} must name a Python file, which ends in .py, got {path}")
     load = _load(path, name, text)
 
     def read(source: Source, problems: Problems) -> list[Row]:

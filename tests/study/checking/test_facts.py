@@ -11,6 +11,7 @@ from study.checking.facts_cache import look_up_facts, stamps_of
 from study.checking.measures import MEASURES, measure, spectrogram
 from study.checking.pool import look_into
 from support.planting import encoded
+from support.wav_bytes import flac_of_unknown_length
 
 RATE = 16000
 FRAGILE = """
@@ -154,3 +155,20 @@ def test_a_segment_that_ends_after_its_file_is_late_by_so_much() -> None:
     segments = [(0.0, 1.0), (0.5, None), (None, None), (0.5, 3.25)]
     rows = facts_of(encoded(noise(0), RATE), segments)
     assert rows["late"].tolist() == [0.0, 0.0, 0.0, 2.25]
+
+
+def test_a_segment_at_any_time_has_facts() -> None:
+    rows = facts_of(encoded(noise(0), RATE), [(1e307, 1e308), (0.0, 1e308), (0.0, 1.0)])
+    assert rows["frames"].tolist() == [0, RATE, RATE]
+    assert rows["late"].tolist() == [2.0**62, 2.0**62, 0.0]
+
+
+def test_a_flac_file_of_unknown_length_has_the_facts_of_its_samples() -> None:
+    wave = noise(0)
+    rows = [
+        facts_of(data)[0]
+        for data in (flac_of_unknown_length(wave, RATE), encoded(wave, RATE, format="FLAC"))
+    ]
+    for name in ("fault", "audio", "frames", "cut", "level"):
+        assert rows[0][name] == rows[1][name], name
+    assert rows[0]["frames"] == RATE

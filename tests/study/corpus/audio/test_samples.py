@@ -9,8 +9,9 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from study.corpus.audio.decode import decode_files
 from study.corpus.audio.samples import decode_segment, resample
-from support.wav_bytes import decode
+from support.wav_bytes import decode, flac_of_unknown_length
 
 RATE = 8000
 
@@ -75,3 +76,37 @@ def test_resampling_keeps_a_tone_and_its_place(old: int, new: int) -> None:
 def test_what_is_above_the_new_nyquist_frequency_is_gone() -> None:
     got = resample(sine(9000, 1.0, 44100), 44100, 16000)
     assert np.abs(got[800:-800]).max() < 0.5 * 10 ** (-75 / 20)
+
+
+@pytest.mark.parametrize("new", [RATE, 11025])
+def test_a_flac_file_of_unknown_length_is_what_it_is_with_its_length(tmp_path: Path, new: int):
+    wave = sine(50, 3.0, RATE)
+    soundfile.write(tmp_path / "known.flac", wave, RATE)
+    (tmp_path / "unknown.flac").write_bytes(flac_of_unknown_length(wave))
+    parts = [(None, None), (1.25, 2.0), (0.5, None), (0.0, 0.25), (2.0, 9.0), (3.5, None)]
+    known, unknown = (
+        list(decode_files([tmp_path / f"{name}.flac"] * len(parts), new, segments=parts))
+        for name in ("known", "unknown")
+    )
+    for one, other in zip(known[:4], unknown[:4], strict=True):
+        np.testing.assert_array_equal(other.samples, one.samples)
+    assert unknown[4:] == known[4:]
+    assert unknown[4] == "one with a segment from 2 to 9 s after its 3 s"
+
+
+def test_a_flac_file_of_unknown_length_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("study.corpus.audio.samples.MAX_FRAMES", 1000)
+    with pytest.raises(ValueError, match="one that promises 1,001 samples, more than 1,000"):
+        decode(flac_of_unknown_length(sine(50, 1.0, RATE)), RATE)
+
+
+def test_a_segment_at_any_time_is_after_its_file(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", sine(50, 1.0, RATE), RATE)
+    parts = [(1e307, 1e308), (0.0, 1e308), (1e300, None), (0.0, 1.0)]
+    found = list(decode_files([tmp_path / "a.wav"] * 4, RATE, segments=parts, workers=1))
+    assert found[:3] == [
+        "one with a segment from 1e+307 to 1e+308 s after its 1 s",
+        "one with a segment from 0 to 1e+308 s after its 1 s",
+        "one with a segment from 1e+300 to its end after its 1 s",
+    ]
+    assert found[3].samples.size == RATE

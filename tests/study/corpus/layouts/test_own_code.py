@@ -40,6 +40,7 @@ def test_a_persons_own_function_may_list_the_clips(truth: Corpus, tmp_path: Path
     ("layout", "told"),
     [
         ("none.py:load", "must name a Python file that exists"),
+        ("mine.txt:load", "must name a Python file, which ends in .py"),
         ("mine.py:nothing", "must have a function 'nothing', got None"),
         ("mine.py:LABELS", "must have a function 'LABELS'"),
         ("mine.py:raises", "mine.py:raises raised KeyError: 'no such thing'"),
@@ -53,6 +54,7 @@ def test_what_is_wrong_with_an_own_function_is_a_sentence(
     tmp_path: Path, layout: str, told: str
 ) -> None:
     (tmp_path / "mine.py").write_text(f"LABELS = {{}}\n{OWN}")
+    (tmp_path / "mine.txt").touch()
     (tmp_path / "wrong.py").write_text("def load(:\n")
     (tmp_path / "c").mkdir()
     with pytest.raises(InputError) as caught:
