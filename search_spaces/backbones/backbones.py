@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from search_spaces.backbones.families import family_of
 from search_spaces.backbones.image_fit import Fit, PaddedImages, create, fit_images
 from search_spaces.grammar.errors import InputError
-from search_spaces.grammar.kinds import Dimension, at_least, later, nearest, within
+from search_spaces.grammar.kinds import Dimension, at_least, later, nearest, one_of, within
 
 __all__ = [
     "BACKBONES",
@@ -36,16 +36,18 @@ class Timm:
     """A timm network: trained end to end, or its pretrained body gently after its new head."""
 
     name: str
-    pretrained: bool | str = False  # true: timm's default weights; a timm tag; a safetensors path
+    pretrained: bool | str = False  # true: timm's default; a tag of timm; a file; a package
     drop_rate: float = 0.0  # dropout before the classifier
     drop_path_rate: float = later(0.0)  # stochastic depth (Huang et al. 2016), of the last block
     freeze: float = later(0.0, when="pretrained")  # share of the epochs that train the head alone
     body_lr: float = later(1.0, when="pretrained")  # rate of the body, relative to the head's
+    head: str = later("drawn")  # how the new classifier begins: drawn (as timm does), zero
 
     def __post_init__(self) -> None:
         within("[0, 1)", drop_rate=self.drop_rate, drop_path_rate=self.drop_path_rate)
         within("[0, 1]", freeze=self.freeze)
         within("(0, 1]", body_lr=self.body_lr)
+        one_of(("drawn", "zero"), head=self.head)
 
     @property
     def tuned(self) -> bool:
@@ -82,6 +84,11 @@ class Timm:
         if weights is not None:
             options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
         model = create(self.name, fit, num_classes=n_classes, **options)
+        if self.head == "zero":  # timm draws some so large that training first undoes it
+            for layer in _head_layers(model):
+                nn.init.zeros_(layer.weight)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
         return model if fit.size == size else PaddedImages(model, fit.size)
 
     def not_in(self, weights: Path) -> list[str]:
@@ -175,9 +182,19 @@ def head_parameters(network: nn.Module) -> list[nn.Parameter]:
     Args:
         network: The network, or one `.model` or more behind wrappers as `PaddedImages`.
     """
+    return [parameter for head in _heads(network) for parameter in head.parameters()]
+
+
+def _heads(network: nn.Module) -> list[nn.Module]:
+    """Return the classifiers of a timm network, of which distilled ones have two."""
     found = _timm_network(network).get_classifier()
-    heads = found if isinstance(found, (tuple, list)) else [found]
-    return [parameter for head in heads for parameter in head.parameters()]
+    return list(found) if isinstance(found, (tuple, list)) else [found]
+
+
+def _head_layers(network: nn.Module) -> list[nn.Linear | nn.Conv2d]:
+    """Return the layers of a timm network's classifiers that give the logits."""
+    modules = [module for head in _heads(network) for module in head.modules()]
+    return [module for module in modules if isinstance(module, (nn.Linear, nn.Conv2d))]
 
 
 def undecayed_parameters(network: nn.Module) -> list[nn.Parameter]:

@@ -206,7 +206,25 @@ def test_families_stratify_and_say_who_likes_channels_last():
     assert likes_channels_last(BandSvm())
 
 
-@pytest.mark.parametrize("values", [{"drop_path_rate": 1.0}, {"freeze": 2.0}, {"body_lr": 0.0}])
-def test_rates_out_of_range_are_refused(values):
+@pytest.mark.parametrize("name", ["test_resnet", "test_efficientnet", "test_vit", "levit_128s"])
+def test_a_head_of_zeros_says_nothing_at_first_and_learns(name):
+    """The rest is as timm draws it, so that `head` alone differs."""
+    torch.manual_seed(3)
+    drawn = make(name, (224, 224), in_chans=3).train()
+    torch.manual_seed(3)
+    zero = make(name, (224, 224), in_chans=3, head="zero").train()
+    head = {id(p) for p in head_parameters(zero)}
+    for (key, one), other in zip(zero.named_parameters(), drawn.parameters(), strict=True):
+        assert id(one) in head or torch.equal(one, other), key
+    logits = zero(torch.randn(2, 3, 224, 224))
+    assert not logits.any()
+    torch.nn.functional.cross_entropy(logits, torch.tensor([0, 2])).backward()
+    assert all(p.grad.any() for p in head_parameters(zero) if p.ndim == 2)
+
+
+@pytest.mark.parametrize(
+    "values", [{"head": "cold"}, {"drop_path_rate": 1.0}, {"freeze": 2.0}, {"body_lr": 0.0}]
+)
+def test_values_out_of_range_are_refused(values):
     with pytest.raises(InputError, match=next(iter(values))):
         BACKBONES.build("resnet18", values)
