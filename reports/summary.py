@@ -9,12 +9,13 @@ from typing import Any
 
 from reports.page.section import Head
 from reports.page.text import duration, percent, points
-from study.files import number
+from study.files import mapping, number
 from study.honest.estimate import search_note
 from study.planning.cross_validation import protocol_sentence
 from study.results import StudyResults
 from study.results.study_results import PartitionRows
 from study.results.trial_states import count_words, is_running, shown_counts
+from study.weights.sentence import weights_sentence
 
 
 def summary(results: StudyResults) -> Head:
@@ -145,5 +146,9 @@ def _provenance(state: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
         "study id": state.get("id"),
         "digest of the space": state.get("space_digest"),
         "digest of the corpus": state.get("corpus_digest"),
+    }
+    rows |= {
+        f"pretrained weights {key}": weights_sentence(mapping(weights))
+        for key, weights in mapping(state.get("weights")).items()
     }
     return tuple((label, str(value)) for label, value in rows.items() if value)

@@ -24,6 +24,7 @@ from study.commands import (
     simulating,
     spaces,
     submitting,
+    weights,
 )
 from study.text import printable
 
@@ -76,6 +77,7 @@ COMMANDS = (  # in the order of `spectune --help`
 )
 for command in COMMANDS:
     app.command(command.__name__.rstrip("_").replace("_", "-"))(command)
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

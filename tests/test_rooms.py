@@ -20,7 +20,7 @@ STUDY_ROOMS = (
     "study.text", "study.files", "study.progress", "study.config", "study.locate", "study.metrics",
     "study.results", "study.honest", "study.corpus.layouts", "study.corpus",
     "study.corpus.audio", "study.corpus.simulated", "study.checking", "study.fusion.methods",
-    "study.fusion", "study.planning", "study.tracking",
+    "study.fusion", "study.weights", "study.planning", "study.tracking",
     "study.search", "study.challenge", "study.bundle",
 )  # fmt: skip
 SEES_ALL = (ROOT / "study" / "cli.py", ROOT / "study" / "api.py")

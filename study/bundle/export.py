@@ -227,7 +227,7 @@ def _describe(
             },
         },
         "pretrained": {
-            key: {"sha256": w.get("sha256"), "licence": w.get("licence"), "source": w.get("source")}
+            key: {name: value for name, value in w.items() if name != "path"}
             for key, w in state.get("weights", {}).items()
         },
     }

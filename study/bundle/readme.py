@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from study.text import percent
+from study.weights.sentence import weights_sentence
 
 
 def readme(plain: Mapping[str, Any]) -> str:
@@ -57,8 +58,7 @@ def _made(plain: Mapping[str, Any]) -> str:
     if corpus.get("licence"):
         lines.insert(1, f"- licence of the corpus: {_inert(corpus['licence'])}")
     lines += [
-        f"- pretrained weights `{_inert(key)}`: {_inert(w['source'])}, licence"
-        f" {_inert(w['licence'])}"
+        f"- pretrained weights `{_inert(key)}`: {_inert(weights_sentence(w))}"
         for key, w in plain["pretrained"].items()
     ]
     lines += [

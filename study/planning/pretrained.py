@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,30 @@ from safetensors import SafetensorError
 
 from search_spaces.backbones.backbones import Timm
 from search_spaces.grammar.errors import InputError
+from study.corpus.audio.waveform_cache import default_cache_root
 from study.files import file_sha256
+from study.weights.convert import about_weights, convert_weights
+from study.weights.package import EXTRA, TRAINED_AS, PackagedFile, normalized, packaged_file
+
+FILES = (".safetensors", ".pth", ".pt")  # what ends so is a path
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of pretrained weights."""
+    """A file of pretrained weights.
+
+    Of a package `sha256` is that of the package's file, and `path` what was made of it.
+    """
 
     path: str
     sha256: str
-    licence: str  # as timm's model card gives it, or "unknown"
+    licence: str  # as timm's model card or the package gives it, or "unknown"
     source: str
+    package: str = ""
+    version: str = ""  # of the package
+    file: str = ""  # as the package lists it
+    matched: str = ""  # how foreign names were matched with timm's, a sentence
+    key_map: Mapping[str, str] = field(default_factory=dict)  # timm's name -> the source's
 
 
 def weights_key(backbone: Timm) -> str:
@@ -56,23 +70,15 @@ def resolve_weights(backbones: Iterable[Timm], *, folder: Path) -> dict[str, Wei
 def _resolve(backbone: Timm, folder: Path) -> Weights:
     where = f"backbone.{backbone.name}.pretrained"
     requested = backbone.pretrained
-    if isinstance(requested, str) and (requested.endswith(".safetensors") or "/" in requested):
-        path = (folder / requested).resolve()
-        if not path.is_file():
-            raise InputError(f"{where}: there is no file {path}")
-        if path.suffix != ".safetensors":
-            raise InputError(f"{where} must be a .safetensors file, got {path.name}")
-        _check_file(where, backbone, path)
-        return Weights(str(path), file_sha256(path), "unknown", f"file {path.name}")
+    if isinstance(requested, str) and ("/" in requested or requested.endswith(FILES)):
+        return _file(where, backbone, (folder / requested).resolve())
     from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
     name, _, own_tag = backbone.name.partition(".")
     tag = requested if isinstance(requested, str) else own_tag
     tags = [full.partition(".")[2] for full in get_arch_pretrained_cfgs(name)]
     if tag and tag not in tags:
-        raise InputError(
-            f"{where}: timm has no weights {tag!r} for {name}; it has {', '.join(tags) or 'none'}"
-        )
+        return _package(where, backbone, tag, tags)
     cfg = get_pretrained_cfg(f"{name}.{tag}" if tag else name)
     if cfg is None or not cfg.hf_hub_id:
         raise InputError(
@@ -80,6 +86,72 @@ def _resolve(backbone: Timm, folder: Path) -> Weights:
             f" or false"
         )
     return _download(where, cfg)
+
+
+def _file(where: str, backbone: Timm, path: Path) -> Weights:
+    """Return the weights of a file, and what it says of itself where it was converted."""
+    if not path.is_file():
+        raise InputError(f"{where}: there is no file {path}")
+    if path.suffix != ".safetensors":
+        raise InputError(
+            f"{where} must be a .safetensors file, got {path.name};"
+            f" `spectune weights convert {path.name} --backbone {backbone.name}` makes one"
+        )
+    _check_file(where, backbone, path)
+    said, source = about_weights(path), f"file {path.name}"
+    if not said:
+        return Weights(str(path), file_sha256(path), "unknown", source)
+    source += f", converted from {said['source']} (SHA-256 {said['sha256']:.16})"
+    rest = {key: said.get(key, "") for key in ("package", "version", "file", "matched")}
+    return Weights(
+        str(path), file_sha256(path), said["licence"], source, **rest, key_map=said["key_map"]
+    )
+
+
+def _package(where: str, backbone: Timm, name: str, tags: list[str]) -> Weights:
+    """Return the weights of an installed package, converted into the cache.
+
+    Raises:
+        InputError: If it is not installed, or its weights are not this network's.
+    """
+    known = normalized(name) in TRAINED_AS
+    try:
+        found = packaged_file(name) if re.fullmatch(r"[A-Za-z0-9][\w.-]*", name) else None
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    if found is None and known:
+        raise InputError(f"{where}: the package {name} is not installed; {EXTRA} brings it")
+    if found is None:
+        raise InputError(
+            f"{where}: timm has no weights {name!r} for {backbone.name}; it has"
+            f" {', '.join(tags) or 'none'}; and no package {name!r} is installed"
+        )
+    own = backbone.name.partition(".")[0]
+    converted = default_cache_root() / "weights" / f"{found.sha256[:32]}-{own}.safetensors"
+    converted.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        said = convert_weights(found.path, own, converted, about=found.about)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+    return Weights(
+        str(converted),
+        found.sha256,
+        found.licence,
+        found.about["source"],
+        found.package,
+        found.version,
+        found.file,
+        said["matched"] + _other_network(found, own),
+        said["key_map"],
+    )
+
+
+def _other_network(found: PackagedFile, name: str) -> str:
+    """Say where weights fit a network that computes otherwise than the one they were trained as."""
+    own = TRAINED_AS.get(found.package, name)
+    if own == name:
+        return ""
+    return f"; they were trained as {own}, which pads and normalises otherwise than {name}"
 
 
 def _check_file(where: str, backbone: Timm, path: Path) -> None:

@@ -30,6 +30,7 @@ from study.text import duration
 from study.tracking.store_checks import check_stores, tracking_store
 from study.tracking.study_run import describe_study, note_run, open_tracker
 from study.tracking.tracker import Tracker
+from study.weights.sentence import weights_sentence
 
 EXIT_DONE, EXIT_FAULTY, EXIT_INTERRUPTED = 0, 3, 130
 
@@ -73,6 +74,8 @@ def run_study(
         echo(f"{headline(check)}{'' if check.clean else '; `spectune check` says which'}")
         plan.warm_start.copy_to(plan.trials)
         echo(_opening(plan))
+        for key, weights in plan.state["weights"].items():
+            echo(f"pretrained weights {key}: {weights_sentence(weights)}")
         if plan.task.folds:
             echo(protocol_sentence(config.protocol, plan.task.folds))
         tracker = open_tracker(plan)

@@ -6,6 +6,7 @@ the store has answered, so that the next session and every other command go on i
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -14,6 +15,7 @@ from typing import Any
 
 from study.files import write_json
 from study.planning.plan import Plan
+from study.planning.pretrained import Weights
 from study.results import StudyResults
 from study.results.trial_folder import trial_folders
 from study.text import percent
@@ -47,6 +49,8 @@ def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
     tracker = Tracker.open(store, parent)
     plan.state["mlflow"] = _noted(store, parent.experiment, plan.state.get("mlflow") or {})
     note_run(plan, tracker)
+    if plan.weights:
+        tracker.log_weights(plan.state["weights"])
     folders = trial_folders(plan.trials)
     if folders:
         tracker.reconcile(tracked_trial(plan, folder) for folder in folders)
@@ -110,7 +114,10 @@ def _parent_run(plan: Plan, *, adding: bool) -> ParentRun:
         study_id=plan.state["id"],
         run_name=f"study {config.name}",
         run_id=(plan.state.get("mlflow") or {}).get("run_id"),
-        params={"study": config.model_dump(mode="json", by_alias=True, exclude={"space"})},
+        params={
+            "study": config.model_dump(mode="json", by_alias=True, exclude={"space"}),
+            **{f"pretrained.{key}": _told(weights) for key, weights in plan.weights.items()},
+        },
         tags={
             "mlflow.source.git.commit": plan.state["revision"],
             "spectune.version": version("spectune"),
@@ -125,6 +132,12 @@ def _parent_run(plan: Plan, *, adding: bool) -> ParentRun:
         },
         adding=adding,
     )
+
+
+def _told(weights: Weights) -> dict[str, str]:
+    """Return what is short of weights; their key map is in the run's `pretrained.json`."""
+    short = dataclasses.asdict(weights)
+    return {key: value for key, value in short.items() if value and key not in ("path", "key_map")}
 
 
 def _noted(store: TrackingStore, experiment: str, before: Mapping[str, Any]) -> dict[str, Any]:

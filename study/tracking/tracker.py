@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from study.tracking.reconcile import Reconciliation, TrackedTrial, run_name
 from study.tracking.run_client import ParentRun, RunClient
@@ -203,11 +203,17 @@ class Tracker:
 
     def log_report(self, report: Path) -> None:
         """Make a page an artifact of the parent run, in place of the one of that name."""
+        self._log_artifact("the report", report.name, report)
 
+    def log_weights(self, weights: Mapping[str, Any]) -> None:
+        """Make what is known of the pretrained weights an artifact of the parent run."""
+        self._log_artifact("the pretrained weights", "pretrained.json", weights)
+
+    def _log_artifact(self, what: str, name: str, content: Any) -> None:
         def apply(client: RunClient, _again: bool) -> None:
-            client.log_artifacts(client.run_id, {report.name: report})
+            client.log_artifacts(client.run_id, {name: content})
 
-        self._thread.put(STUDY, "the report", apply)
+        self._thread.put(STUDY, what, apply)
 
     def reconcile(self, trials: Iterable[TrackedTrial]) -> None:
         """Make the store equal to the trial folders; twice gives the same.

@@ -131,9 +131,13 @@ def test_spaces_lists_presets_and_prints_one(spectune):
 
 
 def test_every_command_has_help_with_an_example(spectune):
-    for command in app.registered_commands:
+    groups = {group.name: group.typer_instance for group in app.registered_groups}
+    typed = [(None, command) for command in app.registered_commands]
+    typed += [(g, command) for g, one in groups.items() for command in one.registered_commands]
+    for group, command in typed:
         name = command.name or command.callback.__name__.replace("_", "-")
-        code, said, _ = spectune(name, "--help")
+        name = f"{group} {name}" if group else name
+        code, said, _ = spectune(*name.split(), "--help")
         assert code == 0
         assert f"Example: spectune {name}" in " ".join(said.split()), name
 

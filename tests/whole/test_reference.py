@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import typer.main
 from pydantic import BaseModel
 
@@ -37,8 +38,15 @@ def keys(model: type[BaseModel] = StudyConfig, prefix: str = "") -> Iterator[tup
             yield prefix + name, f"`{default}`"
 
 
-def options() -> Iterator[tuple[str, frozenset[str], str]]:
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command by what is typed, those of a group behind its name."""
     for name, command in typer.main.get_command(app).commands.items():
+        for own, one in getattr(command, "commands", {"": command}).items():
+            yield f"{name} {own}".strip(), one
+
+
+def options() -> Iterator[tuple[str, frozenset[str], str]]:
+    for name, command in commands():
         for option in command.params:
             if option.param_type_name != "option" or "--debug" in option.opts:
                 continue
