@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reports.explain.inputs import ExplainInputs
 from reports.explain.statistics import Profile, means, sums
 from study.metrics import interval
+from study.metrics.exact_bounds import TINY
 from study.metrics.intervals import CLIPS_NOTE, SELDOM_COMPLETE, Interval, interval_tails
 from study.metrics.sign_flips import ROUNDING, all_flips, exchanged, leads_by_speaker, share_of
 from study.metrics.speaker_bootstrap import draw_speakers, strata_of_speakers
@@ -106,7 +107,8 @@ class Subject:
     def profile(self, values: Floats) -> Profile:
         """Return the means by class of values (clips, bands), with expanded percentile intervals.
 
-        The quantiles are widened as Student's t is (Hesterberg 2015, section 5.3).
+        The quantiles are widened as Student's t is (Hesterberg 2015, section 5.3). A band of which
+        all resamples are equal has no interval: one without width would say that it is certain.
         """
         parts = sums(values, self._groups, self.labels, shape=self._counts.shape)
         mean = means(parts.sum(0), self._counts.sum(0))
@@ -115,9 +117,10 @@ class Subject:
             return Profile(mean, None, None)
         replicates = means(np.tensordot(drawn, parts, 1), drawn @ self._counts)
         known = np.isfinite(mean[:, 0])
+        replicates[:, np.ptp(replicates, axis=0) < TINY] = np.nan
         tails = interval_tails("expanded", 0.95, len(self._counts))
         bounds = np.full((2, *mean.shape), np.nan)
-        bounds[:, known] = np.nanquantile(replicates[:, known], tails, axis=0)
+        bounds[:, known] = np.quantile(replicates[:, known], tails, axis=0)
         return Profile(mean, bounds[0], bounds[1])
 
     def halves(self, values: Floats) -> tuple[Floats, Floats]:

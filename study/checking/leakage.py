@@ -164,7 +164,7 @@ def _probe(
             factor = UNKNOWN_LABEL if target == "label" else UNKNOWN_PARTITION
             least = min(least * factor, BLATANT)
         rare = found.p <= RARE and skill >= least
-        blatant = by == "speaker" and found.low > chance and skill >= BLATANT
+        blatant = by == "speaker" and (found.alike or found.low > chance) and skill >= BLATANT
         probes.append(
             Probe(target, name, found.uar, chance, found.low, found.high, found.p, rows.size, by,
                   bool(rare or blatant))

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from study.metrics.exact_bounds import TINY, exact_bounds
+
 N_PERMUTATIONS = 199
 DEAR = 500_000  # clips times classes, from which permutations may end early
 OFTEN = 10
@@ -27,8 +29,10 @@ class Probed(NamedTuple):
     """How well a group of measures predicts a label."""
 
     uar: float  # of the cross-fitted probe
-    low: float  # lower end of its 95 % interval over units
+    # lower end of its 95 % interval over units; exact bounds where all are guessed alike
+    low: float
     high: float  # upper end
+    alike: bool  # whether they are
     # probability that the best of all groups does as well by chance (single-step maxT of Westfall
     # and Young 1993, on `Score.t`)
     p: float
@@ -52,6 +56,8 @@ class Score(NamedTuple):
     # units that agree by chance do not stand out
     t: float
     freedom: int  # degrees of freedom of the error
+    means: tuple[float, ...]  # of the units, or of those of each class
+    sizes: tuple[int, ...]  # how many units these are
 
 
 _SPREAD = 0.05
@@ -128,7 +134,8 @@ def score(right: NDArray[np.bool_], draw: Draw) -> Score:
         return float(np.sqrt(np.sum(variances))) / len(strata)
 
     t = (estimate - 1 / n_classes) / error(_SPREAD)
-    return Score(uar, error(0.0), t, sum(one.size - 1 for one in strata))
+    means, sizes = zip(*((float(one.mean()), one.size) for one in strata), strict=True)
+    return Score(uar, error(0.0), t, sum(sizes) - len(sizes), means, sizes)
 
 
 def _reached(highest: Sequence[float], scores: Sequence[Score]) -> int:
@@ -141,7 +148,12 @@ def _probed(one: Score, p: float) -> Probed:
     from scipy.special import stdtrit
 
     half = float(stdtrit(max(one.freedom, 1), 0.975)) * one.error
-    return Probed(one.uar, max(one.uar - half, 0.0), min(one.uar + half, 1.0), p)
+    low, high = max(one.uar - half, 0.0), min(one.uar + half, 1.0)
+    alike = one.error < TINY
+    if alike:
+        exact = exact_bounds(one.means, one.sizes, np.array([0.025, 0.975]))
+        low, high = min(low, exact[0]), max(high, exact[1])
+    return Probed(one.uar, low, high, alike, p)
 
 
 def _arrangement(y: Codes) -> bytes:

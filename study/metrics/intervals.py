@@ -1,7 +1,7 @@
 """Bootstrap intervals of a UAR that resample speakers, not clips.
 
 Clips of one speaker resemble each other, so that resampling clips gives intervals that are far
-too narrow.
+too narrow. Where resampled speakers hardly differ, the bounds are exact ones (`exact_bounds`).
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.metrics.exact_bounds import FEW, TINY, exact_bounds, exceptions, units_of_classes
 from study.metrics.speaker_bootstrap import draw_speakers, strata_of_speakers
 from study.metrics.speaker_counts import (
+    SpeakerCounts,
     count_by_speaker,
     too_few_of_a_class,
     too_few_speakers,
     uar_of_counts,
 )
+from study.text import plural
 
 IntervalMethod = Literal["percentile", "expanded"]
 CLIPS_NOTE = "clips treated as independent; too narrow"
+ALIKE_NOTE = "exact bounds, as resampled speakers hardly differ"
 SELDOM_COMPLETE = "no interval: resampled speakers seldom have every class; each needs more of them"
 
 
@@ -51,9 +55,9 @@ class Interval:
 
     def sentence(self) -> str:
         """As in `UAR 71.2 % (95 % interval 66.0 to 75.9 %, 20 speakers, 400 clips)`."""
-        clips = f"{self.n:,} clips"
+        clips = plural(self.n, "clip")
         if self.n_speakers is not None:
-            clips = f"{self.n_speakers} speaker{'s' if self.n_speakers != 1 else ''}, {clips}"
+            clips = f"{plural(self.n_speakers, 'speaker')}, {clips}"
         if self.low is None or self.high is None:
             return f"UAR {100 * self.uar:.1f} % ({clips}; {self.note})"
         bounds = f"{100 * self.low:.1f} to {100 * self.high:.1f} %"
@@ -84,6 +88,10 @@ def interval(
 
     which widens for few speakers as Student's t does (Hesterberg, "What teachers should know
     about the bootstrap", The American Statistician 2015, section 5.3).
+
+    Where every U* is the same, or fewer than 3 speakers are unlike the others, resampling does not
+    tell how sure the UAR is. The bounds are then at least those of Clopper and Pearson with every
+    speaker as one clip (`exact_bounds`), and the note says so.
 
     Args:
         labels: True classes, (clips,).
@@ -151,39 +159,49 @@ def interval_of_correct(
     if n_resamples < 1:
         raise ValueError(f"n_resamples must be at least 1, got n_resamples={n_resamples}")
     rng = np.random.default_rng(seed)
+    n, n_speakers, note = np.size(labels), None, CLIPS_NOTE
     if speakers is None:
-        uar, replicates = _resample_clips(labels, correct, n_resamples, rng)
-        n, n_speakers, note = np.size(labels), None, CLIPS_NOTE
+        counts = _count_alike_clips(labels, correct)
+        units = counts.totals.sum(axis=0)
+        unlike = counts.totals[exceptions(counts)].sum()
+        replicates = _resample_clips(counts, n_resamples, rng)
     else:
         counts = count_by_speaker(labels, correct, speakers)
-        uar, n, n_speakers = counts.uar, np.size(labels), len(counts.totals)
+        n_speakers = len(counts.totals)
         note = too_few_speakers(n_speakers) or too_few_of_a_class(counts.totals)
-        if note:
-            return Interval(uar, None, None, level, method, n, n_speakers, note)
         strata = strata_of_speakers(counts.totals)
-        weights = draw_speakers(strata, counts.totals, n_resamples, rng)
+        weights = None if note else draw_speakers(strata, counts.totals, n_resamples, rng)
         if weights is None:
-            return Interval(uar, None, None, level, method, n, n_speakers, SELDOM_COMPLETE)
+            note = note or SELDOM_COMPLETE
+            return Interval(counts.uar, None, None, level, method, n, n_speakers, note)
+        units, unlike = units_of_classes(counts), exceptions(counts).any(axis=1).sum()
         replicates = uar_of_counts(weights @ counts.correct, weights @ counts.totals)
-    tails = interval_tails(method, level, n_speakers or n, widen)
-    low, high = np.quantile(replicates, tails)
-    return Interval(uar, float(low), float(high), level, method, n, n_speakers, note)
+    low, high = np.quantile(replicates, interval_tails(method, level, n_speakers or n, widen))
+    if np.ptp(replicates) < TINY or unlike < FEW:
+        recalls = counts.correct.sum(axis=0) / counts.totals.sum(axis=0)
+        exact = exact_bounds(recalls, units, interval_tails("percentile", level, n, widen))
+        low, high = min(low, exact[0]), max(high, exact[1])
+        note = note or ALIKE_NOTE
+    return Interval(counts.uar, float(low), float(high), level, method, n, n_speakers, note)
+
+
+def _count_alike_clips(labels: ArrayLike, correct: ArrayLike) -> SpeakerCounts:
+    """Counts of clips that are as often recognised, (values, classes): few values are distinct."""
+    cells = np.unique(np.asarray(correct, dtype=np.float64), return_inverse=True)[1]
+    return count_by_speaker(labels, correct, cells.reshape(np.shape(correct)))
 
 
 def _resample_clips(
-    labels: ArrayLike, correct: ArrayLike, n_resamples: int, rng: np.random.Generator
-) -> tuple[float, NDArray[np.float64]]:
-    """UAR, and that of samples of clips drawn within their class, (resamples,)."""
-    # few values are distinct, so that a table (values, classes) of clips stands for all of them
-    values, cells = np.unique(np.asarray(correct, dtype=np.float64), return_inverse=True)
-    table = count_by_speaker(labels, correct, cells.reshape(np.shape(correct))).totals
-    totals = table.sum(axis=0)
+    counts: SpeakerCounts, n_resamples: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """UAR of samples of clips drawn within their class, (resamples,)."""
+    totals = counts.totals.sum(axis=0)
+    values = counts.correct.sum(axis=1) / counts.totals.sum(axis=1)
     drawn = [
         rng.multinomial(int(column.sum()), column / column.sum(), n_resamples) @ values
-        for column in table.T
+        for column in counts.totals.T
     ]
-    replicates = uar_of_counts(np.stack(drawn, axis=-1), totals)
-    return float(uar_of_counts(values @ table, totals)), replicates
+    return uar_of_counts(np.stack(drawn, axis=-1), totals)
 
 
 def interval_tails(

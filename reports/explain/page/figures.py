@@ -133,7 +133,11 @@ def _line(
     """A profile as steps over the bands, with its interval where there is one."""
     x = _edges(part)
     if ribbon and profile["low"] is not None:
-        low, high = (_steps(profile[side][row]) for side in ("low", "high"))
+        mean = profile["mean"][row]  # stands for a bound that is not there
+        low, high = (
+            _steps([m if v is None else v for v, m in zip(profile[side][row], mean, strict=True)])
+            for side in ("low", "high")
+        )
         yield go.Scatter(
             x=[*x, *x[::-1]],
             y=[*low, *high[::-1]],

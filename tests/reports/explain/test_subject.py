@@ -32,6 +32,14 @@ def test_clips_of_unknown_speakers_are_drawn_within_their_class():
     np.testing.assert_allclose(found.high[-1] - found.low[-1], 0, atol=0.02)
 
 
+def test_a_band_that_all_resamples_agree_on_has_no_interval_without_width():
+    effect, subject = of_classes([6, 6])
+    found = subject.profile(np.concatenate([effect, np.zeros_like(effect)], axis=1))
+    assert np.isfinite([found.low[:, 0], found.high[:, 0]]).all()
+    assert np.isnan([found.low[:, 1], found.high[:, 1]]).all()
+    assert found.mean[:, 1].tolist() == [0, 0, 0]
+
+
 def test_where_resamples_seldom_have_every_class_there_is_no_interval_and_it_is_said():
     effect, subject = of_classes([2] * 60)
     assert subject.profile(effect).low is None

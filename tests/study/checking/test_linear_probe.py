@@ -104,3 +104,18 @@ def test_many_classes_take_few_permutations_where_chance_does_as_well_and_all_wh
     assert n == 199 if n_classes == 2 else 10 < n < 199
     told = noise + 3 * y[:, None] / n_classes
     assert counted(y, told) == (199, 0.005)
+
+
+def test_units_that_are_guessed_alike_have_exact_bounds_and_no_interval_without_width() -> None:
+    y, unit = np.tile([0, 1], 60), np.repeat(np.arange(6), 20)
+    found = evaluate(
+        {"cue": y[:, None] + 0.0}, Draw(y, unit, unit), lambda rng: Draw(y, unit, unit)
+    )
+    assert found["cue"][:4] == (1, pytest.approx(0.025 ** (1 / 6)), 1, True)
+    single = np.repeat([0, 1], 60)  # each of six speakers has one class
+    found = evaluate(
+        {"cue": single[:, None] + 0.0},
+        Draw(single, unit % 3, unit),
+        lambda rng: Draw(single, unit % 3, unit),
+    )
+    assert found["cue"].low == pytest.approx(0.025 ** (1 / 3))

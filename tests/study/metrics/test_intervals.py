@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from study.metrics import count_by_speaker, interval, unweighted_average_recall
-from study.metrics.intervals import CLIPS_NOTE, Interval, interval_of_correct
+from study.metrics.intervals import ALIKE_NOTE, CLIPS_NOTE, Interval, interval_of_correct
 from study.metrics.speaker_bootstrap import draw_speakers, strata_of_speakers
 from study.metrics.speaker_counts import paired_difference, too_few_speakers, uar_of_counts
 
@@ -94,7 +94,7 @@ def test_no_class_vanishes_when_every_speaker_has_one_class():
         [[6, 7, 8, 9, 10, 11], [0, 1, 2, 3, 4, 5]],
     )
     found = interval_of_correct(labels, np.ones(48), speakers)
-    assert (found.low, found.high) == (1, 1)
+    assert (found.low, found.high) == (pytest.approx(0.025 ** (1 / 6)), 1)
 
 
 @pytest.mark.parametrize("method", ["percentile", "expanded"])
@@ -148,15 +148,81 @@ def test_shares_of_recognitions_have_the_interval_of_their_mean_over_clips():
 
 @pytest.mark.parametrize("method", ["percentile", "expanded"])
 @pytest.mark.parametrize("speakers", [np.arange(6), None])
-def test_degenerate_predictions_have_intervals_without_width(method, speakers):
+def test_degenerate_predictions_have_the_bounds_of_as_many_clips_as_there_are_speakers(
+    method, speakers
+):
     labels = np.array([0, 1, 0, 1, 0, 1])
-    for predictions, uar in ((labels, 1), (1 - labels, 0)):
+    least = 0.025 ** (1 / 3)  # three units of each class are recognised
+    for predictions, uar, bounds in ((labels, 1, (least, 1)), (1 - labels, 0, (0, 1 - least))):
         found = interval(labels, predictions, speakers, method=method, n_resamples=50)
-        assert (found.low, found.uar, found.high) == (uar, uar, uar)
+        assert found.uar == uar
+        assert (found.low, found.high) == pytest.approx(bounds)
+
+
+def exact(k, n, level=0.95):
+    """Bounds of k of n by the test that they invert, not by quantiles."""
+    return tuple(stats.binomtest(k, n).proportion_ci(level, method="exact"))
+
+
+def test_equal_resamples_have_the_exact_bounds_of_each_class_with_a_speaker_as_one_clip():
+    labels, speakers = np.repeat([0, 1], 12), np.arange(24) % 6
+    sure = interval(labels, labels, speakers)
+    assert (sure.low, sure.high) == pytest.approx(exact(6, 6))
+    assert sure.sentence() == (
+        "UAR 100.0 % (95 % interval 54.1 to 100.0 %, 6 speakers, 24 clips; exact bounds, as "
+        "resampled speakers hardly differ)"
+    )
+    guessing = interval(labels, np.zeros(24, int), speakers)
+    bounds = np.mean([exact(6, 6), exact(0, 6)], axis=0)
+    assert (guessing.low, guessing.uar, guessing.high) == pytest.approx((bounds[0], 0.5, bounds[1]))
+    by_clip = interval(labels, np.zeros(24, int))
+    bounds = np.mean([exact(12, 12), exact(0, 12)], axis=0)
+    assert (by_clip.low, by_clip.high) == pytest.approx(tuple(bounds))
+    assert interval(labels, labels, speakers, level=0.8).low == pytest.approx(exact(6, 6, 0.8)[0])
+
+
+def test_where_each_speaker_has_the_same_share_every_clip_counts():
+    labels, speakers = np.arange(480) % 2, np.arange(480) // 48
+    found = interval_of_correct(labels, np.arange(480) // 2 % 2, speakers)
+    assert (found.low, found.high) == pytest.approx(exact(120, 240))
+    half = interval_of_correct(labels, np.full(480, 0.5), speakers)
+    assert (half.low, half.high) == pytest.approx(exact(120, 240))
+    one_class_each = np.where(speakers % 2, 1, 0)  # five always say 1: they are alike in UAR alone
+    found = interval(labels, one_class_each, speakers)
+    assert (found.low, found.high) == pytest.approx(exact(5, 10))
+
+
+@pytest.mark.parametrize(("n_with_errors", "is_exact"), [(1, True), (2, True), (3, False)])
+def test_errors_of_one_or_two_speakers_do_not_tell_how_speakers_differ(n_with_errors, is_exact):
+    labels, speakers = np.arange(400) % 2, np.arange(400) // 40
+    wrong = (speakers < n_with_errors) & (np.arange(400) % 40 < 2)
+    found = interval(labels, np.where(wrong, 1 - labels, labels), speakers)
+    assert (ALIKE_NOTE in found.note) is is_exact
+    assert (found.low < 0.8) is is_exact
+    assert found.low < found.uar <= found.high
+
+
+def test_a_factor_on_the_standard_error_widens_exact_bounds_too():
+    labels, speakers = np.repeat([0, 1], 12), np.arange(24) % 6
+    found = interval_of_correct(labels, np.ones(24), speakers, widen=2.0)
+    assert found.low == pytest.approx(stats.norm.cdf(-2 * 1.959964) ** (1 / 6))
+
+
+@pytest.mark.parametrize("recall", [0.99, 0.5, 0.01])
+def test_nearly_always_right_or_wrong_is_covered(recall):
+    """Speakers differ: some are often misunderstood. All resamples are equal in many of these."""
+    rng, covered = np.random.default_rng(0), 0
+    labels, speakers = np.arange(60) % 2, np.arange(60) // 6
+    for _ in range(100):
+        of_speaker = rng.beta(3 * recall, 3 * (1 - recall), 10)[speakers]
+        found = interval_of_correct(labels, rng.random(60) < of_speaker, speakers, n_resamples=200)
+        covered += found.low <= recall <= found.high
+    assert covered >= 90
 
 
 def test_one_clip_has_a_value():
     assert interval(["a"], ["a"]).uar == 1
+    assert interval(["a"], ["a"]).sentence().startswith("UAR 100.0 % (95 % interval 2.5 to 100.0")
     assert interval(["a"], ["a"], ["s"]).low is None
 
 

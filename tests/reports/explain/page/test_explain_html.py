@@ -52,7 +52,12 @@ def test_figures_show_the_numbers(planted_numbers):
     assert list(traces["removed"].x[2::2]) == part["edges_hz"][1:-1]
     ribbon = next(t for t in occlusion_figure(part).data if t.fill == "toself")
     n = len(ribbon.y) // 2
-    assert list(ribbon.y[:n:2]) == pytest.approx([100 * value for value in removed["low"][-1]])
+    assert None in removed["low"][-1]  # of a band that costs nothing: it has no interval
+    bounds = zip(removed["low"][-1], removed["mean"][-1], strict=True)
+    expected = [100 * (mean if low is None else low) for low, mean in bounds]
+    assert list(ribbon.y[:n:2]) == pytest.approx(expected)
+    texts = [text for text in traces["removed"].text[::2] if "(" not in text]
+    assert len(texts) == removed["low"][-1].count(None)
     shares = {t.name: t for t in map_figure(part).data if t.name}
     assert set(shares) == {"the machine's weights", "a map that is equal everywhere"}
     expected = 100 * sum(part["profiles"]["weights"]["mean"][-1])
