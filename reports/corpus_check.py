@@ -27,7 +27,7 @@ def check_sections(results: StudyResults) -> list[Section]:
     if check is None:
         return []
     numbers = probes(check)
-    warnings = [probe.sentence() for probe in check.probes if probe.matters]
+    warnings = [text for one in check.findings if one.area == "leakage" for text in one.names]
     return [
         Section(
             "check",

@@ -13,6 +13,8 @@ Nothing is imported here; the files, in the order of a check:
     audio           findings about audio files
     copies          findings about equal audio and near-duplicates
     counts          clips, speakers and time per partition and class; findings about them
+    names           findings about labels and speakers as they are written
+    voices          whether voice and class can be told apart
     leakage         whether label or partition can be guessed without listening to speech
     leakage_groups  the groups of measures to guess from
     linear_probe    the classifier that guesses, and what it reaches by chance

@@ -26,7 +26,9 @@ from study.checking.facts_cache import Place, look_up_facts, stamps_of, store_of
 from study.checking.findings import KINDS, MOST_NAMES, Finding, found
 from study.checking.leakage import Probe, probe_labels, probe_partitions
 from study.checking.listing import Listed, read_listing
+from study.checking.names import name_findings
 from study.checking.table import ClipTable
+from study.checking.voices import voice_findings
 from study.corpus.audio.waveform_cache import default_cache_root
 from study.corpus.corpus import Reading
 from study.files import read_json, replace_text
@@ -41,7 +43,7 @@ _KIND_OF: dict[str, Callable[..., Any]] = {  # the lists of check.json, and what
     "findings": Finding,
     "probes": Probe,
 }
-CHECK_VERSION = 1  # raised when the same facts give other findings
+CHECK_VERSION = 2  # raised when the same facts give other findings
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def _check(
         *audio_findings(table, changed, expected, [segment for _, segment in places]),
         *copy_findings(table, places),
         *count_findings(table, counts),
+        *name_findings(table),
+        *voice_findings(table),
         *found("leakage", [probe.sentence() for probe in probes if probe.matters]),
     ]
     order, listing = list(KINDS), listed.listing

@@ -22,6 +22,9 @@ KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was brok
     "no partition": ("label files", "a clip must be in train, devel or test"),
     "unlabelled": ("label files", "a clip of train or devel must have a label"),
     "unknown label": ("label files", "a label of devel or test must be a class of train"),
+    "alike": ("label files", "names should differ in more than case or a number's form"),
+    "odd labels": ("label files", "labels must be classes"),
+    "no speaker": ("label files", "where speakers are known, each clip should have one"),
     "unlisted": ("label files", "audio on disk should be listed"),
     "left out": ("label files", "what there is to hear should be a clip, or lie elsewhere"),
     "unreadable": ("audio", "a file must be audio that can be decoded"),
@@ -41,6 +44,7 @@ KINDS: dict[str, tuple[str, str]] = {  # kind -> area and the rule that was brok
     "near-duplicate": ("copies", "no recording may be in two partitions, however processed"),
     "absent class": ("partitions", "every class should be in every partition with labels"),
     "shared speaker": ("partitions", "a speaker should be in one partition"),
+    "voice and class": ("leakage", "a speaker should say several classes"),
     "leakage": ("leakage", "label and partition must not be guessable from the recording"),
 }
 

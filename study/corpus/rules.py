@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from study.corpus.clip import Clip
 from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
 from study.corpus.layouts.problems import LINKS_OUT, place
+from study.corpus.spelling import alike_names, same_names, seen
 
 MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
 # Line ends and other control characters, and bytes of a file name that are no UTF-8.
@@ -22,7 +22,10 @@ LISTED_RULE = "a clip must have a partition in the file that `partitions:` names
 
 
 def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row]:
-    """Rows without those of a clip listed before; says what is not a file inside the corpus."""
+    """Rows without those of a clip listed before; says what is not a file inside the corpus.
+
+    A speaker in two spellings is refused here, since partitions and folds are made by speaker.
+    """
     disk = _Disk(root)
     first: dict[str, str] = {}
     kept = []
@@ -42,7 +45,11 @@ def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row
             if len(text) > MAX_TEXT:
                 rule = f"a {what} must have at most {MAX_TEXT} characters"
                 problems.add(*where, rule, f"{len(text):,}, {text[:20]!r} first")
+            if text.strip() and not seen(text):
+                problems.add(*where, f"a {what} must be text that can be seen", ascii(text))
         kept.append(row)
+    speakers = Counter(row.speaker for row in kept if row.speaker is not None)
+    _spelt_once("speakers", speakers, rows[0].file if rows else "", problems)
     return kept
 
 
@@ -104,17 +111,19 @@ def to_classes(clips: Sequence[Clip], file: str, problems: Problems) -> tuple[st
     if classes:
         for label in sorted(set(of["devel"]) - set(classes), key=str):
             value = f"{label!r} on {of['devel'][label]:,} clips"
+            groups = alike_names([label, *classes])
+            if alike := [name for group in groups if label in group for name in group]:
+                value += f": {' and '.join(map(ascii, alike))} are nearly the same"
             problems.add(file, None, "a class of devel must be in train too", value)
-    bare: dict[str, str] = {}
-    for label in classes:
-        seen = unicodedata.normalize("NFC", label).strip()
-        if bare.setdefault(seen, label) != label:
-            same = seen == label.strip() and seen == bare[seen].strip()
-            rule = (
-                f"labels must differ in more than {'white space' if same else 'their Unicode form'}"
-            )
-            problems.add(file, None, rule, f"{bare[seen]!a} and {label!a}")
+    _spelt_once("labels", of["train"], file, problems)
     return classes
+
+
+def _spelt_once(what: str, clips: Mapping[str, int], file: str, problems: Problems) -> None:
+    """Say which of the names are one name in two spellings, with their numbers of clips."""
+    for one, other, how in same_names(clips, numbers=what == "speakers"):
+        value = f"{one!a} and {other!a} on {clips[one]:,} and {clips[other]:,} clips"
+        problems.add(file, None, f"{what} must differ in more than {how}", value)
 
 
 class _Disk:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from study.corpus.clip import Clip
 from study.corpus.corpus import Corpus
+from study.corpus.label_questions import label_questions
 from study.corpus.layouts.audio_files import left_out_lines
 from study.corpus.layouts.names import PARTITIONS
 from study.text import first_of, plural
@@ -38,6 +39,7 @@ def summarise(
     if corpus.info.get("licence") is not None:
         lines.append(f"licence {corpus.info['licence']}")
     lines.append(_classes(corpus))
+    lines += label_questions(Counter(clip.label for clip in corpus.clips if clip.label))
     for name in PARTITIONS:
         here = np.array([clip.partition == name for clip in corpus.clips])
         if here.any():

@@ -7,11 +7,19 @@ from pathlib import PurePosixPath
 
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import BLIND, Row, Source
-from study.corpus.layouts.tables import Speakers, known, others, read_speakers, read_table
+from study.corpus.layouts.tables import (
+    Speakers,
+    check_speakers,
+    known,
+    others,
+    read_speakers,
+    read_table,
+)
 
 _LABELS = "lab/labels.csv"
 _SPEAKERS = "lab/speakers.csv"
-_FILES = {  # of 2021 on; the first that is there is read
+_WHOLE = "a clip of a label file is a whole file; segments are listed in a manifest"
+_FILES = {  # of 2021 on, one of each
     "train": ("lab/train.csv",),
     "devel": ("lab/devel.csv", "lab/dev.csv"),
     "test": ("lab/test.csv",),
@@ -31,7 +39,9 @@ def is_2021(source: Source) -> bool:
 def read_2020(source: Source, problems: Problems) -> list[Row]:
     """Rows of `lab/labels.csv`; the partition is the file name's prefix."""
     speakers = read_speakers(source.root, _SPEAKERS, problems)
-    return list(_rows(source, _LABELS, None, speakers, problems))
+    rows = list(_rows(source, _LABELS, None, speakers, problems))
+    check_speakers(_SPEAKERS, speakers, rows, problems)
+    return rows
 
 
 def read_2021(source: Source, problems: Problems) -> list[Row]:
@@ -39,9 +49,13 @@ def read_2021(source: Source, problems: Problems) -> list[Row]:
     rows: list[Row] = []
     speakers = read_speakers(source.root, _SPEAKERS, problems)
     for partition, names in _FILES.items():
-        there = next((name for name in names if (source.root / name).is_file()), None)
-        if there is not None:
-            rows += _rows(source, there, partition, speakers, problems)
+        there = [name for name in names if (source.root / name).is_file()]
+        if len(there) > 1:
+            rule = f"there must be one label file of {partition}"
+            problems.add(there[1], None, rule, f"{there[0]} beside it")
+        if there:
+            rows += _rows(source, there[0], partition, speakers, problems)
+    check_speakers(_SPEAKERS, speakers, rows, problems)
     return rows
 
 
@@ -53,6 +67,8 @@ def _rows(
     for line, cells in table:
         name = cells["file_name"]
         label = None if (text := cells.get("label", BLIND)) == BLIND else text
+        if times := [cells[key] for key in ("start", "end") if cells.get(key, "").strip()]:
+            problems.add(file, line, _WHOLE, f"{' and '.join(map(repr, times))} for {name!r}")
         speaker, more = speakers.get(name, (None, {}))
         speaker = known(cells.get("speaker")) or speaker
         part = partition or PurePosixPath(name).name.partition("_")[0]

@@ -11,8 +11,9 @@ from study.corpus.layouts.audio_files import AudioFiles, LeftOut, find_audio
 from study.corpus.layouts.names import known_partition
 from study.corpus.layouts.problems import LINKS_OUT, Problems
 from study.corpus.layouts.rows import Row, Source
-from study.corpus.layouts.tables import read_speakers
+from study.corpus.layouts.tables import check_speakers, read_speakers
 
+_SPEAKERS = "speakers.csv"
 NO_PARTITION = "the folder is no partition, as train, devel or test beside it are"
 
 
@@ -28,7 +29,7 @@ def read_folders(source: Source, problems: Problems) -> list[Row]:
     for link in found.links_out:
         if not partitioned or _in_partition(link):
             problems.add("folders", None, LINKS_OUT, repr(link))
-    speakers = read_speakers(source.root, "speakers.csv", problems)
+    speakers = read_speakers(source.root, _SPEAKERS, problems)
     rows, depth = [], int(partitioned)
     for name in found.names:
         if partitioned and not _in_partition(name):
@@ -38,6 +39,7 @@ def read_folders(source: Source, problems: Problems) -> list[Row]:
         label = parts[depth] if len(parts) > depth + 1 else None
         partition = parts[0] if partitioned else None
         rows.append(Row(name, name, label, partition, speaker, "folders", None, metadata=more))
+    check_speakers(_SPEAKERS, speakers, rows, problems)
     return rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from search_spaces.grammar.bounded_file import check_bounded
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.names import COLUMNS
 from study.corpus.layouts.problems import Problems
-from study.corpus.layouts.rows import BLIND
+from study.corpus.layouts.rows import BLIND, Row
 from study.files.csv_files import MAX_BYTES, CsvError, csv_delimiter, csv_rows
 
 Speakers = dict[str, tuple[str | None, dict[str, str]]]
@@ -43,13 +44,13 @@ def read_table(
     try:
         given = [column.strip() for column in next(rows, (1, []))[1]]
         header = canonical(given, label_column)
-        for column in columns:
-            if header.count(column) != 1:
-                found = ", ".join(map(repr, given)) or "an empty file"
-                problems.add(
-                    name, 1, f"the header must have {_expected(column, label_column)}", found
-                )
-        if any(header.count(column) != 1 for column in columns):
+        counts = Counter(header)
+        twice = [column for column, n in counts.items() if column and n > 1]
+        wrong = dict.fromkeys([column for column in columns if not counts[column]] + twice)
+        for column in wrong:
+            found = ", ".join(map(repr, given)) or "an empty file"
+            problems.add(name, 1, f"the header must have {_expected(column, label_column)}", found)
+        if wrong:
             return
         for line, cells in rows:
             if len(cells) == len(header):
@@ -85,6 +86,26 @@ def read_speakers(root: Path, name: str, problems: Problems) -> Speakers:
             problems.add(name, line, "a clip must have one speaker", value)
         found.setdefault(clip, (speaker, others(cells)))
     return found
+
+
+def check_speakers(name: str, speakers: Speakers, rows: Sequence[Row], problems: Problems) -> None:
+    """Say where a file of speakers names none of the clips, or gives a clip a second speaker.
+
+    Args:
+        name: The file, relative to the corpus folder.
+        speakers: As it was read.
+        rows: The clips with their speakers.
+        problems: Takes what is wrong.
+    """
+    if speakers and rows and not any(row.file_name in speakers for row in rows):
+        first = next(iter(speakers))
+        value = f"none in {len(speakers):,}: {first!r} and not {rows[0].file_name!r}"
+        problems.add(name, None, "must name clips of the corpus", value)
+    for row in rows:
+        listed, _ = speakers.get(row.file_name, (None, {}))
+        if listed is not None and listed != row.speaker:
+            value = f"{row.speaker!r} and, in {name}, {listed!r} for {row.file_name!r}"
+            problems.add(row.file, row.line, "a clip must have one speaker", value)
 
 
 def known(text: str | None) -> str | None:
