@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.fusion.methods.absent import absent_classes
 from study.fusion.methods.selection import FusionMethod, Selection
 from study.fusion.methods.table import COMPARED, DEFAULT, METHODS, REFERENCES
 from study.honest import (
@@ -96,11 +97,18 @@ def compare_methods(
     return tuple(rows)
 
 
-def choose(rows: Sequence[MethodRow]) -> str:
+def choose(rows: Sequence[MethodRow], *, absent: Sequence[object] = ()) -> str:
     """The default, unless a method gains at least one standard error; then the best of those.
 
     The references (best single, uniform, top-k) are shown in the table and never chosen.
+
+    Args:
+        rows: What `compare_methods` gave.
+        absent: Classes without a clip: what another method would do to them is not known, so that
+            with any the default is taken.
     """
+    if absent:
+        return DEFAULT
     better = [
         row
         for row in rows
@@ -110,9 +118,14 @@ def choose(rows: Sequence[MethodRow]) -> str:
     return max(better, key=lambda row: row.gain).method if better else DEFAULT
 
 
-def choice_sentence(rows: Sequence[MethodRow]) -> str:
-    """What `choose` takes, and why, in words."""
-    name = choose(rows)
+def choice_sentence(rows: Sequence[MethodRow], *, absent: Sequence[str] = ()) -> str:
+    """What `choose` takes, and why, in words; `absent` names classes without a clip."""
+    name = choose(rows, absent=absent)
+    if absent:
+        return (
+            f"chosen: {name}, because no devel clip is of {' or '.join(absent)}, so that nothing "
+            "tells what another method does to it"
+        )
     others = [row for row in rows if row.method in COMPARED and row.method != DEFAULT]
     if not others:
         return f"chosen: {name}, because nothing was compared with it"
@@ -148,7 +161,7 @@ def chosen(
     Its honest estimate therefore includes the choice of the method.
     """
     name = DEFAULT
-    if np.ptp(speakers) > 0:
+    if np.ptp(speakers) > 0 and not absent_classes(labels, probabilities.shape[-1]):
         candidates = CandidateEpochs.from_probabilities(
             [values[None] for values in probabilities], labels, speakers, families=families
         )

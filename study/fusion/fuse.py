@@ -64,7 +64,8 @@ class Fusion:
     @property
     def choice(self) -> str:
         """Why the method was chosen, or would be; empty where none were compared."""
-        return choice_sentence(self.methods) if self.methods else ""
+        absent = self.library.absent
+        return choice_sentence(self.methods, absent=absent) if self.methods else ""
 
 
 def fuse(
@@ -95,7 +96,7 @@ def fuse(
             seed=config.seed,
             progress=report_time_left("fusion: methods compared, fold", echo),
         )
-    name = choose(rows) if config.method == CHOSEN else config.method
+    name = choose(rows, absent=library.absent) if config.method == CHOSEN else config.method
     fit: FusionMethod = methods[name]
     repeated: FusionMethod = fit if config.method != CHOSEN else partial(chosen, methods=methods)
     if config.decision:

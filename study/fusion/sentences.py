@@ -42,7 +42,8 @@ def all_sentences(fusion: Fusion) -> list[str]:
 
 def fusion_sentences(fusion: Fusion) -> list[str]:
     """Return what is said beside the honest value: comparisons, caution, decision, imports."""
-    sentences = [_compared(one) for one in fusion.honest.comparisons]
+    sentences = [_absent(fusion.library.absent)] if fusion.library.absent else []
+    sentences += [_compared(one) for one in fusion.honest.comparisons]
     sentences += [*_best_of(fusion), search_note(fusion.library.n_speakers)]
     if fusion.decision is not None:
         sentences.append(fusion.decision.sentence())
@@ -112,6 +113,15 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         known(row["megabytes"]),
         known(row["milliseconds"]),
     ]
+
+
+def _absent(classes: Sequence[str]) -> str:
+    named, them = " and ".join(classes), "them" if len(classes) > 1 else "it"
+    return (
+        f"No devel clip is of {named}: no figure here tells how well {them} can be recognised, and "
+        f"what is fitted on devel (coefficients, bias, temperatures) leaves {them} to the clips "
+        "that the average of the members gives."
+    )
 
 
 def _compared(one: Comparison) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from study.files import mapping
+from study.fusion.methods.absent import absent_classes
 from study.fusion.prediction_csv import OUT_OF_FOLD
 from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
@@ -86,6 +87,12 @@ class StudyCandidates:
     def n_speakers(self) -> int | None:
         """Number of devel speakers, None when unknown."""
         return self.pool.n_groups if self.pool.has_speakers else None
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Classes without a devel clip, which devel cannot judge."""
+        found = absent_classes(self.pool.labels, len(self.identity.classes))
+        return tuple(self.identity.classes[index] for index in found)
 
     def test_of(self, key: int | str) -> NDArray[np.float32]:
         """Test probabilities, (clips, classes), of a trial or an imported system.

@@ -5,6 +5,7 @@ Nothing is imported here; `table` has every method by name. Each is a function t
 
     greedy, bagged, cma_es, stacking, references  the methods
     decision_wrappers                             methods around methods
+    absent                                        classes that devel lacks are left as they are
     decision, class_bias                          temperature and bias per class of a fusion
     scorer, limits                                what selection asks: UAR with one more, costs
 """

@@ -3,7 +3,8 @@
 Temperature scaling: Guo et al., "On calibration of modern neural networks", ICML 2017. A bias per
 class moves the decision towards equal recalls, which is what UAR rewards, at a price in log-loss
 where classes are unequally frequent. The temperature is fitted to what the bias leaves. Both are
-cross-fitted: used only where they gain on clips that they were not fitted on.
+cross-fitted: used only where they gain on clips that they were not fitted on. A class without a
+clip to fit to keeps its probability, and the clips that it is given to (`as_average`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.fusion.methods.absent import absent_classes, as_average
 from study.fusion.methods.class_bias import best_bias
 from study.honest import fold_splits
 from study.honest.held_out import Split
@@ -165,16 +167,21 @@ def fit_decision(
         return Decision(1.0, tuple(nothing.tolist()), ece_before=before)
     logs = _logs(values)
     folds = fold_splits(truth, groups, n_folds=n_folds, seed=seed)
-    biases = [best_bias(logs[inside], truth[inside]) for inside, _ in folds]
+    biases = [_bias(logs[inside], truth[inside]) for inside, _ in folds]
+    guesses = _shifted(logs, folds, biases).argmax(axis=-1)
+    for (inside, outside), own in zip(folds, biases, strict=True):
+        if absent := absent_classes(truth[inside], values.shape[1]):
+            decided = as_average(softmax(logs[outside] + own), values[outside], absent)
+            guesses[outside] = decided.argmax(axis=-1)
     counts = [
-        count_by_speaker(truth, logits.argmax(axis=-1) == truth, groups)
-        for logits in (_shifted(logs, folds, biases), values)
+        count_by_speaker(truth, guess == truth, groups)
+        for guess in (guesses, values.argmax(axis=-1))
     ]
     gain, error = paired_difference(*counts)
     biased = error is not None and gain > 0 and gain >= error
     if not biased:
         biases = [nothing] * len(folds)
-    bias = best_bias(logs, truth) if biased else nothing
+    bias = _bias(logs, truth) if biased else nothing
     temperature, after = 1.0, None
     if calibrate:
         crossed = _shifted(logs, folds, biases)
@@ -183,7 +190,8 @@ def fit_decision(
             cooled[outside] /= _temperature(logs[inside] + own, truth[inside])
         if _log_loss(cooled, truth) < _log_loss(crossed, truth):
             temperature, crossed = _temperature(logs + bias, truth), cooled
-        after = expected_calibration_error(softmax(crossed), truth)
+        decided = as_average(softmax(crossed), values, absent_classes(truth, values.shape[1]))
+        after = expected_calibration_error(decided, truth)
     return Decision(
         temperature,
         tuple((bias / temperature).tolist()),
@@ -193,6 +201,14 @@ def fit_decision(
         after,
         held_out="clips" if np.unique(groups).size == groups.size else "speakers",
     )
+
+
+def _bias(logs: NDArray[np.float64], labels: NDArray[np.intp]) -> NDArray[np.float64]:
+    """The best bias of the classes that some clip has; 0 for the others, (classes,)."""
+    present, codes = np.unique(labels, return_inverse=True)
+    bias = np.zeros(logs.shape[1])
+    bias[present] = best_bias(logs[:, present], codes)
+    return bias
 
 
 def _shifted(
@@ -219,7 +235,10 @@ def _temperature(logits: NDArray[np.float64], labels: NDArray[np.intp]) -> float
 
 
 def _log_loss(logits: NDArray[np.float64], labels: NDArray[np.intp]) -> float:
-    """Mean log-loss in nats of logits, (clips, classes)."""
+    """Mean log-loss in nats of logits, (clips, classes), among the classes that some clip has."""
+    if absent := absent_classes(labels, logits.shape[1]):
+        logits = logits.copy()
+        logits[:, list(absent)] = -np.inf
     top = logits.max(axis=-1)
     total = np.log(np.exp(logits - top[:, None]).sum(axis=-1)) + top
     return float((total - logits[np.arange(labels.size), labels]).mean())

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from study.fusion.methods.absent import absent_classes
 from study.fusion.methods.decision import fit_decision, fit_temperature, temper
 from study.fusion.methods.selection import FusionMethod, Selection
 from study.metrics import uar_of_probabilities
@@ -29,7 +30,8 @@ def with_temperatures(method: FusionMethod) -> FusionMethod:
         tempered = np.stack([temper(values, temperature) for values, temperature in pairs])
         base = method(tempered, labels, **groups)
         own = tuple(temperatures[member] for member in base.members)
-        return replace(base, rule=replace(base.rule, temperatures=own))
+        absent = absent_classes(labels, probabilities.shape[-1])
+        return replace(base, rule=replace(base.rule, temperatures=own, absent=absent))
 
     return fit
 
@@ -49,7 +51,10 @@ def with_decision(method: FusionMethod, *, calibrate: bool = True) -> FusionMeth
         base = method(probabilities, labels, **groups)
         scores = base.scores(probabilities)
         decision = fit_decision(scores, labels, groups["speakers"], calibrate=calibrate)
-        uar = float(uar_of_probabilities(decision.scores(scores), labels))
-        return replace(base, uar=uar, rule=replace(base.rule, decision=decision))
+        absent = absent_classes(labels, probabilities.shape[-1])
+        decided = replace(base, rule=replace(base.rule, decision=decision, absent=absent))
+        return replace(
+            decided, uar=float(uar_of_probabilities(decided.scores(probabilities), labels))
+        )
 
     return fit

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.fusion.methods.absent import absent_classes
 from study.fusion.methods.greedy import MAX_MEMBERS, check_at_least_one, greedy
 from study.fusion.methods.limits import Limits, fitting
 from study.fusion.methods.rule import FusionRule
@@ -79,5 +80,6 @@ def majority_vote(
     """One vote for each of the candidates with the best UAR that fit."""
     ranking = FusionScorer(probabilities, labels).ranking()
     members = sorted(fitting(ranking, limits, most=max_members).tolist())
-    rule = FusionRule.equal("vote", len(members))
+    absent = absent_classes(labels, probabilities.shape[-1])
+    rule = FusionRule.equal("vote", len(members), absent=absent)
     return Selection.from_members("majority_vote", probabilities, labels, members, rule)

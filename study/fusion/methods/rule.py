@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from study.fusion.methods.absent import as_average
 from study.fusion.methods.decision import COLDEST, HOTTEST, Decision, softmax, temper
 
 SMALLEST = 1e-4  # probabilities are kept away from 0, or one sure member would outweigh all
@@ -28,7 +30,8 @@ class FusionRule:
     - `vote`: the fraction of members with v_m = c; their mean probability breaks ties;
     - `stacking`: softmax_c(b_c + sum_mk a_cmk L_mk), L_mk = log P_m(k) - mean_k log P_m(k).
 
-    The decision is applied to the result.
+    The decision is applied to the result. Classes that devel lacks then get back the probabilities
+    that the average without temperatures gives them (`as_average`).
 
     Args:
         kind: A weighted average, a majority vote, or stacking by logistic regression.
@@ -37,6 +40,7 @@ class FusionRule:
         coefficients: Of stacking, a: (classes, members * classes).
         intercepts: Of stacking, b: (classes,); None for a class that is never predicted.
         decision: Temperature and bias of the fusion; None without.
+        absent: Indices of the classes that devel lacks.
     """
 
     kind: Literal["average", "vote", "stacking"]
@@ -45,6 +49,7 @@ class FusionRule:
     coefficients: tuple[tuple[float, ...], ...] = ()
     intercepts: tuple[float | None, ...] = ()
     decision: Decision | None = None
+    absent: tuple[int, ...] = ()
 
     @classmethod
     def equal(cls, kind: Literal["average", "vote", "stacking"], n: int, **more: Any) -> FusionRule:
@@ -63,12 +68,16 @@ class FusionRule:
         >>> rule.scores([[[0.8, 0.2]], [[0.4, 0.6]]]).round(6).tolist()
         [[0.7, 0.3]]
         """
-        values = np.asarray(probabilities, dtype=np.float64)
+        given = values = np.asarray(probabilities, dtype=np.float64)
         if self.temperatures:
             pairs = zip(values, self.temperatures, strict=True)
             values = np.stack([temper(one, temperature) for one, temperature in pairs])
         fused = self._fuse(values)
-        return fused if self.decision is None else self.decision.scores(fused)
+        if self.decision is not None:
+            fused = self.decision.scores(fused)
+        if self.plain or not self.absent:
+            return fused
+        return as_average(fused, _weighted_sum(given, self.weights), self.absent)
 
     def _fuse(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         if self.kind == "average":
@@ -94,6 +103,7 @@ class FusionRule:
             self.kind,
             tuple(self.weights[n] / total for n in left),
             tuple(self.temperatures[n] for n in left) if self.temperatures else (),
+            absent=self.absent,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -104,6 +114,7 @@ class FusionRule:
             "coefficients": [list(row) for row in self.coefficients],
             "intercepts": list(self.intercepts),
             "decision": None if self.decision is None else self.decision.to_json(),
+            "absent": list(self.absent),
         }
 
     @classmethod
@@ -131,7 +142,11 @@ class FusionRule:
             tuple(tuple(map(float, row)) for row in values.get("coefficients") or ()),
             tuple(None if v is None else float(v) for v in values.get("intercepts") or ()),
             None if decision is None else Decision.from_json(decision),
+            tuple(map(operator.index, values.get("absent") or ())),
         )
+        judged = set(range(n_classes)).difference(rule.absent)
+        if not judged or len(judged) + len(rule.absent) != n_classes:
+            raise ValueError(f"absent must be some of {n_classes} classes, got {rule.absent}")
         if rule.temperatures and len(rule.temperatures) != n:
             raise ValueError(f"temperatures must be one per candidate, got {rule.temperatures}")
         if not all(COLDEST / 2 <= one <= 2 * HOTTEST for one in rule.temperatures):

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from study.fusion.methods.absent import absent_classes
 from study.fusion.methods.greedy import MAX_MEMBERS, greedy
 from study.fusion.methods.limits import Limits
 from study.fusion.methods.rule import FusionRule, centred_logits
@@ -58,5 +59,6 @@ def stacking(
         len(members),
         coefficients=tuple(tuple(row.tolist()) for row in coefficients),
         intercepts=tuple(intercepts),
+        absent=absent_classes(labels, n_classes),
     )
     return Selection.from_members("stacking", probabilities, labels, members, rule)

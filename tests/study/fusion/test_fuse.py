@@ -24,6 +24,7 @@ from study.fusion.import_system import import_system, imported_sentence
 from study.fusion.sentences import fusion_sentences, fusion_table
 from study.fusion.stored import stored_rule
 from study.fusion.study_candidates import read_library
+from study.honest import CandidateEpochs
 from study.metrics.permutation_tests import Comparison
 from study.results import read_results
 from study.results.leaderboard import leaderboard
@@ -292,3 +293,18 @@ def test_import_and_ensemble_on_the_command_line(finished, synthetic, tmp_path):
     assert "honest UAR" in done.stdout
     assert "Chosen: " in done.stdout
     assert "disagreement of members" in done.stdout
+
+
+def test_a_class_that_devel_lacks_is_named_and_judges_no_method(finished):
+    library = read_library(read_results(finished))
+    labels = np.zeros_like(library.pool.labels)
+    pool = CandidateEpochs.from_probabilities(library.pool.trials, labels, library.pool.groups)
+    lacking = dataclasses.replace(library, pool=pool)
+    lacked = library.identity.classes[1]
+    assert (library.absent, lacking.absent) == ((), (lacked,))
+    fusion = fuse(lacking, EnsembleConfig(method="chosen"))
+    assert fusion.selection.method == "bagged_greedy"
+    assert fusion_sentences(fusion)[0].startswith(
+        f"No devel clip is of {lacked}: no figure here tells how well it can be recognised"
+    )
+    assert f"because no devel clip is of {lacked}" in fusion_table(fusion)

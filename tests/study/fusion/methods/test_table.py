@@ -89,13 +89,6 @@ def test_stacking_predicts_what_scikit_learn_predicts(n_classes):
     np.testing.assert_allclose(fitted.scores(probabilities), expected, atol=1e-6)
 
 
-def test_a_class_that_did_not_occur_is_never_predicted_by_stacking():
-    probabilities, labels, speakers = data(3)
-    labels = np.where(labels == 1, 0, labels)
-    fitted = METHODS["stacking"](probabilities, labels, speakers=speakers, families=[None] * 6)
-    assert (fitted.scores(probabilities)[:, 1] == 0).all()
-
-
 def test_the_majority_wins_the_vote_and_the_mean_breaks_ties():
     first, second = [0.6, 0.4], [0.01, 0.99]
     votes = np.array([[first, first], [first, second], [second, second]])
@@ -228,6 +221,10 @@ def test_networks_of_one_candidate_are_averaged_before_the_rule():
         ({"temperatures": [1.0]}, "one per candidate"),
         ({"temperatures": [1.0, 1e9]}, "temperatures must be in"),
         ({"decision": {"temperature": 1, "bias": [0]}}, "bias must be one per class"),
+        ({"absent": [2]}, r"absent must be some of 2 classes, got \(2,\)"),
+        ({"absent": [-1]}, r"absent must be some of 2 classes, got \(-1,\)"),
+        ({"absent": [1, 1]}, r"absent must be some of 2 classes, got \(1, 1\)"),
+        ({"absent": [0, 1]}, r"absent must be some of 2 classes, got \(0, 1\)"),
         ({"decision": {"temperature": 0, "bias": [0, 0]}}, "temperature must be in"),
         ({"decision": {"temperature": 1, "bias": [0, float("nan")]}}, "bias must be finite"),
         ({"kind": "stacking"}, "coefficients must be 2 rows of 4"),
