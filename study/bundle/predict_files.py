@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,25 +16,48 @@ from runners.clips import Clips
 from runners.cores import n_cores
 from study.bundle.bundle import read_bundle
 from study.bundle.predict_inputs import Item
+from study.bundle.predictions_table import clips_table, figures_lines, windows_table
 from study.bundle.predictor import Predictor
 from study.corpus.audio.decode import Decoded, Decoding, decode_files
-from study.files import predictions_csv, replace_text
+from study.files import replace_text
 
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
 AHEAD = 512  # files that are decoded meanwhile: two batches
 MAX_SECONDS = 600.0  # of audio held at once, so that long files need no more memory
 
 
+class Window(NamedTuple):
+    """A part of a clip that a network hears at once.
+
+    Args:
+        item: Position of the clip.
+        start: Seconds into the clip.
+        end: Seconds into the clip.
+        probabilities: (classes,).
+    """
+
+    item: int
+    start: float
+    end: float
+    probabilities: NDArray[np.float64]
+
+
 def predict_files(
-    bundle: Path, items: Sequence[Item], *, output: Path | None, device: str | None = None
+    bundle: Path,
+    items: Sequence[Item],
+    *,
+    output: Path | None,
+    device: str | None = None,
+    windows: bool = False,
 ) -> int:
-    """Predict files, write the table, list what could not be read on standard error.
+    """Predict files and write the table; tell on standard error what labels say, and faults.
 
     Args:
         bundle: The bundle's folder.
         items: What to predict.
         output: CSV file; None: standard output.
         device: See `study.load`.
+        windows: Write a row for each window of a clip, with its times; figures are of clips.
 
     Returns:
         The exit code: 0, or 1 where files were skipped.
@@ -42,15 +66,20 @@ def predict_files(
         InputError: If the bundle is wrong.
     """
     opened = read_bundle(bundle)
+    heard: list[Window] | None = [] if windows else None
     with decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
         predictor = Predictor(opened, device=device)
         started = time.monotonic()
         with _progress(len(items)) as advance:
-            probabilities, faults = predict_decoded(predictor, decoded, advance)
+            probabilities, faults = predict_decoded(predictor, decoded, advance, windows=heard)
     seconds = time.monotonic() - started
     kept = [item for i, item in enumerate(items) if i not in faults]
-    names, labels = [item.name for item in kept], [item.label for item in kept]
-    text = predictions_csv(names, labels, predictor.classes, probabilities)
+    if heard is None:
+        text = clips_table(kept, predictor.classes, probabilities)
+    else:
+        times = [(items[one.item], one.start, one.end) for one in heard]
+        values = np.array([one.probabilities for one in heard])
+        text = windows_table(times, predictor.classes, values.reshape(-1, len(predictor.classes)))
     if output is None:
         sys.stdout.write(text)
         sys.stdout.flush()  # a reader that has gone is met here, not when Python ends
@@ -59,6 +88,8 @@ def predict_files(
     rate = f"{len(kept) / max(seconds, 1e-9):.0f} clips/s on {predictor.compute.device}"
     where = "" if output is None else f" in {output}"
     print(f"{len(kept)} predictions{where}, {rate}", file=sys.stderr)
+    for line in figures_lines(kept, predictor.classes, probabilities):
+        print(line, file=sys.stderr)
     for i, fault in sorted(faults.items()):
         print(f"skipped {items[i].name}: {fault}", file=sys.stderr)
     return EXIT_PROBLEMS if faults else EXIT_DONE
@@ -76,7 +107,11 @@ def decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:
 
 
 def predict_decoded(
-    predictor: Predictor, decoded: Iterable[Decoded | str], advance: Callable[[int], None]
+    predictor: Predictor,
+    decoded: Iterable[Decoded | str],
+    advance: Callable[[int], None],
+    *,
+    windows: list[Window] | None = None,
 ) -> tuple[NDArray[np.float64], dict[int, str]]:
     """Predict clips, or what is wrong with them, as they come.
 
@@ -84,6 +119,7 @@ def predict_decoded(
         predictor: The bundle.
         decoded: Clips, or a sentence where a file could not be read.
         advance: Is given how many more are done.
+        windows: Takes what was predicted of every window.
 
     Returns:
         Probabilities (clips read, classes), and what is wrong with the others by position.
@@ -92,12 +128,19 @@ def predict_decoded(
     faults: dict[int, str] = {}
     parts = [np.zeros((0, len(predictor.classes)))]
     batch: list[Decoded] = []
+    places: list[int] = []  # of the batch's clips
     held = 0  # samples
 
     def predict_batch() -> None:
-        parts.append(predictor.predict_clips(_clips(batch, rate)))
+        found = predictor.predict_windows(_clips(batch, rate), windows=windows is not None)
+        parts.append(found.clips)
+        for row, start, values in zip(found.rows, found.starts, found.windows, strict=True):
+            end = min(start + predictor.window, batch[row].samples.size)
+            assert windows is not None
+            windows.append(Window(places[row], start / rate, end / rate, values))
         advance(len(batch))
         batch.clear()
+        places.clear()
 
     for i, clip in enumerate(decoded):
         if isinstance(clip, str):
@@ -105,6 +148,7 @@ def predict_decoded(
             advance(1)
             continue
         batch.append(clip)
+        places.append(i)
         held += clip.samples.size
         if len(batch) >= predictor.batch or held > MAX_SECONDS * rate:
             predict_batch()

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.audio_files import find_audio, left_out_lines
-from study.corpus.layouts.names import FILE_COLUMNS
-from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_times
+from study.corpus.layouts.names import COLUMNS, FILE_COLUMNS
+from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_of, split_segment
+from study.corpus.layouts.tables import known
+from study.corpus.spelling import same_names
 from study.files import read_rows
+from study.files.csv_files import spreadsheet_plain
 from study.text import printable
 
 
@@ -24,6 +28,8 @@ class Item:
         label: As a manifest gives it; empty where it gives none.
         start: Seconds into the file where the clip begins; None: at its beginning.
         end: Seconds into the file where it ends; None: at its end.
+        speaker: As a manifest gives it; None where it gives none.
+        others: The manifest's other columns, kept in the predictions.
     """
 
     name: str
@@ -31,10 +37,16 @@ class Item:
     label: str = ""
     start: float | None = None
     end: float | None = None
+    speaker: str | None = None
+    others: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def collect(
-    paths: Sequence[str], *, stdin: Iterable[str], left_out: dict[str, list[str]] | None = None
+    paths: Sequence[str],
+    *,
+    stdin: Iterable[str],
+    left_out: dict[str, list[str]] | None = None,
+    label_column: str | None = None,
 ) -> list[Item]:
     """Return what paths mean, in their order.
 
@@ -47,16 +59,19 @@ def collect(
             file name a line on standard input.
         stdin: Read where a path is `-`.
         left_out: Takes what folders hold and cannot be predicted, as `LeftOut`.
+        label_column: The manifests' column of labels; `label`, where there is one, when None.
 
     Raises:
         InputError: If a path does not exist, a manifest cannot be read, there is no audio, or two
             clips have the same name.
     """
+    if label_column is not None and all(Path(text).suffix.lower() != ".csv" for text in paths):
+        raise InputError("--label-column: names a column of a manifest (.csv), and none is given")
     items: list[Item] = []
     left_out = {} if left_out is None else left_out
     for text in paths:
         try:
-            items += _named(text, paths, stdin, left_out)
+            items += _named(text, paths, stdin, left_out, label_column)
         except OSError as error:
             raise InputError(f"{text:.80}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -77,7 +92,11 @@ def collect(
 
 
 def _named(
-    text: str, paths: Sequence[str], stdin: Iterable[str], left_out: dict[str, list[str]]
+    text: str,
+    paths: Sequence[str],
+    stdin: Iterable[str],
+    left_out: dict[str, list[str]],
+    label_column: str | None,
 ) -> list[Item]:
     if not text:
         raise InputError("a path must not be empty")
@@ -87,7 +106,7 @@ def _named(
     if path.is_dir():
         return _folder(path, left_out, whole=sum(Path(other).is_dir() for other in paths) > 1)
     if path.suffix.lower() == ".csv":
-        return _manifest(path)
+        return _manifest(path, label_column)
     if not path.is_file():
         reason = "it is no file" if path.exists() else "there is no such file or folder"
         raise InputError(f"{text}: {reason}")
@@ -109,26 +128,50 @@ def _folder(folder: Path, left_out: dict[str, list[str]], *, whole: bool) -> lis
     return [Item(called(name), folder / name) for name in names]
 
 
-def _manifest(path: Path) -> list[Item]:
+def _manifest(path: Path, label_column: str | None) -> list[Item]:
     table = read_rows(path)
-    file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
+    file_name, label = table.column(FILE_COLUMNS), table.column([label_column or "label"])
     times = table.column(["start"]), table.column(["end"])
+    speaker = table.column(COLUMNS["speaker"])
+    header = ", ".join(table.header) or "nothing"
     if file_name is None:
-        header = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs a column file_name, got {header}")
+    if label is None and label_column is not None:
+        raise InputError(
+            f"{path}: needs the column {label_column!r} of --label-column, got {header}"
+        )
+    for column, n in Counter(table.header).items():
+        if column and n > 1:  # columns are kept by their names
+            raise InputError(f"{path}: the header must have one column {column!r}, got {n}")
+    place = _place(
+        path.parent, [split_segment(spreadsheet_plain(row[file_name]))[0] for row in table.rows]
+    )
     items = []
     for row, line in zip(table.rows, table.lines, strict=True):
         cells = [None if i is None else row[i] for i in times]
-        segment, name = segment_times(*cells), row[file_name]
+        segment = segment_of(name := spreadsheet_plain(row[file_name]), *cells)
         if segment is None:
             value = " and ".join(repr(cell or "") for cell in cells)
             raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {name!r}")
-        known = "" if label is None or row[label] == "?" else row[label]
-        items.append(Item(segment_name(name, *segment), _find(path.parent, name), known, *segment))
+        item = Item(
+            segment_name(*segment),
+            place / segment[0],
+            "" if label is None else known(row[label]) or "",
+            *segment[1:],
+            None if speaker is None else known(row[speaker]),
+            {table.header[i]: cell for i, cell in enumerate(row) if i not in (file_name, label)},
+        )
+        items.append(item)
+    for one, other, how in same_names({item.speaker or "" for item in items}, numbers=True):
+        raise InputError(f"{path}: speakers must differ in more than {how}, got {one!a}, {other!a}")
     return items
 
 
-def _find(folder: Path, name: str) -> Path:
-    """Return the file of a manifest's row: beside it, or in `wav/` as corpora have it."""
-    candidates = [folder / name, folder / "wav" / name, folder.parent / "wav" / name]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+def _place(folder: Path, names: Sequence[str]) -> Path:
+    """Return where a manifest's files lie: beside it, or in `wav/` as corpora have it.
+
+    All of them: a name that is missing there is not looked for elsewhere.
+    """
+    places = [folder, folder / "wav", folder.parent / "wav"]
+    found = (place for place in places if any((place / name).is_file() for name in names))
+    return next(found, folder)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,22 @@ from study.corpus.audio.samples import MAX_PEAK, resample
 from study.fusion.methods.rule import fuse_members
 
 MAX_BATCH = 2**28  # numbers in the spectrograms of one batch
+
+
+class Windowed(NamedTuple):
+    """What was predicted of clips and of the windows that cover them.
+
+    Args:
+        clips: Probabilities (clips, classes): the networks' average over a clip's windows, joined.
+        windows: Probabilities (windows, classes).
+        rows: Which clip each window belongs to, (windows,).
+        starts: First sample of each window within its clip, (windows,).
+    """
+
+    clips: NDArray[np.float64]
+    windows: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    starts: NDArray[np.int64]
 
 
 def load(bundle: Path | str, *, device: str | None = None) -> Predictor:
@@ -70,6 +86,11 @@ class Predictor:
         """Hz that the networks hear; other rates are resampled."""
         return self.bundle.sampling_rate
 
+    @property
+    def window(self) -> int:
+        """Samples that a network hears at once; longer clips are covered by windows."""
+        return max(1, round(self.bundle.clip_seconds * self.sampling_rate))
+
     def predict(
         self, waveforms: ArrayLike | Sequence[ArrayLike], sampling_rate: int
     ) -> NDArray[np.float64]:
@@ -85,15 +106,28 @@ class Predictor:
         """
         return self.predict_clips(as_clips(waveforms, sampling_rate, self.sampling_rate))
 
-    @torch.inference_mode()
     def predict_clips(self, clips: Clips) -> NDArray[np.float64]:
         """Return probabilities (clips, classes) of clips at the bundle's sampling rate.
 
         Raises:
             InputError: If a network gives NaN: its weights are not finite, or overflow.
         """
+        return self.predict_windows(clips, windows=False).clips
+
+    @torch.inference_mode()
+    def predict_windows(self, clips: Clips, *, windows: bool = True) -> Windowed:
+        """Return probabilities of clips, and of each window that covers them.
+
+        Args:
+            clips: At the bundle's sampling rate.
+            windows: False: of the clips alone.
+
+        Raises:
+            InputError: If a network gives NaN: its weights are not finite, or overflow.
+        """
+        nothing, none = np.zeros((0, len(self.classes))), np.zeros(0, np.int64)
         if not len(clips):
-            return np.zeros((0, len(self.classes)))
+            return Windowed(nothing, nothing, none, none)
         waveforms = Waveforms(
             clips,
             device=self.compute.device,
@@ -101,8 +135,16 @@ class Predictor:
             pad=self.bundle.pad,
         )
         views = waveforms.cover(range(len(clips)))
-        parts = [self._fuse(waves) for waves in waveforms.batches(views, self.batch)]
-        values: NDArray[np.float64] = views.average(torch.cat(parts)).cpu().numpy()
+        shares = torch.cat([self._fuse(w) for w in waveforms.batches(views, self.batch)])
+        of_clips = self._joined(views.average(shares))
+        if not windows:
+            return Windowed(of_clips, nothing, none, none)
+        rows, starts = (one.cpu().numpy() for one in (views.rows, views.starts))
+        return Windowed(of_clips, self._joined(shares), rows, starts.clip(min=0))
+
+    def _joined(self, shares: torch.Tensor) -> NDArray[np.float64]:
+        """Return probabilities (rows, classes) of what `_fuse` gave."""
+        values: NDArray[np.float64] = shares.cpu().numpy()
         if not np.isfinite(values).all():
             raise InputError(
                 f"{self.bundle.folder}: its networks must give finite probabilities, got NaN"

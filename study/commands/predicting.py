@@ -69,9 +69,18 @@ def predict(
         Path | None, typer.Option("-o", "--output", help="CSV; by default standard output.")
     ] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda:0; by default a GPU.")] = None,
+    label_column: Annotated[
+        str | None,
+        typer.Option(help="Of a manifest: its labels; by default `label`, where there is one."),
+    ] = None,
+    windows: Annotated[
+        bool, typer.Option("--windows", help="A row for each window of a clip, with its times.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Predict clips. What cannot be read or is left out is listed, with exit code 1.
+
+    Where a manifest gives labels, UAR with its interval and the confusion matrix are told.
 
     Example: spectune predict digits.bundle recordings/ -o predictions.csv
     """
@@ -82,11 +91,11 @@ def predict(
     from study.text import printable
 
     left_out: dict[str, list[str]] = {}
-    items = collect(paths, stdin=sys.stdin, left_out=left_out)
+    items = collect(paths, stdin=sys.stdin, left_out=left_out, label_column=label_column)
     if output is not None:
         read = [*(item.path for item in items), *map(Path, paths)]
         check_output(output, inputs=read, within=[bundle])
-    code = predict_files(bundle, items, output=output, device=device)
+    code = predict_files(bundle, items, output=output, device=device, windows=windows)
     for line in left_out_lines(left_out):
         print(printable(line), file=sys.stderr)
     raise typer.Exit(EXIT_PROBLEMS if left_out else code)

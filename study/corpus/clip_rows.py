@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.layouts.rows import SEGMENT_RULE, segment_times, split_segment
+from study.corpus.layouts.rows import SEGMENT_RULE, segment_of, split_segment
 from study.files.csv_files import CsvTable, spreadsheet_plain
 
 TOLERANCE = 1.001e-3  # s; tables of other tools hold milliseconds
@@ -119,19 +119,12 @@ def _row_segments(table: CsvTable, file_column: int) -> Iterator[Segment]:
     columns = table.column(["start"]), table.column(["end"])
     for line, row in zip(table.lines, table.rows, strict=True):
         cells = [None if i is None else row[i] for i in columns]
-        times = segment_times(*cells)
-        if times is None:
+        name = spreadsheet_plain(row[file_column].strip())
+        if (found := segment_of(name, *cells)) is None:
             value = " and ".join(repr(cell or "") for cell in cells)
-            raise InputError(f"{table.path}:{line}: {SEGMENT_RULE}, got {value}")
-        named = _segment(spreadsheet_plain(row[file_column].strip()))
-        own = Segment(named.path, times[0] or 0.0, times[1])
-        whole = own._replace(start=0.0, end=None)
-        if own != whole and named != whole and not _same_times(own, named, TOLERANCE):
-            raise InputError(
-                f"{table.path}:{line}: start and end must be those in the name,"
-                f" got {row[file_column]!r} beside {' and '.join(repr(cell) for cell in cells)}"
-            )
-        yield own if named == whole else named
+            raise InputError(f"{table.path}:{line}: {SEGMENT_RULE}, got {value} for {name!r}")
+        file, start, end = found
+        yield Segment(_parts(file), start or 0.0, end)
 
 
 def _check_once(table: CsvTable, rows: Sequence[Segment], file_column: int) -> None:

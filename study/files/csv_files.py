@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -145,6 +145,7 @@ def predictions_csv(
     labels: Sequence[str],
     classes: Sequence[str],
     probabilities: NDArray[np.float64],
+    others: Sequence[Mapping[str, str]] = (),
 ) -> str:
     """Return `file_name,label,prediction,prob_<class>...`; `label` is empty where it is blind.
 
@@ -153,11 +154,18 @@ def predictions_csv(
         labels: Class names or empty, (clips,).
         classes: Class names, in the order of the last axis.
         probabilities: (clips, classes).
+        others: Further columns by name, of each clip; none by default.
     """
-    header = ["file_name", "label", "prediction", *(f"prob_{name}" for name in classes)]
-    rows = [list(map(spreadsheet_safe, header))]
+    own = ["file_name", "label", "prediction", *(f"prob_{name}" for name in classes)]
+    more = list(dict.fromkeys(column for clip in others for column in clip))
+    called = [f"{column} (as given)" if column in own else column for column in more]
+    rows = [list(map(spreadsheet_safe, [*own, *called]))]
     guesses = probabilities.argmax(1)
-    for name, label, guess, row in zip(names, labels, guesses, probabilities, strict=True):
-        cells = [name, label, classes[guess]]
-        rows.append([*map(spreadsheet_safe, cells), *(f"{p:.6f}" for p in row)])
+    rest = others or [{}] * len(names)
+    for name, label, guess, row, clip in zip(
+        names, labels, guesses, probabilities, rest, strict=True
+    ):
+        cells = map(spreadsheet_safe, [name, label, classes[guess]])
+        kept = (spreadsheet_safe(clip.get(column, "")) for column in more)
+        rows.append([*cells, *(f"{p:.6f}" for p in row), *kept])
     return csv_text(rows)

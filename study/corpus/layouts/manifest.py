@@ -10,7 +10,7 @@ from pathlib import Path
 
 from study.corpus.layouts.names import FILE_COLUMNS
 from study.corpus.layouts.problems import Problems
-from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_times
+from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_of
 from study.corpus.layouts.tables import header_of, known, others, read_table
 
 
@@ -60,15 +60,14 @@ def make_row(
     """One row from text by column; None, and a problem, where its times make no sense."""
     name = cells["file_name"]
     label = None if (text := cells.get("label", BLIND)) == BLIND else text
-    times = segment_times(cells.get("start"), cells.get("end"))
-    if times is None:
+    segment = segment_of(name, cells.get("start"), cells.get("end"))
+    if segment is None:
         value = f"{cells.get('start', '')!r} and {cells.get('end', '')!r} for {name!r}"
         problems.add(file, line, SEGMENT_RULE, value)
         return None
     partition, speaker = known(cells.get("partition")), known(cells.get("speaker"))
-    whole = segment_name(name, *times)
-    where = (file, line, *times, others(cells))
-    return Row(whole, folder + name, label, partition, speaker, *where)
+    where = (file, line, *segment[1:], others(cells))
+    return Row(segment_name(*segment), folder + segment[0], label, partition, speaker, *where)
 
 
 def _audio_folder(root: Path, first: str) -> str:

@@ -11,8 +11,10 @@ from pathlib import Path
 from study.corpus.layouts.audio_files import LeftOut
 from study.corpus.layouts.problems import Problems
 
-SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end"  # or timedeltas
+# Timedeltas are read, too, but seconds are what a person should write.
+SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end, as in its name"
 BLIND = "?"  # the challenges' mark for a label that is kept back
+_SAME = 1e-6  # s; times that are rounded to microseconds
 _TIMEDELTA = re.compile(r"(?:(\d{1,6}) days?,? *)?(\d{1,9}):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
 _SEGMENT = re.compile(r"(.*)#t=([0-9][0-9.e+-]*)(?:,([0-9][0-9.e+-]*))?", re.DOTALL)
 
@@ -83,6 +85,26 @@ def split_segment(name: str) -> tuple[str, float | None, float | None]:
     found = _SEGMENT.fullmatch(name)
     times = None if found is None else segment_times(found[2], found[3])
     return (name, None, None) if found is None or times is None else (found[1], *times)
+
+
+def segment_of(
+    name: str, start: str | None, end: str | None
+) -> tuple[str, float | None, float | None] | None:
+    """Return file, start and end of a table's row; None where `SEGMENT_RULE` is broken.
+
+    The times may stand in columns, in the name (as in tables that spectune wrote), or in both.
+
+    >>> segment_of("a.wav", "1", "2"), segment_of("a.wav#t=1,2", "", None)
+    (('a.wav', 1.0, 2.0), ('a.wav', 1.0, 2.0))
+    >>> segment_of("a.wav#t=1,2", "1", "2"), segment_of("a.wav#t=1,2", "1", "3")
+    (('a.wav', 1.0, 2.0), None)
+    """
+    times, (file, *own) = segment_times(start, end), split_segment(name)
+    if times is None or own == [None, None]:
+        return None if times is None else (file, *times)
+    pairs = zip(times, own, strict=True)
+    same = all(a == b or abs((a or 0.0) - (b or math.inf)) < _SAME for a, b in pairs)
+    return (file, own[0], own[1]) if same or times == (None, None) else None
 
 
 def segment_times(start: str | None, end: str | None) -> tuple[float | None, float | None] | None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import dataclasses
 import itertools
 
 import numpy as np
 import pytest
 import soundfile
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import confusion_matrix as sklearn_matrix
 
 from search_spaces import InputError
 from study import load
@@ -15,7 +19,10 @@ from study.bundle.predict_inputs import Item, collect
 from study.bundle.predictor import Predictor
 from study.corpus import read_corpus
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
+from study.corpus.layouts.rows import split_segment
+from study.metrics import interval
 from support.finished_study import waveforms_of
+from support.laid_out import write_csv
 
 
 def predict_items(predictor: Predictor, items: list[Item]):
@@ -108,3 +115,106 @@ def test_names_on_standard_input_must_be_utf_8(tmp_path):
     told = pytest.raises(InputError, match="-: names must be UTF-8 text, got byte 0xff")
     with (tmp_path / "names").open(encoding="utf-8") as stdin, told:
         collect(["-"], stdin=stdin)
+
+
+def labelled(synthetic, folder, *, n=12):
+    """A manifest of test clips with labels in a column `truth`, and what their labels are."""
+    corpus = read_corpus(synthetic)
+    with (synthetic / "lab/test_labels.csv").open() as file:
+        truth = {row["file_name"]: row["label"] for row in csv.DictReader(file)}
+    clips = corpus.partition("test")[:n]
+    rows = [["file", "truth", "label", "speaker", "gender"]]
+    for i, clip in enumerate(clips):
+        rows.append([str(clip.path), truth[clip.file_name], "x", f"s{i % 6}", "=f"])
+    rows[2][1], rows[3][1] = "", "maybe"
+    write_csv(folder / "labelled.csv", rows)
+    return folder / "labelled.csv", rows[1:]
+
+
+def test_a_labelled_table_tells_uar_interval_and_confusion_and_keeps_its_columns(
+    bundles, synthetic, tmp_path, capsys
+):
+    path, rows = labelled(synthetic, tmp_path)
+    items = collect([str(path)], stdin=[], label_column="truth")
+    out = tmp_path / "out.csv"
+    assert predict_files(bundles["train"], items, output=out, device="cpu") == 0
+    with out.open() as file:
+        found = list(csv.DictReader(file))
+    assert list(found[0]) == [
+        "file_name", "label", "prediction", "prob_clear", "prob_mask", "label (as given)",
+        "speaker", "gender",
+    ]  # fmt: skip
+    assert [row["label"] for row in found] == [row[1] for row in rows]
+    assert {(row["label (as given)"], row["gender"]) for row in found} == {("x", "'=f")}
+    assert [row["speaker"] for row in found] == [row[3] for row in rows]
+    judged = [row for row in found if row["label"] in ("clear", "mask")]
+    labels, guesses = ([row[key] for row in judged] for key in ("label", "prediction"))
+    told = capsys.readouterr().err.splitlines()
+    wanted = interval(labels, guesses, [row["speaker"] for row in judged]).sentence()
+    assert wanted in told
+    assert f"UAR {100 * balanced_accuracy_score(labels, guesses):.1f} %" in wanted
+    matrix = [line.split()[1:] for line in told[told.index(wanted) + 2 :][:2]]
+    assert matrix == sklearn_matrix(labels, guesses, labels=["clear", "mask"]).astype(str).tolist()
+    assert "1 clip with a label that is no class of the bundle in no figure: 'maybe' (1)" in told
+
+
+def test_without_labels_nothing_is_told_of_them(bundles, synthetic, tmp_path, capsys):
+    path, _ = labelled(synthetic, tmp_path, n=4)
+    items = collect([str(path)], stdin=[])
+    assert {item.label for item in items} == {"x"}
+    blind = [dataclasses.replace(item, label="") for item in items]
+    assert predict_files(bundles["train"], blind, output=tmp_path / "o.csv", device="cpu") == 0
+    assert "UAR" not in capsys.readouterr().err
+
+
+def test_a_label_column_must_be_there(synthetic, tmp_path):
+    path, _ = labelled(synthetic, tmp_path, n=4)
+    with pytest.raises(InputError, match="needs the column 'mood' of --label-column, got file, t"):
+        collect([str(path)], stdin=[], label_column="mood")
+    with pytest.raises(InputError, match=r"--label-column: names a column of a manifest"):
+        collect([str(tmp_path)], stdin=[], label_column="truth")
+    (tmp_path / "twice.csv").write_text("file,a,a\nx.wav,1,2\n")
+    with pytest.raises(InputError, match="must have one column 'a', got 2"):
+        collect([str(tmp_path / "twice.csv")], stdin=[])
+
+
+def test_windows_are_rows_with_their_times_and_average_to_the_clip(bundles, tmp_path):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "long.wav", 0.1 * rng.standard_normal(30_000), 8000)
+    soundfile.write(tmp_path / "short.wav", 0.1 * rng.standard_normal(2000), 8000)
+    write_csv(
+        tmp_path / "m.csv",
+        [["file", "start", "end"], ["long.wav", "0 days 00:00:01", "3.5"], ["short.wav", "", ""]],
+    )
+    items = collect([str(tmp_path / "m.csv")], stdin=[])
+    for windows in (False, True):
+        out = tmp_path / f"{windows}.csv"
+        predict_files(bundles["train"], items, output=out, device="cpu", windows=windows)
+    clips, rows = (
+        list(csv.DictReader((tmp_path / f"{name}.csv").open())) for name in ("False", "True")
+    )
+    assert [row["file_name"] for row in clips] == ["long.wav#t=1,3.5", "short.wav"]
+    assert [row["start"] for row in clips] == ["0 days 00:00:01", ""]
+    window = load(bundles["train"], device="cpu").window / 8000
+    long = [row for row in rows if row["file_name"].startswith("long")]
+    assert (float(long[0]["start"]), float(long[-1]["end"])) == (1, 3.5)
+    for row in long:
+        start, end = float(row["start"]), float(row["end"])
+        assert end - start == pytest.approx(window)
+        assert split_segment(row["file_name"]) == ("long.wav", start, end)
+    assert rows[-1]["file_name"] == "short.wav#t=0,0.25"
+    mean = np.mean([float(row["prob_mask"]) for row in long])
+    assert float(clips[0]["prob_mask"]) == pytest.approx(mean, abs=1e-5)
+    assert collect([str(tmp_path / "True.csv")], stdin=[])[0].path == tmp_path / "long.wav"
+
+
+def test_all_files_of_a_manifest_lie_in_one_place(tmp_path):
+    (tmp_path / "wav").mkdir()
+    for name in ("a.wav", "wav/b.wav"):
+        soundfile.write(tmp_path / name, np.zeros(8), 8000)
+    (tmp_path / "m.csv").write_text("file\nb.wav\na.wav\n")
+    found = collect([str(tmp_path / "m.csv")], stdin=[])
+    assert [item.path for item in found] == [tmp_path / "b.wav", tmp_path / "a.wav"]
+    (tmp_path / "a.wav").unlink()
+    found = collect([str(tmp_path / "m.csv")], stdin=[])
+    assert [item.path for item in found] == [tmp_path / "wav/b.wav", tmp_path / "wav/a.wav"]

@@ -134,7 +134,7 @@ def test_whole_files_and_segments_are_not_taken_for_each_other() -> None:
         (["a.wav,0,1", "a.wav,0.0,1"], "t.csv:3: every clip may occur once, 'a.wav' is also"),
         (["a.wav,2,1"], "t.csv:2: a segment must have start and end in seconds"),
         (["a.wav,-1 days +23:59:59,1"], "t.csv:2: a segment must have start and end"),
-        (["a.wav#t=1,,1"], "t.csv:2: start and end must be those in the name"),
+        (["a.wav#t=1,,1"], "0 <= start < end, as in its name, got '' and '1' for"),
     ],
 )
 def test_rows_that_make_no_sense_are_refused_with_their_line(rows: list[str], rule: str) -> None:
