@@ -81,6 +81,7 @@ class StudyConfig(_Strict):
     corpus: str  # folder or manifest CSV, relative to study.yaml
     layout: str | None = None  # a name of LAYOUTS, or FILE.py:FUNCTION; null: what it looks like
     label_column: str | None = None  # of a manifest or database; null: `label`
+    audio: str | None = None  # folder of the files; null: of the corpus
     partitions: str | None = None  # CSV file_name,partition; null: the corpus's own
     space: str | dict[str, Any] = "small"  # preset, file or values
     # results folder of an earlier study, whose finished trials are the first of this one

@@ -12,8 +12,9 @@ import numpy as np
 from search_spaces.grammar.errors import InputError
 from study.challenge.refit_record import PROTOCOLS, NoRefitError, read_refit
 from study.challenge.submission import blind_probabilities, read_ledger
-from study.corpus.clip_rows import match_rows, nearest_name
+from study.corpus.clip_rows import match_rows
 from study.corpus.layouts.names import FILE_COLUMNS
+from study.corpus.spelling import nearest_name
 from study.files import file_sha256, read_rows, write_json
 from study.metrics import confusion_matrix, interval
 from study.metrics.uar import recall_per_class

@@ -22,6 +22,7 @@ def reading_of(config: StudyConfig, base: Path) -> Reading:
         partitions=None if config.partitions is None else base / config.partitions,
         label_column=config.label_column,
         base=base,
+        audio=None if config.audio is None else base / config.audio,
     )
 
 

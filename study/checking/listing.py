@@ -5,7 +5,9 @@ The rules are those of `read_corpus`; here they are noted by kind instead of end
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from study.checking.findings import KINDS, Finding, found
@@ -44,11 +46,11 @@ class _Noted(Problems):
 
     def __init__(self) -> None:
         super().__init__()
-        self.cases: list[tuple[str, str, str]] = []  # rule, value, both with their place
+        self.cases: list[tuple[str, str, str]] = []  # rule, value, its place and how to mend it
 
-    def add(self, file: str, line: int | None, rule: str, value: object) -> None:
-        super().add(file, line, rule, value)
-        self.cases.append((rule, str(value), place(file, line)))
+    def add(self, file: str, line: int | None, rule: str, value: object, *, hint: str = "") -> None:
+        super().add(file, line, rule, value, hint=hint)
+        self.cases.append((rule, str(value), place(file, line) + hint))
 
 
 def read_listing(reading: Reading) -> Listed:
@@ -68,10 +70,22 @@ def read_listing(reading: Reading) -> Listed:
     if clips:
         to_classes(clips, rows[0].file, noted)
     left_out = [f"{name} ({why})" for why, names in listing.left_out.items() for name in names]
-    known = {row.path for row in rows}.union(*listing.left_out.values())
-    unlisted = [name for name in find_audio(root).names if name not in known]
+    unlisted = _unlisted(listing, reading.audio)
     findings = _findings(noted) + found("unlisted", unlisted) + found("left out", left_out)
     return Listed(listing, tuple(_partition(row, partitions) for row in rows), closed, findings)
+
+
+def _unlisted(listing: Listing, audio: Path | None) -> list[str]:
+    """Audio that no row names; of a folder elsewhere, which may hold more, only beside clips."""
+    known = {row.path for row in listing.rows}.union(*listing.left_out.values())
+    if audio is None:
+        return [name for name in find_audio(listing.root).names if name not in known]
+    folder = audio.resolve()
+    parents = {posixpath.dirname(path) for path in known}
+    real = {parent: (listing.root / parent).resolve() for parent in parents}
+    heard = {real[posixpath.dirname(path)] / posixpath.basename(path) for path in known}
+    names = [folder / name for name in find_audio(folder).names]
+    return [str(path) for path in names if path.parent in real.values() and path not in heard]
 
 
 def _partition(row: Row, partitions: Mapping[str, Partition] | None) -> int:

@@ -17,6 +17,10 @@ LabelColumn = Annotated[
     str | None, typer.Option(help="The column that is the label, where it is not `label`.")
 ]
 
+Audio = Annotated[
+    Path | None, typer.Option(help="The folder of the files, where it is not the corpus's own.")
+]
+
 
 def init(
     corpus: Annotated[
@@ -24,6 +28,7 @@ def init(
     ] = Path(),
     layout: Layout = None,
     label_column: LabelColumn = None,
+    audio: Audio = None,
     debug: Debug = False,
 ) -> None:
     """Look at a corpus, say what it is, and write a commented study.yaml into the current folder.
@@ -34,7 +39,8 @@ def init(
     """
     from study.planning.init_study import init_study
 
-    init_study(corpus, folder=Path.cwd(), layout=layout, label_column=label_column, echo=echo)
+    how = {"layout": layout, "label_column": label_column}
+    init_study(corpus, folder=Path.cwd(), **how, audio=audio, echo=echo)
 
 
 def partition(
@@ -57,6 +63,7 @@ def partition(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, other partitions.")] = 0,
     layout: Layout = None,
     label_column: LabelColumn = None,
+    audio: Audio = None,
     debug: Debug = False,
 ) -> None:
     """Make partitions for a corpus and write them down as a CSV for the key `partitions:`.
@@ -76,7 +83,7 @@ def partition(
     except ValueError as error:
         raise InputError(f"--shares must be numbers like 60,20,20, got {shares!r}") from error
     columns = stratify or []
-    listing = list_corpus(corpus, layout=layout, label_column=label_column)
+    listing = list_corpus(corpus, layout=layout, label_column=label_column, audio=audio)
     division = make_partitions(listing.rows, by=by, stratify=columns, shares=fractions, seed=seed)
     found = divide(listing, division.partitions)
     write_partitions(output, listing.rows, division.partitions, columns=columns)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -88,20 +87,6 @@ def match_rows(table: CsvTable, file_column: int, clips: Iterable[str]) -> Match
             return MatchedRows({names[clip]: row for clip, row in found.items()}, key.by)
         unclear = unclear or f"by {key.by} it is not clear which row is meant, since {twice}"
     return MatchedRows({}, "file name", unclear or _times_hint(rows, wanted))
-
-
-def nearest_name(name: str, names: Iterable[str]) -> str | None:
-    """The one name that differs from another in nothing but case or Unicode form; or None.
-
-    >>> nearest_name("a.wav", ["b.wav", "a.WAV"])
-    'a.WAV'
-    """
-    found = [other for other in names if other != name and _folded(other) == _folded(name)]
-    return found[0] if len(found) == 1 else None
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _segment(name: str) -> Segment:

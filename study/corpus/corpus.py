@@ -65,6 +65,7 @@ class Reading(NamedTuple):
     partitions: Path | None = None
     label_column: str | None = None
     base: Path | None = None
+    audio: Path | None = None
 
 
 def read_corpus(
@@ -74,6 +75,7 @@ def read_corpus(
     partitions: Path | None = None,
     label_column: str | None = None,
     base: Path | None = None,
+    audio: Path | None = None,
 ) -> Corpus:
     """Read a corpus and validate it; audio is not opened.
 
@@ -83,13 +85,15 @@ def read_corpus(
         partitions: A CSV ``file_name,partition`` that replaces the corpus's own partitions.
         label_column: The column of manifest or database that is the label, where not ``label``.
         base: Folder that FILE is relative to; the current one when None.
+        audio: Folder of the files that the label files name, in place of the corpus folder or its
+            `wav/`; links of the corpus may lead into it.
 
     Raises:
         InputError: With everything that is wrong, one sentence each, or one per kind where many
             are alike.
     """
     problems = Problems()
-    reading = Reading(corpus, layout, partitions, label_column, base)
+    reading = Reading(corpus, layout, partitions, label_column, base, audio)
     listing, own = list_rows(reading, problems)
     return _validate(listing, own, problems)
 
@@ -109,6 +113,7 @@ def list_corpus(
     layout: str | None = None,
     label_column: str | None = None,
     base: Path | None = None,
+    audio: Path | None = None,
 ) -> Listing:
     """Read what a corpus lists, whether it has partitions or not; as :func:`read_corpus`.
 
@@ -116,7 +121,7 @@ def list_corpus(
         InputError: As :func:`read_corpus`, but for what partitions and classes must be.
     """
     problems = Problems()
-    listing, _ = list_rows(Reading(corpus, layout, None, label_column, base), problems)
+    listing, _ = list_rows(Reading(corpus, layout, None, label_column, base, audio), problems)
     problems.check(listing.root)
     return listing
 
@@ -134,10 +139,13 @@ def list_rows(reading: Reading, problems: Problems) -> tuple[Listing, dict[str, 
     if not is_file and not corpus.is_dir():
         raise InputError(f"{corpus}: a corpus must be a folder that exists, or a manifest CSV")
     root = (corpus.parent if is_file else corpus).resolve()
-    source = Source(root, corpus.name if is_file else None, reading.label_column)
+    audio = None if reading.audio is None else reading.audio.resolve()
+    if audio is not None and not audio.is_dir():
+        raise InputError(f"audio: must be a folder that exists, got {str(reading.audio)!r}")
+    source = Source(root, corpus.name if is_file else None, reading.label_column, audio)
     chosen = choose_layout(source, reading.layout, base=reading.base or Path.cwd())
     info = _read_info(root, problems)
-    rows = listed_once(chosen.read(source, problems), root, problems)
+    rows = listed_once(chosen.read(source, problems), [root, *filter(None, [audio])], problems)
     if not rows and not len(problems):
         problems.add("corpus", None, "the label files must list clips", "none")
     name = info.get("name", corpus.stem if is_file else root.name)

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from study.corpus.clip import Clip
+from study.corpus.disk import CONTROL, Disk
 from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import PARTITION_RULE, PARTITIONS, Partition, known_partition
-from study.corpus.layouts.problems import LINKS_OUT, place
+from study.corpus.layouts.problems import place
 from study.corpus.spelling import alike_names, same_names, seen
 
 MAX_TEXT = 200  # characters of a label or a speaker: they become columns, names and axes
-# Line ends and other control characters, and bytes of a file name that are no UTF-8.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 LISTED_RULE = "a clip must have a partition in the file that `partitions:` names"
 
 
-def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row]:
+def listed_once(rows: Sequence[Row], folders: Sequence[Path], problems: Problems) -> list[Row]:
     """Rows without those of a clip listed before; says what is not a file inside the corpus.
 
     A speaker in two spellings is refused here, since partitions and folds are made by speaker.
+
+    Args:
+        rows: As a layout read them.
+        folders: The corpus folder, and that of its audio where that is another.
+        problems: Takes what is wrong.
     """
-    disk = _Disk(root)
+    disk = Disk(folders)
     first: dict[str, str] = {}
     kept = []
-    for row in rows:
+    for given in rows:
+        row = disk.relative(given)
         where = (row.file, row.line)
         name = posixpath.normpath(row.file_name)  # ./a.wav is a.wav
         if name in first:
@@ -38,9 +41,9 @@ def listed_once(rows: Sequence[Row], root: Path, problems: Problems) -> list[Row
             continue
         first[name] = place(*where)
         if (fault := disk.fault(row.file_name, row.path)) is not None:
-            problems.add(*where, fault, repr(row.file_name))
+            problems.add(*where, fault, repr(row.file_name), hint=disk.hint(row.path, fault))
         for what, text in (("label", row.label or ""), ("speaker", row.speaker or "")):
-            if _CONTROL.search(text):
+            if CONTROL.search(text):
                 problems.add(*where, f"a {what} must not hold control characters", repr(text))
             if len(text) > MAX_TEXT:
                 rule = f"a {what} must have at most {MAX_TEXT} characters"
@@ -124,44 +127,3 @@ def _spelt_once(what: str, clips: Mapping[str, int], file: str, problems: Proble
     for one, other, how in same_names(clips, numbers=what == "speakers"):
         value = f"{one!a} and {other!a} on {clips[one]:,} and {clips[other]:,} clips"
         problems.add(file, None, f"{what} must differ in more than {how}", value)
-
-
-class _Disk:
-    """Whether paths are regular files inside the corpus; lists every folder once."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folders: dict[str, dict[str, bool] | str] = {}
-
-    def fault(self, name: str, path: str) -> str | None:
-        """The rule that a file name, or the corpus-relative path it means, breaks; or None."""
-        parent, _, base = path.rpartition("/")
-        if not base:
-            return "a file name must not be empty"
-        if _CONTROL.search(name):
-            return "a file name must not hold control characters"
-        if name.startswith("/") or "\\" in name or name[1:2] == ":":
-            return "a file name must be relative, with forward slashes"
-        if ".." in name.split("/"):
-            return "a file name must not climb out of the corpus folder"
-        listing = self._folders.get(parent)
-        if listing is None:
-            listing = self._folders[parent] = self._list(parent)
-        if isinstance(listing, str):
-            return listing
-        is_link = listing.get(base)
-        if is_link is None:
-            return "a listed clip must be a file on disk"
-        if is_link and not (self._root / path).resolve().is_relative_to(self._root):
-            return LINKS_OUT
-        return None
-
-    def _list(self, parent: str) -> dict[str, bool] | str:
-        folder = self._root / parent
-        if not folder.resolve().is_relative_to(self._root):
-            return LINKS_OUT
-        try:
-            with os.scandir(folder) as entries:
-                return {entry.name: entry.is_symlink() for entry in entries if entry.is_file()}
-        except OSError:
-            return "a listed clip must be a file on disk"

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 _SPACE = re.compile(r"\s+")
+_ENDING = re.compile(r"\.[a-z][a-z0-9]{0,5}$")  # of a file; ".1" belongs to its name
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
 _NUMBER = re.compile(r"0*([0-9]+?)(?:\.0+)?")
 # Joiners, marks of direction, soft hyphens (Cf), selectors of a glyph, and letters without ink.
@@ -65,6 +66,25 @@ def alike_names(names: Iterable[str]) -> list[tuple[str, ...]]:
         number = _NUMBER.fullmatch(plain)
         groups.setdefault(number[1] if number else plain, []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
+
+
+def nearest_name(name: str, names: Iterable[str]) -> str | None:
+    """The one name that differs from another in case, Unicode form or its ending alone; or None.
+
+    >>> nearest_name("a.wav", ["b.wav", "a.WAV"]), nearest_name("a", ["a.wav", "ab.wav"])
+    ('a.WAV', 'a.wav')
+    """
+    others = {other: _folded(other) for other in names if other != name}
+    own = _folded(name)
+    found = [other for other, plain in others.items() if plain == own]
+    if not found:
+        stem = _ENDING.sub("", own)
+        found = [other for other, plain in others.items() if _ENDING.sub("", plain) == stem]
+    return found[0] if len(found) == 1 else None
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _bare(name: str, numbers: bool) -> str:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.clip_rows import MatchedRows, match_rows, nearest_name
+from study.corpus.clip_rows import MatchedRows, match_rows
 from study.corpus.layouts.names import FILE_COLUMNS, known_partition
+from study.corpus.spelling import nearest_name
 from study.files import read_rows
 from study.files.csv_files import CsvTable, spreadsheet_plain
 from study.results.probabilities import ROW_SUM_TOLERANCE

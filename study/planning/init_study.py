@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from search_spaces.grammar.errors import InputError
 from study.corpus import Corpus, divide, list_corpus, make_partitions, read_corpus, summarise
@@ -52,6 +53,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 _UNUSED = {  # keys of a corpus that need not be said of this one
     "layout": "# layout: manifest        # how the corpus is read; by default what it looks like",
     "label_column": "# label_column: label     # of a manifest or database",
+    "audio": "# audio: recordings       # folder of the files, where it is not the corpus's",
     "partitions": "# partitions: parts.csv   # file_name,partition; by default the corpus's own",
 }
 
@@ -62,6 +64,7 @@ def init_study(
     folder: Path,
     layout: str | None = None,
     label_column: str | None = None,
+    audio: Path | None = None,
     echo: Callable[[str], None] = print,
 ) -> Path:
     """Write `study.yaml` for a corpus into `folder`, and `partitions.csv` where it has none.
@@ -71,6 +74,7 @@ def init_study(
         folder: Where the study will be.
         layout: As in study.yaml; None to look.
         label_column: As in study.yaml.
+        audio: Folder of the files, where that is not the corpus's.
         echo: Prints what the corpus is and what was written.
 
     Raises:
@@ -79,18 +83,20 @@ def init_study(
     path = folder / "study.yaml"
     if os.path.lexists(path):
         raise InputError(f"{path}: exists already; nothing was written")
-    listing = list_corpus(corpus, layout=layout, label_column=label_column, base=folder)
+    how: Any = {"layout": layout, "label_column": label_column, "base": folder, "audio": audio}
+    listing = list_corpus(corpus, **how)
     division = None
     if _has_no_devel(listing):
         division = make_partitions(listing.rows)
         read = divide(listing, division.partitions)
     else:
-        read = read_corpus(corpus, layout=layout, label_column=label_column, base=folder)
+        read = read_corpus(corpus, **how)
     look = look_at_audio(read.clips)
     keys = {
         "corpus": os.path.relpath(corpus.resolve(), folder.resolve()),
         "layout": layout,
         "label_column": label_column,
+        "audio": None if audio is None else os.path.relpath(audio, folder),
         "partitions": None if division is None else _PARTITIONS,
     }
     keys = {key: value for key, value in keys.items() if value is not None}
@@ -132,13 +138,14 @@ def _study_yaml(corpus: Corpus, look: AudioLook, keys: Mapping[str, object], fil
         "corpus": f"layout {corpus.layout}; relative to this file",
         "layout": "how the corpus is read",
         "label_column": "the column that is the label",
+        "audio": "folder of the files; relative to this file",
         "partitions": "made by `spectune init`; a CSV that you may change before the first run",
     }
     lines = [_line(key, value, about[key]) for key, value in keys.items()]
     lines += [text for key, text in _UNUSED.items() if key not in keys]
     return TEMPLATE.format(
         file=file,
-        n_needed={4: "four", 5: "five", 6: "six", 7: "seven"}[3 + len(keys)],
+        n_needed={4: "four", 5: "five", 6: "six", 7: "seven", 8: "eight"}[3 + len(keys)],
         name=name,
         name_line=dump_yaml({"name": name}).strip(),
         corpus="\n".join(lines),

@@ -183,6 +183,7 @@ def open_corpus(config: StudyConfig, *, base: Path) -> Corpus:
         partitions=None if config.partitions is None else base / config.partitions,
         label_column=config.label_column,
         base=base,
+        audio=None if config.audio is None else base / config.audio,
     )
 
 

@@ -80,6 +80,13 @@ def test_every_command_stands_in_the_table_of_the_readme():
 
 def test_a_new_study_file_has_every_key():
     named = set(re.findall(r"^(?:# )?([a-z_]+): ", TEMPLATE, re.MULTILINE))
-    named |= {"name", "corpus", "layout", "label_column", "partitions"}  # of the corpus it is for
+    named |= {
+        "name",
+        "corpus",
+        "layout",
+        "label_column",
+        "audio",
+        "partitions",
+    }  # of the corpus it is for
     fields = StudyConfig.model_fields.items()
     assert named | {"clip_seconds", "sampling_rate"} == {f.alias or name for name, f in fields}

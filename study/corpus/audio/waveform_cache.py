@@ -175,7 +175,7 @@ def _decode(
                     fault = "one that changed while it was read"
             for clip in same:
                 if fault is not None:
-                    name = clip.path.relative_to(corpus.root).as_posix()
+                    name = os.path.relpath(clip.path, corpus.root)
                     problems.add(name, None, AUDIO_RULE, fault)
                 done += 1
                 progress(done, len(digests))

@@ -53,7 +53,7 @@ def read_audformat(source: Source, problems: Problems) -> list[Row]:
             about |= schemes[key].get(speaker, {}) if key is not None and speaker else {}
             partition, whole = split or about.pop("split", None), segment_name(file, start, end)
             where = (f"table {name}", None, start, end, about)
-            rows.append(Row(whole, file, label, partition, speaker, *where))
+            rows.append(Row(whole, source.at("") + file, label, partition, speaker, *where))
     return rows
 
 

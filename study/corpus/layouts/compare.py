@@ -73,4 +73,6 @@ def _rows(
         speaker = known(cells.get("speaker")) or speaker
         part = partition or PurePosixPath(name).name.partition("_")[0]
         metadata = more | others(cells)
-        yield Row(name, f"wav/{name}", label, part, speaker, file, line, metadata=metadata)
+        yield Row(
+            name, source.at("wav/") + name, label, part, speaker, file, line, metadata=metadata
+        )

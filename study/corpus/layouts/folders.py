@@ -24,6 +24,9 @@ def is_folders(source: Source) -> bool:
 
 def read_folders(source: Source, problems: Problems) -> list[Row]:
     """Rows by folder, sorted by name."""
+    if source.audio is not None:
+        rule = "a corpus of folders must be its own folder of audio"
+        problems.add("audio", None, rule, repr(str(source.audio)))
     found = find_audio(source.root)
     partitioned = _shape(found) == "partitions"
     for link in found.links_out:

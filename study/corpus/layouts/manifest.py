@@ -1,16 +1,23 @@
 """One CSV that lists everything: `file_name,label[,partition,speaker,start,end,...]`.
 
-Names are relative to the CSV's folder, or to `wav/` in it where the first clip lies there. `start`
+Names are relative to the CSV's folder, or to `wav/` in it where the first clip lies there, or to
+the folder that `audio:` names. `start`
 and `end` are seconds into a long file. Every other column is kept as the clip's metadata.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from study.corpus.layouts.names import FILE_COLUMNS
 from study.corpus.layouts.problems import Problems
-from study.corpus.layouts.rows import BLIND, SEGMENT_RULE, Row, Source, segment_name, segment_of
+from study.corpus.layouts.rows import (
+    BLIND,
+    SEGMENT_RULE,
+    Row,
+    Source,
+    segment_name,
+    segment_of,
+    split_segment,
+)
 from study.corpus.layouts.tables import header_of, known, others, read_table
 
 
@@ -47,7 +54,7 @@ def read_manifest(source: Source, problems: Problems) -> list[Row]:
         source.root, file, needed, problems, label_column=source.label_column
     ):
         if folder is None:
-            folder = _audio_folder(source.root, cells["file_name"])
+            folder = _audio_folder(source, split_segment(cells["file_name"])[0])
         row = make_row(cells, file, line, problems, folder=folder)
         if row is not None:
             rows.append(row)
@@ -70,8 +77,10 @@ def make_row(
     return Row(segment_name(*segment), folder + segment[0], label, partition, speaker, *where)
 
 
-def _audio_folder(root: Path, first: str) -> str:
+def _audio_folder(source: Source, first: str) -> str:
     """Where the files lie that the manifest names, from its first clip."""
-    if "\0" in first or (root / first).is_file():
+    if "\0" in first:
         return ""
-    return "wav/" if (root / "wav" / first).is_file() else ""
+    places = ("" if source.audio is None else source.at(""), "", "wav/")
+    found = (place for place in places if (source.root / (place + first)).is_file())
+    return next(found, places[0])

@@ -47,7 +47,7 @@ def own_layout(text: str, *, base: Path) -> Layout:
             listed = list(load(source.root))
         except (Exception, SystemExit) as error:
             raise InputError(f"layout: {text} raised {type(error).__name__}: {error}") from error
-        return _rows(listed, text, source.label_column, problems)
+        return _rows(listed, text, source, problems)
 
     return Layout(name=text, shape="", matches=lambda source: False, read=read)
 
@@ -68,7 +68,7 @@ def _load(path: Path, name: str, text: str) -> Callable[[Path], Any]:
     return load  # type: ignore[no-any-return]
 
 
-def _rows(listed: list[Any], text: str, label: str | None, problems: Problems) -> list[Row]:
+def _rows(listed: list[Any], text: str, source: Source, problems: Problems) -> list[Row]:
     rows = []
     for number, one in enumerate(listed, start=1):
         if not isinstance(one, Mapping):
@@ -76,11 +76,11 @@ def _rows(listed: list[Any], text: str, label: str | None, problems: Problems) -
             problems.add(text, number, rule, f"{one!r:.80}")
             continue
         given = {str(key): str(value) for key, value in one.items() if not _missing(value)}
-        cells = dict(zip(canonical(list(given), label), given.values(), strict=True))
+        cells = dict(zip(canonical(list(given), source.label_column), given.values(), strict=True))
         if "file_name" not in cells:
             problems.add(text, number, "a clip must have a file_name", f"{dict(one)!r:.80}")
             continue
-        row = make_row({"label": BLIND} | cells, text, number, problems)
+        row = make_row({"label": BLIND} | cells, text, number, problems, folder=source.at(""))
         if row is not None:
             rows.append(row)
     return rows

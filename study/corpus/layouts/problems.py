@@ -16,10 +16,11 @@ class Problems:
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], list[tuple[int | None, str]]] = {}
 
-    def add(self, file: str, line: int | None, rule: str, value: object) -> None:
-        """Note that at ``file``, ``line`` the ``rule`` is broken by ``value``."""
+    def add(self, file: str, line: int | None, rule: str, value: object, *, hint: str = "") -> None:
+        """Note that at ``file``, ``line`` the ``rule`` is broken by ``value``; how to mend it."""
         text = str(value)
         text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+        text += hint
         self._kinds.setdefault((file, rule), []).append((line, text))
 
     def __len__(self) -> int:

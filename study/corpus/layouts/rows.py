@@ -26,6 +26,15 @@ class Source:
     root: Path  # the corpus folder; no clip lies outside of it
     manifest: str | None = None  # name of the manifest in it, where `corpus:` names a file
     label_column: str | None = None  # the column that holds the label, where it is not `label`
+    audio: Path | None = None  # the folder of the files, where it is not in the corpus folder
+
+    def at(self, folder: str) -> str:
+        """What stands in front of the names in a label file whose files lie in ``folder``.
+
+        >>> Source(Path("c")).at("wav/"), Source(Path("c"), audio=Path("/data")).at("wav/")
+        ('wav/', '/data/')
+        """
+        return folder if self.audio is None else f"{self.audio.as_posix()}/"
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,9 @@ class Row:
     """One clip as a label file gives it, not validated yet."""
 
     file_name: str  # what predictions are written under; a segment's is `segment_name`
-    path: str  # where the audio should be, relative to the corpus folder, with forward slashes
+    # where the audio should be, relative to the corpus folder, with forward slashes; absolute where
+    # `Source.audio` is another folder
+    path: str
     label: str | None  # as written; None when blind
     # as written or as the file name says, not yet one of train, devel, test; None where the layout
     # has no partitions

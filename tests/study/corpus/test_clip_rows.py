@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search_spaces.grammar.errors import InputError
-from study.corpus.clip_rows import MatchedRows, match_rows, nearest_name
+from study.corpus.clip_rows import MatchedRows, match_rows
 from study.files.csv_files import CsvTable
 
 NESTED = ["george/1_0.wav", "george/2_0.wav", "theo/1_0.wav", "theo/2_0.wav", "tester/1_0.wav"]
@@ -141,9 +141,3 @@ def test_rows_that_make_no_sense_are_refused_with_their_line(rows: list[str], ru
     with pytest.raises(InputError) as refused:
         matched(["a.wav#t=0,1"], *rows, header="file,start,end")
     assert rule in str(refused.value)
-
-
-def test_the_nearest_name_is_one_of_another_case_or_unicode_form() -> None:
-    assert nearest_name("a\u0308.wav", ["\u00e4.wav", "b.wav"]) == "\u00e4.wav"
-    assert nearest_name("a.wav", ["A.wav", "a.WAV"]) is None
-    assert nearest_name("a.wav", ["c.wav"]) is None
