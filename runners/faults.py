@@ -18,8 +18,12 @@ SAID = (
     "File too large",
     "Read-only file system",
 )
-# Said by allocators and by the libraries of CUDA, whose errors have no class of their own.
+# Said by the loader of libraries, by Python of threads, by allocators and by the libraries of CUDA,
+# whose errors have no class of their own.
 NO_MEMORY = (
+    "failed to map segment from shared object",
+    "cannot allocate memory",
+    "can't start new thread",
     "can't allocate memory",
     "std::bad_alloc",
     "out of memory",
@@ -51,6 +55,26 @@ def storage_fault(error: BaseException) -> str | None:
             return f"{one.strerror}{where}"
         said = next((text for text in SAID if text in str(one)), None)
         if said is not None:
+            return said
+    return None
+
+
+def memory_fault(error: BaseException) -> str | None:
+    """Return what was said where there is too little memory, or None if an error has another cause.
+
+    >>> memory_fault(ImportError("libtorch_cpu.so: failed to map segment from shared object"))
+    'libtorch_cpu.so: failed to map segment from shared object'
+    >>> memory_fault(ValueError("no")) is None
+    True
+    """
+    for one in _chain(error):
+        said = str(one)
+        if isinstance(one, MemoryError):
+            return said or "no memory left"
+        no_memory = isinstance(one, OSError) and one.errno == errno.ENOMEM
+        if isinstance(one, (RuntimeError, ImportError, OSError)) and (
+            no_memory or any(text in said.lower() for text in map(str.lower, NO_MEMORY))
+        ):
             return said
     return None
 

@@ -59,7 +59,7 @@ class Task:
 
     def write(self, path: Path) -> None:
         """Write the task as JSON."""
-        path.write_text(json.dumps(dataclasses.asdict(self)))
+        path.write_text(json.dumps(dataclasses.asdict(self)), "utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Task:
@@ -69,7 +69,7 @@ class Task:
             InputError: If the file is not such a task.
         """
         try:
-            plain = json.loads(path.read_text())
+            plain = json.loads(path.read_text("utf-8"))
             plain["classes"] = tuple(plain["classes"])
             plain["folds"] = tuple(plain.get("folds", ()))
             for key in ("partitions", "labels"):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 from types import FrameType
+
+from study.process import prepare_process
 
 EXIT_INTERRUPTED = 130
 
@@ -19,6 +22,7 @@ class _Interrupted(KeyboardInterrupt):
 
 def main() -> None:
     """Run the command line; Ctrl-C is exit code 130 and no traceback, also while it loads."""
+    prepare_process()
     # One that is ignored (`nohup`, a shell's background) stays so.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupt)
@@ -27,7 +31,8 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print("spectune: interrupted", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print("spectune: interrupted", file=sys.stderr)
         sys.exit(EXIT_INTERRUPTED)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from search_spaces.grammar.errors import InputError
 from study.locate import config_and_base, results_folder
 from study.results import StudyResults, TrialRecord, read_results
+from study.shown import undisturbed
 from study.text import percent
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def run(study: Path | str | Mapping[str, Any], /, **overrides: Any) -> Results:
     else:
         config, base = config_and_base(Path(study), changes=overrides)
     folder = base / config.results / config.name
-    code = run_study(config, base=base, report=write_report, command="study.run")
+    with undisturbed():
+        code = run_study(config, base=base, report=write_report, command="study.run")
     if code == EXIT_INTERRUPTED:
         raise KeyboardInterrupt("the study has stopped cleanly; the same call goes on")
     if code != EXIT_DONE:

@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from runners.faults import storage_fault
+from runners.faults import memory_fault, storage_fault
 from search_spaces.grammar.errors import InputError
 from study.commands import (
     checking,
@@ -26,6 +26,7 @@ from study.commands import (
     submitting,
     weights,
 )
+from study.shown import lost, undisturbed
 from study.text import printable
 
 EXIT_BAD_INPUT, EXIT_FAULTY = 2, 3
@@ -42,6 +43,9 @@ NO_SUCH_PATH = {
     errno.EBUSY,
     errno.EINVAL,
 }
+
+# What they print is what they are for: where it is lost, they have failed.
+SHOWING = ("status", "leaderboard", "ablation", "check", "predict", "spaces")
 
 app = typer.Typer(
     name="spectune",
@@ -82,8 +86,25 @@ app.add_typer(weights.app, name="weights")
 
 def main() -> None:
     """Run the command line; a bad input is one sentence and exit code 2."""
+    with undisturbed():
+        code = _run()
+        print(end="", flush=True)
+        reason = lost(sys.stdout)
+        if reason is not None and sys.argv[1:2] and sys.argv[1] in SHOWING:
+            print(
+                f"spectune: not all could be written to standard output: {reason}", file=sys.stderr
+            )
+            code = code or EXIT_FAULTY
+    if code:
+        sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command and return its exit code."""
     try:
         app()
+    except SystemExit as end:
+        return int(end.code or 0)
     except InputError as error:
         if "--debug" in sys.argv:
             raise
@@ -92,18 +113,20 @@ def main() -> None:
             told.append(f"and {len(error.problems) - MOST_TOLD:,} problems more")
         for problem in told:
             print(f"spectune: {problem}", file=sys.stderr)
-        sys.exit(EXIT_BAD_INPUT)
-    except BrokenPipeError:  # `spectune leaderboard | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BAD_INPUT
     except Exception as error:
         if "--debug" in sys.argv:
             raise
         if isinstance(error, OSError) and error.filename and error.errno in NO_SUCH_PATH:
             path = printable(os.fsdecode(error.filename2 or error.filename))
             print(f"spectune: {path:.300}: {error.strerror}", file=sys.stderr)
-            sys.exit(EXIT_BAD_INPUT)
-        reason = storage_fault(error)
-        if reason is None:
+            return EXIT_BAD_INPUT
+        reason, memory = storage_fault(error), memory_fault(error)
+        if reason is not None:
+            print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
+        elif memory is not None:
+            print(f"spectune: stopped, too little memory: {memory}", file=sys.stderr)
+        else:
             raise
-        print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
-        sys.exit(EXIT_FAULTY)
+        return EXIT_FAULTY
+    return 0

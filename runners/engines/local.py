@@ -88,6 +88,7 @@ class Slot:
             "PYTHONSAFEPATH": "1",
             "PYTHONPATH": path,
             "PYTHONUNBUFFERED": "1",
+            "PYTHONIOENCODING": "utf-8:backslashreplace",
             # A waiting thread spins briefly, then sleeps: as fast alone, and 3 times faster
             # than the default where something else wants the cores (docs/log.md).
             "GOMP_SPINCOUNT": os.environ.get("GOMP_SPINCOUNT", "10000"),
@@ -97,14 +98,14 @@ class Slot:
             "OMP_NUM_THREADS": str(self.threads),
             "MKL_NUM_THREADS": str(self.threads),
         }
-        with (folder / "log.txt").open("a") as log:
+        with (folder / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "runners.engines.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env=environment,
-                text=True,
+                encoding="utf-8",
                 start_new_session=True,  # Ctrl-C is the coordinator's to handle
             )
         assert self.process.stdout is not None

@@ -11,12 +11,15 @@ from pathlib import Path
 from search_spaces.grammar.errors import InputError
 
 
-def check_bounded(path: Path, most: int) -> None:
+def check_bounded(path: Path, most: int) -> int:
     """Check, before a file is opened, that it has an end and that this is near enough.
 
     Args:
         path: The file; links are followed.
         most: Bytes that it may have.
+
+    Returns:
+        The bytes that it has.
 
     Raises:
         InputError: It is a folder, a pipe or a device, or larger.
@@ -28,13 +31,16 @@ def check_bounded(path: Path, most: int) -> None:
         raise InputError(f"{path}: cannot be read: it must be a regular file, got {kind}")
     if about.st_size > most:
         raise InputError(f"{path}: must be under {most} bytes, got {about.st_size}")
+    return about.st_size
 
 
 def read_bounded(path: Path, most: int) -> bytes:
     """Return the bytes of a regular file of at most ``most`` bytes; see `check_bounded`."""
-    check_bounded(path, most)
+    size = check_bounded(path, most)
     with path.open("rb") as file:
-        data = file.read(most + 1)  # it may have grown
+        data = file.read(size + 1)  # Python allocates all that is asked for
+        if len(data) > size:  # it has grown, or is one of the system's, which have no size
+            data += file.read(most + 1 - len(data))
     if len(data) > most:
         raise InputError(f"{path}: must be under {most} bytes, got more")
     return data

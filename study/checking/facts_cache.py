@@ -148,4 +148,7 @@ def _write(
                 facts=facts[done],
             )
     except OSError as error:
-        raise InputError(f"{path.parent}: the cache folder must be writable: {error}") from error
+        raise InputError(
+            f"{path.parent}: the cache folder must be writable (SPECTUNE_CACHE names another), got"
+            f" {error}"
+        ) from error

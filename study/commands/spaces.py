@@ -54,7 +54,7 @@ def spaces(
             f"no preset {name!r}{nearest(name, preset_names())};"
             f" there are {', '.join(preset_names())}"
         )
-    echo((PRESETS / f"{name}.yaml").read_text().rstrip())
+    echo((PRESETS / f"{name}.yaml").read_text("utf-8").rstrip())
 
 
 def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed: int) -> str:

@@ -145,7 +145,7 @@ def _measure(results: StudyResults, spec: TrialSpec) -> float:
 def _read(path: Path) -> dict[str, float]:
     """What was measured before; nothing where the file is missing or damaged."""
     try:
-        known = json.loads(path.read_text())["milliseconds"]
+        known = json.loads(path.read_text("utf-8"))["milliseconds"]
         return {str(key): float(milliseconds) for key, milliseconds in known.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

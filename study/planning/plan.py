@@ -24,7 +24,7 @@ from study.config import StudyConfig
 from study.corpus import Corpus, read_corpus
 from study.corpus.audio.headers import look_at_audio, usual_rate
 from study.corpus.audio.waveform_cache import CachedCorpus, cache_corpus, default_cache_root
-from study.files import write_json
+from study.files import replace_text, write_json
 from study.planning.cross_validation import deal_folds, protocol_partitions
 from study.planning.enqueued_trials import EnqueuedTrial, derive_seed, enqueued_trials
 from study.planning.pretrained import Weights, resolve_weights, weights_key
@@ -196,9 +196,10 @@ def write_study(plan: Plan) -> None:
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_json(plan.folder / "state.json", plan.state)
     plan.trials.mkdir(exist_ok=True)
-    (plan.folder / "study.yaml").write_text(
+    replace_text(
+        plan.folder / "study.yaml",
         f"# As run; spectune {version('spectune')}. Corpus and space are told by their digests"
-        f" in state.json.\n{plan.config.to_yaml()}"
+        f" in state.json.\n{plan.config.to_yaml()}",
     )
     write_json(plan.folder / "space.json", dict(plan.space.plain))
     write_json(plan.folder / "clips.json", _clips(plan))

@@ -106,7 +106,7 @@ def holder(folder: Path) -> str | None:
     """Return the command that holds a study's lock (`run`, `explain`), or None."""
     _check(folder / LOCK)
     try:
-        with (folder / LOCK).open("r") as file:
+        with (folder / LOCK).open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return None

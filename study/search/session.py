@@ -131,6 +131,7 @@ def open_sampling(plan: Plan) -> Sampling:
 def _interruptible(coordinator: Coordinator) -> Iterator[None]:
     """Make Ctrl-C and SIGTERM end the session after the event at hand; a second one at once.
 
+    So does a terminal that hangs up, where the command was not started to outlive it (`nohup`).
     Python gives signals to the main thread alone; elsewhere they are left as they are.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -142,7 +143,10 @@ def _interruptible(coordinator: Coordinator) -> Iterator[None]:
             raise KeyboardInterrupt
         coordinator.interrupted = True
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+        numbers.append(signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     finally:

@@ -67,7 +67,7 @@ def run_one(
         finally:
             engine.stop()
         if end["event"] != "done":
-            echo((home / "log.txt").read_text(errors="replace").rstrip())
+            echo((home / "log.txt").read_text("utf-8", errors="replace").rstrip())
             echo(f"failed ({end.get('kind', end['event'])}): {end['reason']}")
             return EXIT_FAULTY
     echo(_end(end))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from pathlib import Path
@@ -104,14 +103,20 @@ def test_a_path_that_cannot_be_used_is_a_sentence_wherever_it_is_met(monkeypatch
         cli.main()
 
 
-def test_a_reader_that_has_gone_is_no_traceback(monkeypatch, tmp_path):
-    def fails() -> None:
-        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-    monkeypatch.setattr(cli, "app", fails)
-    with (tmp_path / "out").open("w") as out:
+def test_a_reader_that_has_gone_is_no_failure(finished, spectune, monkeypatch):
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as out:
         monkeypatch.setattr(sys, "stdout", out)
-        cli.main()
+        assert spectune("leaderboard", finished)[0] == 0
+
+
+def test_a_table_that_was_not_written_whole_is_one(finished, spectune, monkeypatch):
+    with Path("/dev/full").open("w") as out:
+        monkeypatch.setattr(sys, "stdout", out)
+        code, _, err = spectune("leaderboard", finished)
+    assert code == 3
+    assert "not all could be written to standard output: No space left on device" in err
 
 
 @pytest.mark.parametrize("seed", ["-1", "9" * 30])

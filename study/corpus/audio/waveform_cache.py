@@ -55,12 +55,20 @@ class CachedCorpus:
 
 
 def default_cache_root() -> Path:
-    """``$SPECTUNE_CACHE``, else ``$XDG_CACHE_HOME/spectune``, else ``~/.cache/spectune``."""
-    if given := os.environ.get("SPECTUNE_CACHE"):
+    """``$SPECTUNE_CACHE``, else ``$XDG_CACHE_HOME/spectune``, else ``~/.cache/spectune``.
+
+    Raises:
+        InputError: There is no home folder, or none of the user that ``~name`` names.
+    """
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    given = os.environ.get("SPECTUNE_CACHE") or f"{base}/spectune"
+    try:
         return Path(given).expanduser()
-    if base := os.environ.get("XDG_CACHE_HOME"):
-        return Path(base) / "spectune"
-    return Path.home() / ".cache" / "spectune"
+    except RuntimeError as error:
+        raise InputError(
+            f"SPECTUNE_CACHE must name a folder for the corpus cache, got {given!r}, and there is"
+            " no such home folder"
+        ) from error
 
 
 def cache_corpus(
@@ -123,7 +131,10 @@ def cache_corpus(
                     shutil.rmtree(left)
                 clips = Clips.open(folder)
     except OSError as error:
-        raise InputError(f"{cache_root}: the cache folder must be writable, got {error}") from error
+        raise InputError(
+            f"{cache_root}: the cache folder must be writable (SPECTUNE_CACHE names another), got"
+            f" {error}"
+        ) from error
     rows = [_row(clip, digest) for clip, digest in zip(corpus.clips, digests, strict=True)]
     return CachedCorpus(corpus, clips, digests, digest_lines(rows), folder)
 
