@@ -17,7 +17,7 @@ STUDY_LIBRARIES = {"optuna", "mlflow", "pandas", "plotly", "pydantic", "typer", 
 
 # The rooms of study/ from the ground up: each may import those above it in this list.
 STUDY_ROOMS = (
-    "study.text", "study.process", "study.shown", "study.files", "study.progress", "study.config",
+    "study.text", "study.shown", "study.files", "study.progress", "study.config",
     "study.locate", "study.metrics",
     "study.results", "study.honest", "study.corpus.layouts", "study.corpus",
     "study.corpus.audio", "study.corpus.simulated", "study.checking", "study.fusion.methods",

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from search_spaces.grammar.errors import InputError
-from study import cli, process
+from study import __main__ as process
+from study import cli
 from study.corpus.audio.waveform_cache import default_cache_root
 
 # The strictest that there is everywhere: ASCII, and Python is told not to make UTF-8 of it.
@@ -26,7 +27,7 @@ def python(code: str, *words: str, **options: object) -> str:
 
 def test_a_command_speaks_utf_8_in_any_locale_and_so_do_its_processes():
     code = (
-        "import os, sys; from study.process import prepare_process; prepare_process()\n"
+        "import os, sys; from study.__main__ import prepare_process; prepare_process()\n"
         "print(sys.argv[1:], sys.flags.utf8_mode, os.fsencode('\\u043d'), flush=True)\n"
         "os.execv(sys.executable, [sys.executable, '-c', 'print(\"\\\\u043d\")'])"
     )
@@ -51,7 +52,7 @@ def test_init_reads_names_and_writes_files_in_utf_8_in_any_locale(tmp_path):
 @pytest.mark.parametrize("closed", [(0,), (1,), (1, 2), (0, 1, 2)])
 def test_closed_standard_streams_are_not_taken_by_files(tmp_path, closed):
     code = (
-        "import sys; from study.process import prepare_process; prepare_process()\n"
+        "import sys; from study.__main__ import prepare_process; prepare_process()\n"
         "with open(sys.argv[1], 'w') as file:\n"
         "    print('shown'); print('told', file=sys.stderr); sys.stdin.read(0)\n"
         "    file.write(str(file.fileno()))\n"
