@@ -58,6 +58,9 @@ def _verdict(results: StudyResults) -> tuple[str, str]:
     single = float(reference.get("uar") or best.uar)
     trial, name = reference.get("trial"), reference.get("name", best.name)
     origin = f"trial {trial} ({name})" if trial is not None else f"the imported {name}"
+    known = next((one for one in results.trials if one.number == trial), None)
+    if known is not None and (n := len(results.system_of(known).trials)) > 1:
+        origin += f", {n} trainings together"
     difference = ensemble.uar - single
     beside = f"the best single model, {origin}, with {percent(single)}"
     members = ensemble.n_members

@@ -58,7 +58,9 @@ def anchor_sections(results: StudyResults) -> list[Section]:
     if results.ensemble is not None:
         own.append(Anchor("this study: fusion, apparent", results.ensemble.uar, None))
     if results.best is not None:
-        own.append(Anchor("this study: best single, apparent", results.best.uar, None))
+        own.append(
+            Anchor("this study: best single, apparent", results.system_of(results.best).uar, None)
+        )
     scored = scores(results)
     for row in scored.rows if scored else ():
         own.append(Anchor(f"this study: {row.name}, trained on {row.trained_on}", None, row.uar))

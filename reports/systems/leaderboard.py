@@ -7,7 +7,8 @@ from reports.page.table import Table, table_of
 from reports.page.text import cell, duration, percent
 from reports.search.dimensions import DIMENSIONS, used_params, varied
 from study.results import StudyResults
-from study.results.leaderboard import leaderboard
+from study.results.leaderboard import TOGETHER, leaderboard
+from study.results.status import TOGETHER_NOTE
 from study.text import NOTHING
 
 MOST_ROWS = 20
@@ -23,7 +24,11 @@ def leaderboard_section(results: StudyResults) -> Section:
         "The best trials by the devel UAR of their best epoch; pruned trials count with what they "
         "had reached.",
         table=table,
-        note="" if table else "No trial has ended with a UAR.",
+        note="No trial has ended with a UAR."
+        if table is None
+        else f"{TOGETHER_NOTE[0].upper()}{TOGETHER_NOTE[1:]}."
+        if any(len(results.system_of(trial).trials) > 1 for trial in results.ranked)
+        else "",
     )
 
 
@@ -34,6 +39,7 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
         return None
     choices = [p.name for p in varied(results.ranked) if p.name in _CHOICES]
     members = {m.trial: m.weight for m in results.ensemble.members} if results.ensemble else {}
+    repeated = any(TOGETHER in row for row in ranked)
     rows = []
     for row in ranked[:most]:
         params = used_params(results.trial(row["trial"]))
@@ -43,6 +49,7 @@ def leaderboard_table(results: StudyResults, *, most: int = MOST_ROWS) -> Table 
                 "trial": str(row["trial"]),
                 "name": str(row["name"]),
                 "UAR": percent(row["uar"]),
+                **({TOGETHER: percent(row.get(TOGETHER, row["uar"]))} if repeated else {}),
                 "best epoch": cell(row["best_epoch"]),
                 "state": str(row["state"]),
                 "time": duration(row["seconds"]),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+import numpy as np
 
 from study.results import StudyResults
 from study.results.predictions import Predictions, fusion_predictions, trial_predictions
@@ -32,10 +35,21 @@ def systems_on_devel(results: StudyResults) -> tuple[System, ...]:
         n = ensemble.n_members
         title = "Fusion of one model" if n == 1 else f"Fusion of {n}"
         found.append(_system(title, results.classes, fused))
-    if best is not None and "devel" in results.partitions and best.file("devel.npy").is_file():
-        single = trial_predictions(results, best, "devel")
-        found.append(_system(f"Best single, trial {best.number}", results.classes, single))
+    if best is not None and "devel" in results.partitions:
+        trials = [results.trial(number) for number in results.system_of(best).trials]
+        if all(trial.file("devel.npy").is_file() for trial in trials):
+            title = f"Best single, trial {best.number}"
+            title += f" ({len(trials)} trainings)" if len(trials) > 1 else ""
+            each = [trial_predictions(results, trial, "devel") for trial in trials]
+            found.append(_system(title, results.classes, _averaged(each, results.classes)))
     return tuple(system for system in found if system.labels)
+
+
+def _averaged(each: Sequence[Predictions], classes: tuple[str, ...]) -> Predictions:
+    """The mean of several trainings' probabilities, as the fusion takes it."""
+    mean = np.mean([one.probabilities for one in each], axis=0)
+    names = tuple(classes[place] for place in mean.argmax(axis=1))
+    return each[0]._replace(predictions=names, probabilities=mean)
 
 
 def _system(title: str, classes: tuple[str, ...], found: Predictions) -> System:

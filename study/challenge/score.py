@@ -130,9 +130,12 @@ def _systems(
         probabilities = blind_probabilities(results, protocol)
         yield "fusion", protocol, [classes[i] for i in probabilities.argmax(1)]
     if (best := results.best) is not None:
-        test = load_test(best.file("test.npy"), clips=len(names), classes=len(classes))
-        title = f"best single: {best.number:03d} {best.name}"
-        yield title, "train", [classes[i] for i in test.argmax(1)]
+        trials = results.system_of(best).trials
+        files = [results.trial(number).file("test.npy") for number in trials]
+        test = [load_test(file, clips=len(names), classes=len(classes)) for file in files]
+        trainings = f" ({len(trials)} trainings)" if len(trials) > 1 else ""
+        title = f"best single: {best.number:03d} {best.name}{trainings}"
+        yield title, "train", [classes[i] for i in np.mean(test, axis=0).argmax(1)]
     folder = results.folder / "submission"
     for entry in read_ledger(folder)["entries"]:
         path = folder / Path(entry["file"]).name

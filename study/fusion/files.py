@@ -13,6 +13,7 @@ from study.files import csv_text, predictions_csv, replace_text, write_json
 from study.fusion.costs import megabytes_of, milliseconds_of
 from study.fusion.fuse import Fusion, References
 from study.fusion.methods.rule import fuse_members
+from study.fusion.methods.scorer import FusionScorer
 from study.fusion.methods.selection import Selection
 from study.fusion.sentences import fusion_sentences, methods_table, total_cost
 from study.fusion.study_candidates import Candidate
@@ -43,7 +44,13 @@ def record_of(fusion: Fusion, results: StudyResults, *, measure: bool) -> dict[s
         references=fusion.references,
         identity=fusion.library.identity.to_json(),
     )
+    ranking = FusionScorer(fusion.library.devel, fusion.library.pool.labels).ranking()
     return record | {
+        "candidates": [
+            {"trials": candidates[i].trials, "uar": candidates[i].uar}
+            for i in ranking
+            if not candidates[i].imported
+        ],
         "rule": None if fusion.selection.rule.plain else fusion.selection.rule.to_json(),
         "decision": None if fusion.decision is None else fusion.decision.to_json(),
         "honest": fusion.honest.to_json(),

@@ -47,9 +47,12 @@ class Candidate:
         """As a person reads it.
 
         >>> Candidate((7, 9), "linear resnet18", 0.7).label()
-        '007 linear resnet18'
+        '007 linear resnet18 (2 trainings)'
         """
-        return f"imported {self.name}" if self.imported else f"{self.trials[0]:03d} {self.name}"
+        if self.imported:
+            return f"imported {self.name}"
+        n = len(self.trials)
+        return f"{self.trials[0]:03d} {self.name}{f' ({n} trainings)' if n > 1 else ''}"
 
     def about(self) -> dict[str, Any]:
         """How records name it: by its first trial, or by name alone when it was imported."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from search_spaces.grammar.errors import InputError
 from study.files import mapping, number, read_object
@@ -32,6 +32,13 @@ class ImportedMember:
     candidate: int
 
 
+class System(NamedTuple):
+    """A candidate of the fusion that has networks: a trial, or all trainings of one spec."""
+
+    trials: tuple[int, ...]
+    uar: float  # of their averaged probabilities
+
+
 @dataclass(frozen=True)
 class Ensemble:
     """`ensemble/ensemble.json`; the UAR is apparent, since devel chose the members."""
@@ -49,6 +56,7 @@ class Ensemble:
     rule: Mapping[str, Any] | None = None  # of a `FusionRule`; None: the average by weight
     diversity: Mapping[str, Any] = field(default_factory=dict)
     methods: tuple[Mapping[str, Any], ...] = ()  # the table of `spectune ensemble --compare`
+    candidates: tuple[System, ...] = ()  # best first; empty in studies of before
     sentences: tuple[str, ...] = ()  # what a person is told of the fusion, beside its figures
 
     @property
@@ -86,6 +94,10 @@ def read_ensemble(path: Path) -> Ensemble | None:
             rule=values.get("rule"),
             diversity=mapping(values.get("diversity")),
             methods=tuple(values.get("methods") or ()),
+            candidates=tuple(
+                System(tuple(map(int, one["trials"])), float(one["uar"]))
+                for one in values.get("candidates", ())
+            ),
             sentences=tuple(map(str, values.get("sentences", ()))),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -12,6 +12,7 @@ from study.results.study_results import StudyResults
 from study.results.trial_states import is_running, shown_state
 
 FIXED = ("rank", "trial", "name", "uar", "best_epoch", "state", "seconds")  # columns of any study
+TOGETHER = "together"
 
 
 def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
@@ -20,7 +21,8 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
     A trial without an end is `interrupted` unless the study is running.
 
     Keys: rank (None where a trial has none), trial (None for an imported system), name, uar,
-    best_epoch, state, seconds, and the trial's own parameters under their names.
+    best_epoch, state, seconds, and the trial's own parameters under their names. Where specs were
+    trained again, `together` is the UAR of all trainings of a trial's spec, by which it is ranked.
     """
     running = is_running(results.folder)
     ranked = results.ranked
@@ -37,6 +39,9 @@ def leaderboard(results: StudyResults) -> list[dict[str, Any]]:
             "state": shown_state(trial.state, running=running),
             "seconds": trial.seconds,
         }
+        system = results.system_of(trial)
+        if len(system.trials) > 1:
+            fixed[TOGETHER] = system.uar
         rows.append({**fixed, **{k: v for k, v in trial.params.items() if k not in fixed}})
     nothing = dict.fromkeys(("rank", "trial", "best_epoch", "seconds"))
     rows += [

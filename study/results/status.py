@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from study.files import is_count, mapping, number
+from study.results.leaderboard import TOGETHER
 from study.results.lock import RUN, holder
 from study.results.study_results import StudyResults, read_results
 from study.results.throughput import is_network, pace_words, seconds_left, trials_per_hour
@@ -16,6 +17,11 @@ from study.results.trial_record import TrialRecord
 from study.results.trial_result import ENDS
 from study.results.trial_states import count_words, shown_counts
 from study.text import NOTHING, aligned, percent
+
+TOGETHER_NOTE = (
+    "together: all trainings of a spec, their probabilities averaged; specs are ranked by it, and "
+    "the fusion's best single is rank 1"
+)
 
 
 def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, Any]:
@@ -35,7 +41,7 @@ def status_of(folder: Path, results: StudyResults | None = None) -> dict[str, An
         "trials": shown_counts(results.count(), running=held_for == RUN),
         **_pace(results, running=held_for == RUN),
         "elapsed_s": results.state.get("elapsed_s"),
-        "best": None if best is None else _named(best.number, best.name, best.uar),
+        "best": None if best is None else _best(results, best),
         "fusion": None
         if fusion is None
         else {
@@ -70,7 +76,8 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     )
     lines = [f"study {status['name']} {how}: {', '.join(words) or 'no trials yet'}"]
     if best := status["best"]:
-        lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}")
+        trainings = f" ({best['trainings']} trainings)" if best["trainings"] > 1 else ""
+        lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}{trainings}")
     if fusion := status["fusion"]:
         members = f"fusion of {fusion['members']}"
         lines.append(f"{members}: {percent(fusion['uar'])} (apparent: chosen on devel)")
@@ -91,19 +98,24 @@ def leaderboard_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the leaderboard as lines for a terminal."""
     if not rows:
         return ["no trial has ended with a result yet"]
+    repeated = any(TOGETHER in row for row in rows)
+    together = [(percent(row.get(TOGETHER, row["uar"])),) if repeated else () for row in rows]
     cells = [
         (
             _cell(row["rank"]),
             _number(row["trial"]),
             str(row["name"]),
             percent(row["uar"]),
+            *own,
             _cell(row["best_epoch"]),
             row["state"],
         )
-        for row in rows
+        for row, own in zip(rows, together, strict=True)
     ]
-    head = ("rank", "trial", "system", "devel UAR", "epoch", "state")
-    return aligned([head, *cells], left=(2, 5))
+    more = (TOGETHER,) if repeated else ()
+    head = ("rank", "trial", "system", "devel UAR", *more, "epoch", "state")
+    lines = aligned([head, *cells], left=(2, 5 + len(more)))
+    return [*lines, TOGETHER_NOTE] if repeated else lines
 
 
 def _cell(value: int | None) -> str:
@@ -160,6 +172,13 @@ def _trained(trial: TrialRecord, since: float) -> float:
     }
     planned = _planned(trial)
     return len(epochs) / planned if planned else 0.0
+
+
+def _best(results: StudyResults, best: TrialRecord) -> dict[str, Any]:
+    """The best single system: a trial, or all trainings of its spec together."""
+    system = results.system_of(best)
+    named = _named(best.number, best.name, system.uar)
+    return {**named, "trainings": len(system.trials)}
 
 
 def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:

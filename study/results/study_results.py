@@ -7,6 +7,7 @@ Nothing heavier than the standard library is imported, so that `spectune status`
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from search_spaces.grammar.errors import InputError
 from study.files import read_object
 from study.files.json_files import check_format
 from study.results.clips_json import ClipRow, PartitionRows, read_clips
-from study.results.ensemble_json import Ensemble, read_ensemble
+from study.results.ensemble_json import Ensemble, System, read_ensemble
 from study.results.import_json import ImportedRecord, read_imports
 from study.results.trial_record import STATES, TrialRecord, read_trials
 
@@ -47,13 +48,33 @@ class StudyResults:
 
     @property
     def ranked(self) -> tuple[TrialRecord, ...]:
-        """The trials with a place on the leaderboard, best first; equal ones by number."""
-        return tuple(sorted((t for t in self.trials if t.ranked), key=_by_uar))
+        """The trials with a place on the leaderboard, best first; equal ones by number.
+
+        Trainings of one spec that the fusion takes together stand together (`system_of`), in the
+        order of the fusion's candidates. Trials that were pruned too early to be candidates come
+        last. So the first is of the system that the fusion calls best single.
+        """
+        candidates = () if self.ensemble is None else self.ensemble.candidates
+        places = {n: place for place, one in enumerate(candidates) for n in one.trials}
+
+        def key(trial: TrialRecord) -> tuple[bool, float, float, int]:
+            place = places.get(trial.number, math.inf)
+            early = bool(places) and trial.state == "pruned" and place == math.inf
+            return early, -round(self.system_of(trial).uar, 12), place, trial.number
+
+        return tuple(sorted((t for t in self.trials if t.ranked), key=key))
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial so far, if any has ended with a UAR."""
+        """The best trial so far, if any has ended with a UAR: the first training of its spec."""
         return next(iter(self.ranked), None)
+
+    def system_of(self, trial: TrialRecord) -> System:
+        """A trial alone, or where its spec was trained again what the fusion takes together."""
+        for one in () if self.ensemble is None else self.ensemble.candidates:
+            if len(one.trials) > 1 and trial.number in one.trials:
+                return one
+        return System((trial.number,), trial.uar or 0.0)
 
     def count(self) -> dict[str, int]:
         """How many trials there are in each of `STATES`."""
@@ -108,7 +129,3 @@ def read_results(folder: Path | str) -> StudyResults:
         folds=clips.folds,
         imports=read_imports(folder / "imports"),
     )
-
-
-def _by_uar(trial: TrialRecord) -> tuple[float, int]:
-    return -(trial.uar or 0.0), trial.number

@@ -98,10 +98,11 @@ def describe_study(tracker: Tracker, results: StudyResults, sentences: Sequence[
     lines = [f"**{escape_markdown(results.name)}**: {len(results.ranked)} ranked trials", ""]
     lines += [line for text in sentences for line in (escape_markdown(text), "")]
     lines += ["| trial | system | devel UAR |", "|---|---|---|"]
-    lines += [
-        f"| {trial.number:03d} | {escape_markdown(trial.name)} | {percent(trial.uar)} |"
-        for trial in results.ranked[:MOST_ROWS]
-    ]
+    for trial in results.ranked[:MOST_ROWS]:
+        system, name = results.system_of(trial), escape_markdown(trial.name)
+        if (n := len(system.trials)) > 1:
+            name += f" ({percent(trial.uar)} alone; {n} trainings together)"
+        lines.append(f"| {trial.number:03d} | {name} | {percent(system.uar)} |")
     report = results.folder / "report.html"
     tracker.describe("\n".join(lines), report=report if report.is_file() else None)
 

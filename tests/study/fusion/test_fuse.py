@@ -25,9 +25,11 @@ from study.fusion.sentences import fusion_sentences, fusion_table
 from study.fusion.stored import stored_rule
 from study.fusion.study_candidates import read_library
 from study.honest import CandidateEpochs
+from study.metrics import uar_of_probabilities
 from study.metrics.permutation_tests import Comparison
 from study.results import read_results
 from study.results.leaderboard import leaderboard
+from study.results.probabilities import labels_of, load_epoch
 from study.results.status import leaderboard_lines, status_lines, status_of
 from study.search.select_fusion import select_again
 from support.finished_study import PLAIN, config_of, copy_study
@@ -308,3 +310,41 @@ def test_a_class_that_devel_lacks_is_named_and_judges_no_method(finished):
         f"No devel clip is of {lacked}: no figure here tells how well it can be recognised"
     )
     assert f"because no devel clip is of {lacked}" in fusion_table(fusion)
+
+
+def test_best_single_is_the_first_row_of_the_leaderboard_also_where_a_spec_was_trained_again(
+    finished, synthetic, tmp_path
+):
+    folder = copy_study(finished, tmp_path)
+    lucky = read_results(folder).best
+    others = [trial for trial in read_results(folder).trials if trial.ranked and trial != lucky]
+    worst = min(others, key=lambda trial: trial.uar)
+    path = worst.folder / "result.json"
+    again = json.loads(path.read_text()) | {"spec_digest": lucky.spec_digest}
+    path.write_text(json.dumps(again))  # as if the lucky one had been trained again
+    fusion, record = select(folder, synthetic)
+    results = read_results(folder)
+    rows = leaderboard(results)
+    single, first = record["references"]["best_single"], rows[0]
+    assert first["trial"] == single["trial"] == results.best.number
+    assert results.system_of(results.best).uar == first.get("together", first["uar"])
+    assert results.system_of(results.best).uar == pytest.approx(single["uar"], abs=1e-12)
+    assert status_of(folder)["best"]["uar"] == pytest.approx(single["uar"], abs=1e-12)
+    pair = sorted((lucky.number, worst.number))
+    repeated = [row for row in rows if "together" in row]
+    assert [row["trial"] for row in repeated] == pair
+    labels = labels_of(results)
+    sizes = {"clips": len(labels), "classes": len(results.classes)}
+    trials = [results.trial(number) for number in pair]
+    each = [load_epoch(t.file("devel.npy"), t.best_epoch, **sizes) for t in trials]
+    together = float(uar_of_probabilities(np.mean(each, axis=0, dtype=float), labels))
+    for row in repeated:
+        assert row["together"] == pytest.approx(together, abs=1e-12)
+    assert together < lucky.uar
+    ranked = [row.get("together", row["uar"]) for row in rows if row["rank"] is not None]
+    assert ranked == sorted(ranked, reverse=True)
+    lines = leaderboard_lines(rows)
+    assert lines[0].split()[-3:] == ["together", "epoch", "state"]
+    assert lines[-1].startswith("together: all trainings of a spec, their probabilities averaged")
+    label = next(c for c in fusion.library.candidates if c.trials == tuple(pair)).label()
+    assert label.endswith("(2 trainings)")
