@@ -87,7 +87,12 @@ def predict_files(
         replace_text(output, text)
     rate = f"{len(kept) / max(seconds, 1e-9):.0f} clips/s on {predictor.compute.device}"
     where = "" if output is None else f" in {output}"
-    print(f"{len(kept)} predictions{where}, {rate}", file=sys.stderr)
+    what = (
+        f"{len(kept)} predictions"
+        if heard is None
+        else f"{len(heard)} windows of {len(kept)} clips"
+    )
+    print(f"{what}{where}, {rate}", file=sys.stderr)
     for line in figures_lines(kept, predictor.classes, probabilities):
         print(line, file=sys.stderr)
     for i, fault in sorted(faults.items()):

@@ -174,8 +174,9 @@ def _pairs(
     for i, clip in enumerate(clips):
         by_start.setdefault((key.of_clip(clip.path), round(1e3 * clip.start)), []).append(i)
     found: dict[int, int] = {}
+    owned = {own for own, _ in by_start if own}
     for i, row in enumerate(rows):
-        if not (own := key.of_row(row.path)):
+        if (own := key.of_row(row.path)) not in owned:
             continue
         at = round(1e3 * row.start)
         near = [

@@ -13,6 +13,7 @@ from search_spaces.grammar.errors import InputError
 from search_spaces.grammar.kinds import nearest
 from study.corpus.layouts import Row
 from study.corpus.layouts.names import PARTITIONS, Partition, known_partition
+from study.corpus.spelling import same_names
 
 SHARES = (0.6, 0.2, 0.2)  # of train, devel, test
 _MISSING = 1e6  # cost of a partition without a group, or without a class in train or devel
@@ -68,6 +69,10 @@ def make_partitions(
         share_of = {name: share for name, share in share_of.items() if name != "test"}
     key = by or _natural_key(free)
     keys = [_value(row, key) for row in free]
+    for one, other, how in same_names(keys, numbers=True) if key not in ("clip", "file") else ():
+        raise InputError(
+            f"partitions: {key}s must differ in more than {how}, got {one!a} and {other!a}"
+        )
     both = sorted(set(keys) & {_known_value(row, key) for row in kept})
     if both:
         raise InputError(

@@ -158,7 +158,11 @@ def predictions_csv(
     """
     own = ["file_name", "label", "prediction", *(f"prob_{name}" for name in classes)]
     more = list(dict.fromkeys(column for clip in others for column in clip))
-    called = [f"{column} (as given)" if column in own else column for column in more]
+    called: list[str] = []
+    for column in more:
+        while column in own or column in called:
+            column = f"{column} (as given)"
+        called.append(column)
     rows = [list(map(spreadsheet_safe, [*own, *called]))]
     guesses = probabilities.argmax(1)
     rest = others or [{}] * len(names)

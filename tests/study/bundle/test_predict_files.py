@@ -20,6 +20,7 @@ from study.bundle.predictor import Predictor
 from study.corpus import read_corpus
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
 from study.corpus.layouts.rows import split_segment
+from study.files import predictions_csv
 from study.metrics import interval
 from support.finished_study import waveforms_of
 from support.laid_out import write_csv
@@ -218,3 +219,20 @@ def test_all_files_of_a_manifest_lie_in_one_place(tmp_path):
     (tmp_path / "a.wav").unlink()
     found = collect([str(tmp_path / "m.csv")], stdin=[])
     assert [item.path for item in found] == [tmp_path / "wav/b.wav", tmp_path / "wav/a.wav"]
+
+
+def test_a_table_of_predictions_is_a_manifest_again_and_again(tmp_path):
+    soundfile.write(tmp_path / "=a.wav", np.zeros(8), 8000)
+    names = ["=a.wav#t=0,0.001", "=a.wav"]
+    text = predictions_csv(names, ["x", ""], ("x", "y"), np.array([[1, 0], [0, 1]]))
+    for n in range(3):
+        (tmp_path / "p.csv").write_text(text)
+        items = collect([str(tmp_path / "p.csv")], stdin=[])
+        assert [(item.name, item.label) for item in items] == list(
+            zip(names, ["x", ""], strict=True)
+        )
+        assert [item.end for item in items] == [0.001, None]
+        assert {item.path for item in items} == {tmp_path / "=a.wav"}
+        others = [item.others for item in items]
+        text = predictions_csv(names, ["x", ""], ("x", "y"), np.array([[1, 0], [0, 1]]), others)
+        assert text.partition("\n")[0].count("prediction (as given)") == n + 1

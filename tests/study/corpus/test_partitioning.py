@@ -209,6 +209,18 @@ def test_a_wrong_partition_file_is_told_by_line(tmp_path: Path, text: str, told:
         read_partitions(tmp_path / "p.csv", ["a.wav", "b.wav"])
 
 
+def test_one_group_in_two_spellings_is_refused() -> None:
+    rows = [
+        Row(
+            f"{i}.wav", f"{i}.wav", "ab"[i % 2], None, None, "m.csv", i, metadata={"session": value}
+        )
+        for i, value in enumerate(["1", "1.0", "2", "2", "3", "3"])
+    ]
+    with pytest.raises(InputError, match=r"sessions must differ in more than a decimal point"):
+        make_partitions(rows, by="session")
+    assert make_partitions(rows, by="clip").by == "clip"
+
+
 def test_init_makes_partitions_for_class_folders_and_a_study_reads_them(tmp_path: Path) -> None:
     for i in range(40):
         path = tmp_path / f"clips/{('yes', 'no')[i % 2]}/{i}.wav"

@@ -58,6 +58,22 @@ def test_segments_of_long_files_are_the_clips_they_were_cut_from(
     assert "metadata: session (1 value)" in cut.summary()
 
 
+def test_times_may_be_timedeltas_or_stand_in_the_name(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(4 * RATE), RATE)
+    names = ["a.wav", "a.wav", "a.wav#t=1.5,2", "a.wav#t=2,3"]
+    times = [("0 days 00:00:00.25", "0 days 00:00:01"), ("00:00:03", "NaT"), ("", ""), ("2", "3.0")]
+    rows = [[name, *pair, *own] for name, pair, own in zip(names, PAIRS, times, strict=True)]
+    write_csv(tmp_path / "m.csv", [["file", "label", "split", "start", "end"], *rows])
+    clips = read_corpus(tmp_path).clips
+    assert [(clip.start, clip.end) for clip in clips] == [(0.25, 1), (3, None), (1.5, 2), (2, 3)]
+    assert [clip.file_name for clip in clips[:2]] == ["a.wav#t=0.25,1", "a.wav#t=3"]
+    assert {clip.path for clip in clips} == {tmp_path / "a.wav"}
+    rows[3][-1] = "3.5"
+    write_csv(tmp_path / "m.csv", [["file", "label", "split", "start", "end"], *rows])
+    with pytest.raises(InputError, match=r"m\.csv line 5: a segment .* as in its name"):
+        read_corpus(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("start", "end"), [("-1", "1"), ("1", "1"), ("2", "1"), ("x", "1"), ("nan", "1"), ("0", "inf")]
 )
