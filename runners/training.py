@@ -28,7 +28,7 @@ from runners.waveforms import Waveforms
 from search_spaces.backbones.backbones import likes_channels_last
 from search_spaces.recipe import NoAveraging, make_schedule
 
-FORMAT = 2  # of a checkpoint; another where the same spec would go on to other numbers
+FORMAT = 3  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
 REFRESH_BATCHES = 10  # of training, from which BatchNorm statistics are taken for an evaluation
 

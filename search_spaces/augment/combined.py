@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
@@ -15,6 +14,7 @@ from search_spaces.augment.masks import Erasing, FrequencyMask, TimeMask
 from search_spaces.augment.noise import Noise
 from search_spaces.augment.places import ImageAugmentation, WaveformAugmentation
 from search_spaces.augment.reverb import Reverb
+from search_spaces.augment.rows import on_chosen
 from search_spaces.augment.time_warp import TimeWarp
 from search_spaces.augment.timing import Shift, Speed
 from search_spaces.grammar.kinds import within
@@ -77,29 +77,9 @@ def _image_augmentations(p: float, s: float) -> Sequence[ImageAugmentation]:
 
 
 def _each_one_of(choices: Sequence[Choice], x: Tensor, n: int, generator: Generator) -> Tensor:
-    """Return `x` after `n` rounds in each of which every clip is changed by one of `choices`.
-
-    On a GPU every choice is made for the whole batch, since asking which clips want it would wait
-    for the device; on a CPU only for those.
-    """
+    """Return `x` after `n` rounds in each of which every clip is changed by one of `choices`."""
     for _ in range(n):
         drawn = draws.uniform(x, 0, len(choices), generator=generator).long()
-        x = _whole_batch(choices, x, drawn) if x.is_cuda else _by_rows(choices, x, drawn)
+        for k, choice in enumerate(choices):
+            x = on_chosen(choice, drawn == k, x)
     return x
-
-
-def _whole_batch(choices: Sequence[Choice], x: Tensor, drawn: Tensor) -> Tensor:
-    changed = x
-    for k, choice in enumerate(choices):
-        wanted = (drawn == k).view(-1, *[1] * (x.dim() - 1))
-        changed = torch.where(wanted, choice(x), changed)
-    return changed
-
-
-def _by_rows(choices: Sequence[Choice], x: Tensor, drawn: Tensor) -> Tensor:
-    changed = torch.empty_like(x)
-    for k, choice in enumerate(choices):
-        rows = (drawn == k).nonzero().squeeze(1)
-        if len(rows):
-            changed.index_copy_(0, rows, choice(x.index_select(0, rows)))
-    return changed

@@ -9,6 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.rows import on_chosen
 from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import within
 
@@ -40,9 +41,14 @@ class Equalizer:
             draws.uniform(x, -self.max_db, self.max_db, generator=generator)
             for _ in range(self.n_points)
         ]
-        db = torch.stack(points, 1) * draws.chosen(x, self.p, generator=generator)[:, None]
+        chosen = draws.chosen(x, self.p, generator=generator)
         length, hz = _bins(x, sampling_rate)
-        return apply_gain(x, db @ _hats(self.n_points, hz), length)
+        hats = _hats(self.n_points, hz)
+
+        def equalized(x: Tensor, db: Tensor) -> Tensor:
+            return apply_gain(x, db @ hats, length)
+
+        return on_chosen(equalized, chosen, x, torch.stack(points, 1))
 
 
 def _hats(n_points: int, hz: Tensor) -> Tensor:
@@ -70,23 +76,27 @@ class BandStop:
         nyquist = sampling_rate / 2
         width = draws.uniform(x, 0, self.max_fraction * nyquist, generator=generator)
         low = draws.uniform(x, 0, 1, generator=generator) * (nyquist - width)
-        depth = self.depth_db * draws.chosen(x, self.p, generator=generator)
+        chosen = draws.chosen(x, self.p, generator=generator)
         length, hz = _bins(x, sampling_rate)
-        return apply_gain(x, stop_db(hz, low, low + width, depth), length)
+
+        def stopped(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+            return apply_gain(x, stop_db(hz, low, high, self.depth_db), length)
+
+        return on_chosen(stopped, chosen, x, low, low + width)
 
 
-def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: Tensor) -> Tensor:
+def stop_db(hz: Tensor, low: Tensor, high: Tensor, depth: float) -> Tensor:
     """Return gains in dB (clips, bins): 0 outside `low` to `high`, falling to `-depth` inside.
 
     Args:
         hz: Frequencies, shape (bins,).
         low: Lower edge of the band in Hz, shape (clips,).
         high: Upper edge in Hz, shape (clips,).
-        depth: Attenuation in dB, shape (clips,).
+        depth: Attenuation in dB.
     """
     middle, half = (low + high)[:, None] / 2, (high - low)[:, None] / 2
     inside = (half - (hz[None] - middle).abs()) / EDGE_HZ
-    return -depth[:, None] * inside.clamp(0, 1)
+    return -depth * inside.clamp(0, 1)
 
 
 def _bins(x: Tensor, sampling_rate: int) -> tuple[int, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import at_least, within
 
 
@@ -38,13 +39,13 @@ class _Strips:
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return masked images (clips, channels, height, width)."""
         size = x.shape[self.axis]
-        chosen = draws.chosen(x, self.p, generator=generator)[:, None]
+        chosen = draws.chosen(x, self.p, generator=generator)
         blank = torch.zeros(len(x), size, dtype=torch.bool, device=x.device)
         for _ in range(self.n_masks):
             width = draws.uniform(x, 0, self.max_fraction * size, generator=generator)
             start = draws.uniform(x, 0, 1, generator=generator) * (size - width)
-            blank |= inside(size, start, width) & chosen
-        return _blanked(x, blank[:, None, None].transpose(3, self.axis))
+            blank |= inside(size, start, width)
+        return on_chosen(_blanked, chosen, x, blank[:, None, None].transpose(3, self.axis))
 
 
 @dataclass(frozen=True)
@@ -78,12 +79,11 @@ class Erasing:
         area = draws.uniform(x, 0, self.max_area, generator=generator)
         most = math.log(self.max_aspect)
         aspect = torch.exp(draws.uniform(x, -most, most, generator=generator))
-        area = area * draws.chosen(x, self.p, generator=generator)
+        chosen = draws.chosen(x, self.p, generator=generator)
         # A side of the whole image makes the other one the area: no aspect takes more than asked.
         height = (area * aspect).sqrt().clamp(area, torch.ones_like(area))
         width = area / height.clamp_min(1e-6)
-        blank = box(x, height, width, generator=generator)
-        return _blanked(x, blank)
+        return on_chosen(_blanked, chosen, x, box(x, height, width, generator=generator))
 
 
 def box(x: Tensor, height: Tensor, width: Tensor, *, generator: Generator) -> Tensor:

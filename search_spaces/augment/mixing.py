@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.masks import box
+from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import within
 
 
@@ -32,10 +33,14 @@ class Mixup(_Pairs):
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return blended images and targets."""
         given = draws.uniform(x, 0, self.strength / 2, generator=generator)
-        given = given * draws.chosen(x, self.p, generator=generator)
+        chosen = draws.chosen(x, self.p, generator=generator)
         partner = draws.permutation(x, generator=generator)
-        a, b = given[:, None, None, None], given[:, None]
-        return x + a * (x[partner] - x), targets + b * (targets[partner] - targets)
+
+        def blended(own: Tensor, partner: Tensor, given: Tensor) -> Tensor:
+            return torch.lerp(own, x[partner], given[:, None, None, None])
+
+        mixed = torch.lerp(targets, targets[partner], (given * chosen)[:, None])
+        return on_chosen(blended, chosen, x, partner, given), mixed
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,14 @@ class CutMix(_Pairs):
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return images with a part of others, and targets."""
         area = draws.uniform(x, 0, self.strength / 2, generator=generator)
-        side = (area * draws.chosen(x, self.p, generator=generator)).sqrt()
+        chosen = draws.chosen(x, self.p, generator=generator)
+        side = (area * chosen).sqrt()
         pasted = box(x, side, side, generator=generator)
         partner = draws.permutation(x, generator=generator)
         given = pasted.float().mean((1, 2, 3))[:, None]
-        mixed = targets + given * (targets[partner] - targets)
-        return torch.where(pasted, x[partner], x), mixed
+        mixed = torch.lerp(targets, targets[partner], given)
+
+        def cut(own: Tensor, partner: Tensor, pasted: Tensor) -> Tensor:
+            return torch.where(pasted, x[partner], own)
+
+        return on_chosen(cut, chosen, x, partner, pasted), mixed

@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.rows import on_chosen
 from search_spaces.fourier import fast_length, frequencies
 from search_spaces.grammar.kinds import later, one_of, ordered, within
 
@@ -33,9 +34,13 @@ class Noise:
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return noisy waveforms; the noise is scaled to the exact ratio in each clip."""
-        noise = self._noise(x, sampling_rate, generator)
         snr_db = draws.uniform(x, self.min_snr_db, self.max_snr_db, generator=generator)
-        return add(x, noise, snr_db, draws.chosen(x, self.p, generator=generator))
+        chosen = draws.chosen(x, self.p, generator=generator)
+
+        def noisy(x: Tensor, snr_db: Tensor) -> Tensor:
+            return add(x, self._noise(x, sampling_rate, generator), snr_db)
+
+        return on_chosen(noisy, chosen, x, snr_db)
 
     def _noise(self, x: Tensor, sampling_rate: int, generator: Generator) -> Tensor:
         if self.color == "white":
@@ -70,26 +75,28 @@ class Background:
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return waveforms (clips, samples) with others behind them."""
-        other = x[draws.others(x, generator=generator)]
+        other = draws.others(x, generator=generator)
         snr_db = draws.uniform(x, self.min_snr_db, self.max_snr_db, generator=generator)
-        return add(x, other, snr_db, draws.chosen(x, self.p, generator=generator))
+        chosen = draws.chosen(x, self.p, generator=generator)
+
+        def crowded(front: Tensor, other: Tensor, snr_db: Tensor) -> Tensor:
+            return add(front, x[other], snr_db)
+
+        return on_chosen(crowded, chosen, x, other, snr_db)
 
 
-def add(x: Tensor, noise: Tensor, snr_db: Tensor, chosen: Tensor) -> Tensor:
+def add(x: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
     """Return `x` with noise, both (clips, samples), at a ratio of mean powers in each clip.
 
     Args:
         x: The signals; a silent one stays silent.
         noise: What is added, at any level.
         snr_db: The ratio in dB, shape (clips,).
-        chosen: Which clips get any, shape (clips,).
     """
-    power = x.square().mean(1, keepdim=True)
-    ratio = power / noise.square().mean(1, keepdim=True).clamp_min(1e-20)
-    noise = noise * ratio.sqrt()
-    noise *= (10.0 ** (-snr_db / 20))[:, None]
-    noise *= chosen[:, None]
-    return noise.add_(x)
+    # Norms, which a CPU finds in a third of the time of a mean of squares.
+    norm, added = (torch.linalg.vector_norm(w, dim=1) for w in (x, noise))
+    level = norm / added.clamp_min(1e-10) * 10.0 ** (-snr_db / 20)
+    return torch.addcmul(x, noise, level[:, None])
 
 
 def _check(p: float, low: float, high: float) -> None:

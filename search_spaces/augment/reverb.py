@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.rows import on_chosen
 from search_spaces.fourier import fast_length
 from search_spaces.grammar.kinds import at_least, ordered, within
 
@@ -40,9 +41,12 @@ class Reverb:
         drr_db = draws.uniform(x, self.min_drr_db, self.max_drr_db, generator=generator)
         wet = draws.chosen(x, self.p, generator=generator)
         n_tail = min(math.ceil(self.max_rt60 * sampling_rate), x.shape[1])
-        noise = draws.normal(x, n_tail, generator=generator)
-        heard = reverberate(x, tails(noise, rt60 * sampling_rate, drr_db))
-        return torch.where(wet[:, None], heard, x)
+
+        def heard(x: Tensor, rt60: Tensor, drr_db: Tensor) -> Tensor:
+            noise = draws.normal(x, n_tail, generator=generator)
+            return reverberate(x, tails(noise, rt60 * sampling_rate, drr_db))
+
+        return on_chosen(heard, wet, x, rt60, drr_db)
 
 
 def tails(noise: Tensor, rt60: Tensor, drr_db: Tensor) -> Tensor:

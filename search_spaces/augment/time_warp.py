@@ -8,6 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import within
 
 
@@ -31,7 +32,7 @@ class TimeWarp:
         moment = draws.uniform(x, 0.25, 0.75, generator=generator)
         by = draws.uniform(x, -self.max_fraction, self.max_fraction, generator=generator)
         chosen = draws.chosen(x, self.p, generator=generator)
-        return torch.where(chosen[:, None, None, None], warp(x, moment, moment + by), x)
+        return on_chosen(warp, chosen, x, moment, moment + by)
 
 
 def warp(x: Tensor, origin: Tensor, target: Tensor) -> Tensor:

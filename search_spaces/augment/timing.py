@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
+from search_spaces.augment.resampling import play
+from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import within
-
-FINE = 4  # points a sample between which a clip is interpolated linearly
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,16 @@ class Shift:
         most = self.max_ms * sampling_rate / 1000
         by = draws.uniform(x, -most, most, generator=generator).round().long()
         by = by * draws.chosen(x, self.p, generator=generator)
-        index = (torch.arange(length, device=x.device)[None] - by[:, None]) % length
-        return x.gather(1, index)
+        twice = torch.cat([x, x], 1).unfold(1, length, 1)  # a view: every rotation of every clip
+        return twice[torch.arange(len(x), device=x.device), (-by) % length]
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Play the clip up to `max_percent` faster or slower: pitch and formants move together."""
+    """Play the clip up to `max_percent` faster or slower: pitch and formants move together.
+
+    In steps of one per cent.
+    """
 
     p: float = 0.5
     max_percent: float = 10.0
@@ -47,26 +50,10 @@ class Speed:
 
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return resampled waveforms about the middle; beyond the ends the clip is reflected."""
-        most = self.max_percent / 100
-        factor = 1.0 + draws.uniform(x, -most, most, generator=generator)
+        percent = draws.uniform(x, -self.max_percent, self.max_percent, generator=generator)
         chosen = draws.chosen(x, self.p, generator=generator)
-        return torch.where(chosen[:, None], play(x, factor), x)
 
+        def played(x: Tensor, percent: Tensor) -> Tensor:
+            return play(x, percent, most=int(self.max_percent))
 
-def play(x: Tensor, factor: Tensor) -> Tensor:
-    """Return waveforms (clips, samples) played `factor` (clips,) times as fast.
-
-    The middle of the clip stays where it is; beyond its ends it is reflected. What would come to
-    lie above half the sampling rate is left out. A tone at 0.47 of the sampling rate loses 0.4 dB.
-    """
-    n = x.shape[1]
-    spectra = torch.fft.rfft(torch.cat([x, x.flip(1)], dim=1))  # of 2n samples, without a jump
-    bins = torch.arange(n + 1, device=x.device)
-    spectra = spectra * (bins * factor[:, None] <= n)
-    fine = torch.fft.irfft(spectra, n=2 * n * FINE) * FINE
-    middle = (n - 1) / 2
-    time = torch.arange(n, device=x.device, dtype=torch.float64) - middle
-    place = (time * factor[:, None] + middle) % (2 * n) * FINE
-    before = place.long()
-    after = (before + 1) % fine.shape[1]
-    return torch.lerp(fine.gather(1, before), fine.gather(1, after), (place - before).to(x.dtype))
+        return on_chosen(played, chosen, x, percent)

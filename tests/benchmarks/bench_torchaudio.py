@@ -26,7 +26,8 @@ from torchaudio.transforms import MelSpectrogram, Spectrogram
 
 from search_spaces.augment import BandStop, Equalizer, Gain, TimeMask
 from search_spaces.augment.noise import add
-from search_spaces.augment.timing import play
+from search_spaces.augment.resampling import play
+from search_spaces.augment.rows import on_chosen
 from search_spaces.front_end.amplitude import Db
 from search_spaces.front_end.deltas import with_deltas
 from search_spaces.front_end.spectra import StftBands
@@ -93,7 +94,7 @@ def pairs() -> Iterator[Pair]:
     silent = F.add_noise(waves, torch.zeros_like(waves), snr).isnan().any()
     yield Pair(
         "noise at a ratio, in some of the clips",
-        lambda: add(waves, noise, snr, chosen),
+        lambda: on_chosen(add, chosen, waves, noise, snr),
         lambda: F.add_noise(waves, noise, torch.where(chosen, snr, math.inf)),
         share,
         f"a silent clip behind another gives {'NaN' if silent else 'no NaN'}; guarded it is slower",
@@ -101,7 +102,7 @@ def pairs() -> Iterator[Pair]:
     factors = 0.9 + 0.2 * random(CLIPS)
     yield Pair(
         "speed, a factor per clip",
-        lambda: play(waves, factors),
+        lambda: play(waves, 100 * (factors - 1)),
         lambda: by_clip(waves, factors),
         said("steps of 1 %, other lengths"),
         "one factor per call, rounded so that it divides the rate; the clip becomes longer or"

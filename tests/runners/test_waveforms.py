@@ -91,3 +91,14 @@ def test_the_scale_of_each_clip_is_kept():
 
 def test_nothing_to_cover_gives_no_windows():
     assert len(waveforms().cover([]).clips) == 0
+
+
+@pytest.mark.parametrize("pad", ["repeat", "reflect", "zero"])
+def test_a_cpu_slices_what_a_gpu_gathers_by_index(pad):
+    held = waveforms(pad)
+    clips = torch.arange(len(LENGTHS)).repeat_interleave(3)
+    room = held.lengths[clips] - held.length
+    starts = torch.where(room > 0, room * torch.tensor([0, 1, 2] * len(LENGTHS)) // 2, room // 2)
+    if pad != "zero":
+        starts = starts.clamp_min(0)
+    assert torch.equal(held._one_by_one(clips, starts), held._at_once(clips, starts))

@@ -19,7 +19,7 @@ from search_spaces.augment import (
     Speed,
 )
 from search_spaces.augment.filters import apply_gain, stop_db
-from search_spaces.augment.timing import play
+from search_spaces.augment.resampling import _at_once, _filters, _one_by_one, play
 from search_spaces.fourier import fast_length, frequencies
 
 RATE = 8000
@@ -112,7 +112,7 @@ def test_shift_rotates_within_its_bound():
 
 def test_speed_moves_the_pitch_of_a_sine_by_the_factor_drawn():
     factor = torch.tensor([0.8, 0.93, 1.0, 1.07, 1.2])
-    found = pitch(play(sine(1000).repeat(5, 1), factor))
+    found = pitch(play(sine(1000).repeat(5, 1), 100 * (factor - 1)))
     torch.testing.assert_close(found, 1000 * factor, atol=0.5, rtol=0)
     drawn = pitch(on_waves(Speed(p=1.0, max_percent=10), sine(1000).repeat(20, 1)))
     assert bool(((drawn >= 899.5) & (drawn <= 1100.5)).all())
@@ -122,7 +122,7 @@ def test_speed_moves_the_pitch_of_a_sine_by_the_factor_drawn():
 @pytest.mark.parametrize("hz", [300, 1500, 3000, 3600])
 @pytest.mark.parametrize("factor", [0.9, 0.98, 1.07])
 def test_speed_keeps_the_level_of_a_sine_and_adds_no_other(hz, factor):
-    found = play(sine(hz)[None], torch.tensor([factor]))[0]
+    found = play(sine(hz)[None], torch.tensor([100 * (factor - 1)]))[0]
     power = torch.fft.rfft(found * torch.hann_window(RATE)).abs().square()
     whole = torch.fft.rfft(sine(hz) * torch.hann_window(RATE)).abs().square().sum()
     tone = power[round(hz * factor) - 4 : round(hz * factor) + 5].sum()
@@ -131,13 +131,35 @@ def test_speed_keeps_the_level_of_a_sine_and_adds_no_other(hz, factor):
 
 
 def test_speed_leaves_out_what_would_come_to_lie_above_half_the_rate():
-    faster = play(sine(3900)[None], torch.tensor([1.1]))[0]
+    faster = play(sine(3900)[None], torch.tensor([10.0]))[0]
     assert float(faster.std() / sine(3900).std()) < 0.05
+
+
+def test_clips_are_played_at_once_as_they_are_one_by_one():
+    filters = _filters(RATE, 20, torch.device("cpu"))
+    mirrored, which = waves(41)[:, filters.mirrored], torch.arange(41)
+    torch.testing.assert_close(
+        _at_once(mirrored, which, filters), _one_by_one(mirrored, which, filters)
+    )
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50, 99, 100, 101, 801])
+def test_clips_of_any_length_are_played_at_any_speed_and_a_constant_stays(n):
+    for percent in (-99, -50, -1, 0, 50, 99):
+        found = play(torch.ones(1, n), torch.tensor([float(percent)]), most=99)
+        torch.testing.assert_close(found, torch.ones(1, n), rtol=0, atol=0.02)
+
+
+def test_speed_keeps_the_middle_of_a_clip_where_it_is():
+    x = torch.zeros(5, 801)
+    x[:, 400] = 1.0
+    found = play(x, torch.tensor([-20.0, -7.0, 0.0, 9.0, 20.0]))
+    assert bool(((found.argmax(1) - 400).abs() <= 1).all())
 
 
 def test_speed_keeps_the_spectrum_of_noise():
     x = waves(40)
-    found = play(x, torch.full((40,), 1.03))
+    found = play(x, torch.full((40,), 3.0))
     for low in range(0, 4000, 500):
         bins = slice(low, low + 500)
         power = [torch.fft.rfft(y).abs().square()[:, bins].mean() for y in (x, found)]
@@ -147,11 +169,11 @@ def test_speed_keeps_the_spectrum_of_noise():
 def test_a_stopped_band_takes_its_depth_from_sines_within_and_nothing_from_those_outside():
     length = fast_length(RATE + 400)
     hz = frequencies(length, RATE, torch.zeros(1))
-    low, high, depth = torch.tensor([1000.0]), torch.tensor([2000.0]), torch.tensor([30.0])
+    low, high = torch.tensor([1000.0]), torch.tensor([2000.0])
     middle = slice(RATE // 4, 3 * RATE // 4)  # away from where the sine begins and ends
     for tone, expected in ((1500, 30), (1060, 30), (1940, 30), (950, 0), (2050, 0), (300, 0)):
         x = sine(tone)[None]
-        found = apply_gain(x, stop_db(hz, low, high, depth), length)
+        found = apply_gain(x, stop_db(hz, low, high, 30.0), length)
         lost = 20 * torch.log10(x[0, middle].std() / found[0, middle].std())
         assert float(lost) == pytest.approx(expected, abs=0.5 if expected else 0.05), tone
 
