@@ -16,7 +16,15 @@ from search_spaces.grammar.yaml_file import load_yaml, parse_yaml
 from study.files import dump_yaml
 
 FusionMethod = Literal[
-    "bagged_greedy", "greedy", "cma_es", "stacking", "majority_vote", "tempered", "chosen"
+    "chosen",
+    "bagged_greedy",
+    "greedy",
+    "uniform",
+    "best_single",
+    "cma_es",
+    "stacking",
+    "majority_vote",
+    "tempered",
 ]
 MOST_TOLD = 20  # mistakes
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -53,8 +61,8 @@ class Pruning(_Strict):
 class EnsembleConfig(_Strict):
     """Selection of the fusion; see docs/honest-estimates.md."""
 
-    method: FusionMethod = "bagged_greedy"  # chosen: bagged_greedy unless another gains by one SE
-    max_members: int = Field(default=8, ge=1, le=100)
+    method: FusionMethod = "chosen"  # of fusion, average and best single, by their honest values
+    max_members: int | None = Field(default=None, ge=1, le=100)  # null: 8 selected, any averaged
     max_mb: float | None = Field(default=None, gt=0)  # of all members' weights, 1e6 bytes
     max_ms: float | None = Field(default=None, gt=0)  # of all members for a clip, one CPU thread
     decision: bool = True  # temperature and bias per class, where they gain on other speakers

@@ -123,7 +123,7 @@ def methods_table(results: StudyResults) -> Table | None:
     """The methods of `spectune ensemble --compare`, best first; None where not compared."""
     rows = [
         {
-            "method": str(row["method"]) + ("" if row["may_be_chosen"] else " (for comparison)"),
+            "method": str(row["method"]),
             "honest UAR": percent(row["uar"]),
             "95 % interval": between(row["low"], row["high"]),
             "apparent": percent(row["apparent"]),

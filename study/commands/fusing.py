@@ -14,7 +14,7 @@ def ensemble(
     study: StudyPath,
     overrides: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY=VALUE]...", help="Like ensemble.method=chosen."),
+        typer.Argument(metavar="[KEY=VALUE]...", help="Like ensemble.method=uniform."),
     ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="A table of all methods, by their honest UAR.")
@@ -37,7 +37,7 @@ def ensemble(
     fusion, record = select_again(folder, config, compare=compare, report=write_report)
     echo(fusion_table(fusion))
     if compare:
-        for line in compared_lines(record["methods"], config.ensemble.method):
+        for line in compared_lines(record["methods"]):
             echo(line)
     if pairs or compare:
         for line in pairs_table(fusion):

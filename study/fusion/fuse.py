@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
 from study.config import EnsembleConfig
-from study.fusion.choice import MethodRow, choice_sentence, choose, chosen, compare_methods
+from study.fusion.choice import MethodRow, compare_methods
 from study.fusion.diversity import Diversity, diversity
 from study.fusion.methods.decision import Decision
 from study.fusion.methods.decision_wrappers import with_decision
 from study.fusion.methods.limits import Limits
 from study.fusion.methods.references import best_single, top_k, uniform
-from study.fusion.methods.selection import FusionMethod, Selection
-from study.fusion.methods.table import REFERENCES, fusion_methods
+from study.fusion.methods.selection import Selection
+from study.fusion.methods.table import DEFAULT, REFERENCES, fusion_methods
 from study.fusion.study_candidates import StudyCandidates
 from study.honest import HonestValue, estimate_library
 from study.metrics.permutation_tests import Comparison, compare_best_of
 from study.progress import report_time_left
-
-CHOSEN = "chosen"
 
 
 @dataclass(frozen=True)
@@ -61,12 +58,6 @@ class Fusion:
     methods: tuple[MethodRow, ...] = ()
     limits: Limits | None = None
 
-    @property
-    def choice(self) -> str:
-        """Why the method was chosen, or would be; empty where none were compared."""
-        absent = self.library.absent
-        return choice_sentence(self.methods, absent=absent) if self.methods else ""
-
 
 def fuse(
     library: StudyCandidates,
@@ -82,25 +73,23 @@ def fuse(
         library: The candidates.
         config: Method, most members, decision and seed; the defaults when None.
         limits: What the members may cost together.
-        compare: Compare all methods, also where `config` names one.
+        compare: Compare all methods.
         echo: Is given a line now and then, where it takes long.
     """
     config = config or EnsembleConfig()
     pool = library.pool
     methods = fusion_methods(max_members=config.max_members, limits=limits, seed=config.seed)
     rows: tuple[MethodRow, ...] = ()
-    if compare or config.method == CHOSEN:
+    if compare:
         rows = compare_methods(
             pool,
             methods,
             seed=config.seed,
             progress=report_time_left("fusion: methods compared, fold", echo),
         )
-    name = choose(rows, absent=library.absent) if config.method == CHOSEN else config.method
-    fit: FusionMethod = methods[name]
-    repeated: FusionMethod = fit if config.method != CHOSEN else partial(chosen, methods=methods)
+    fit = repeated = methods[config.method]
     if config.decision:
-        fit, repeated = with_decision(fit), with_decision(repeated, calibrate=False)
+        fit, repeated = with_decision(fit), with_decision(fit, calibrate=False)
     labels, groups = pool.labels, pool.groups
     fitted = fit(library.devel, labels, speakers=groups, families=pool.families)
     decision = fitted.rule.decision
@@ -116,8 +105,9 @@ def fuse(
         seed=config.seed,
         progress=report_time_left("fusion: chosen again without the clips that judge,", echo),
     )
+    method = fitted.method if config.method == DEFAULT else config.method
     return Fusion(
-        replace(fitted, method=name, rule=rule),
+        replace(fitted, method=method, rule=rule),
         decision,
         References(*(simple(library.devel, labels) for simple in (best_single, uniform, top_k))),
         library,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from study.fusion.diversity import Diversity
 from study.fusion.fuse import Fusion
-from study.fusion.methods.table import COMPARED, DEFAULT
+from study.fusion.methods.table import DEFAULT
 from study.honest.estimate import search_note
 from study.metrics.permutation_tests import Comparison
 from study.text import NOTHING, aligned, percent
@@ -51,7 +51,7 @@ def fusion_sentences(fusion: Fusion) -> list[str]:
         sentences.append(_diversity(fusion.diversity))
     if fusion.limits is not None:
         sentences.append(f"Limits on {fusion.limits.sentence(fusion.selection.members)}.")
-    rest = [fusion.choice, *fusion.library.left_out]
+    rest = [fusion.selection.reason, *fusion.library.left_out]
     return sentences + [f"{one[0].upper()}{one[1:]}." for one in rest if one]
 
 
@@ -71,30 +71,24 @@ def methods_table(
             "members": len(row.members),
             "megabytes": total_cost(megabytes, row.members),
             "milliseconds": total_cost(milliseconds, row.members),
-            "may_be_chosen": row.method in COMPARED,
         }
         for row in fusion.methods
     ]
     return sorted(rows, key=lambda row: -row["uar"])
 
 
-def compared_lines(rows: Sequence[Mapping[str, Any]], configured: str) -> list[str]:
+def compared_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the table of `spectune ensemble --compare`.
 
     Args:
         rows: What `methods_table` gave.
-        configured: `ensemble.method` of the study.
     """
     head = ["method", "honest UAR", "95 % interval", "apparent", "gain", "SE", "members"]
     lines = [
         "methods, by what they are worth on clips they were not fitted on; gain over"
         f" {DEFAULT} in points, with its standard error"
     ]
-    lines += [f"  {line}" for line in aligned([[*head, "MB", "ms"], *map(_cells, rows)])]
-    lines.append("  * for comparison, never chosen")
-    if configured != "chosen":
-        lines.append(f"(ensemble.method is {configured}; the choice counts with `chosen`)")
-    return lines
+    return lines + [f"  {line}" for line in aligned([[*head, "MB", "ms"], *map(_cells, rows)])]
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -103,7 +97,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
     low, high = known(row["low"], 100), known(row["high"], 100)
     return [
-        row["method"] + ("" if row["may_be_chosen"] else " *"),
+        row["method"],
         known(row["uar"], 100),
         NOTHING if low == NOTHING else f"{low} to {high}",
         known(row["apparent"], 100),

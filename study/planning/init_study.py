@@ -39,7 +39,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # slots: 2                # trials at once; by default one per GPU, or one on the CPU
 # threads: 2              # CPU threads of a slot, by default its share; as many give the same bits
 # pruning: {{enabled: true, startup_trials: 8, warmup: 0.25, patience: 1}}
-# ensemble: {{max_members: 8, seed: 0}}
+# ensemble: {{max_members: 8}}
 # refit: {{seeds: 3}}       # networks per member that `spectune refit` trains on train+devel
 # submission: {{team: team, tries: 5}}  # in the file names of `spectune submit`; how many it writes
 # keep_weights: 30        # the best trials' weights that stay on disk; the fusion's always do

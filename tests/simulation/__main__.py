@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 from simulation.search import Search, search
 from simulation.summary import INTERVALS, TOLD, summarise, table
 from simulation.world import TASTE, Population, Trial, World, probabilities
-from study.fusion.choice import chosen
 from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.selection import Selection
 from study.fusion.methods.table import DEFAULT, METHODS
@@ -62,7 +61,7 @@ def repetition(
         outputs, labels, speakers, families=[trial.family for trial in trials]
     )
     epochs = candidates.best_epochs()
-    methods = {"fusion": {**METHODS, "chosen": chosen}[method], "single": METHODS["best_single"]}
+    methods = {"fusion": METHODS[method], "single": METHODS["best_single"]}
     fitted = {name: fit_on_all(candidates, fit) for name, fit in methods.items()}
     truths = {name: _truth(world, new, trials, epochs, fit) for name, (fit, _) in fitted.items()}
     folds = fold_splits(labels, speakers, n_folds=10, seed=seed)
@@ -164,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=1000, help="seed of the first repetition")
     parser.add_argument("--speakers", type=int, nargs="+", default=[5, 10, 15, 20, 40])
     parser.add_argument("--trials", type=int, default=N_TRIALS, help="per search")
-    parser.add_argument("--method", default=DEFAULT, choices=[*METHODS, "chosen"])
+    parser.add_argument("--method", default=DEFAULT, choices=[*METHODS])
     parser.add_argument("--taste", type=float, default=TASTE, help="luck a search can follow")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after so many")
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; resumed when there")

@@ -18,7 +18,7 @@ GOOD = {"name": "s", "corpus": "c", "budget": {"trials": 3}}
 
 def test_three_keys_are_enough_and_the_rest_has_defaults():
     config = parse_config(GOOD, where="study.yaml")
-    assert (config.space, config.pad, config.ensemble.max_members) == ("small", "repeat", 8)
+    assert (config.space, config.pad, config.ensemble.max_members) == ("small", "repeat", None)
     assert parse_config(yaml.safe_load(config.to_yaml()), where="again") == config
 
 

@@ -22,13 +22,14 @@ def best_single(
     *,
     speakers: NDArray[np.intp] | None = None,
     families: Sequence[Hashable] | None = None,
+    limits: Limits | None = None,
 ) -> Selection:
     """The one candidate with the best UAR; ties go to the lower log-loss, then the position.
 
     Raises:
         ValueError: As `greedy`.
     """
-    return replace(greedy(probabilities, labels, n_steps=1), method="best_single")
+    return replace(greedy(probabilities, labels, n_steps=1, limits=limits), method="best_single")
 
 
 def uniform(
@@ -37,15 +38,19 @@ def uniform(
     *,
     speakers: NDArray[np.intp] | None = None,
     families: Sequence[Hashable] | None = None,
+    max_members: int | None = None,
+    limits: Limits | None = None,
 ) -> Selection:
-    """All candidates with equal weights.
+    """All candidates with equal weights; where all are too many, the best by UAR that fit.
 
     Raises:
         ValueError: As `greedy`.
     """
     values, truth = check_candidates(probabilities, labels)
-    rule = FusionRule.equal("average", len(values))
-    return Selection.from_members("uniform", values, truth, range(len(values)), rule)
+    ranking = FusionScorer(values, truth).ranking()
+    members = sorted(fitting(ranking, limits, most=max_members).tolist())
+    rule = FusionRule.equal("average", len(members))
+    return Selection.from_members("uniform", values, truth, members, rule)
 
 
 def top_k(

@@ -32,6 +32,7 @@ class Selection:
             position.
         rule: What is done with their probabilities.
         trajectory: UAR after every step, also after those that were not kept.
+        reason: Why this system and not another, in words; empty where none was compared.
     """
 
     method: str
@@ -39,6 +40,7 @@ class Selection:
     members: tuple[int, ...]
     rule: FusionRule
     trajectory: tuple[Step, ...] = ()
+    reason: str = ""
 
     @classmethod
     def from_members(

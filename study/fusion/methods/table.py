@@ -19,30 +19,35 @@ from study.fusion.methods.limits import Limits
 from study.fusion.methods.references import best_single, majority_vote, top_k, uniform
 from study.fusion.methods.selection import FusionMethod
 from study.fusion.methods.stacking import stacking
+from study.fusion.methods.systems import chosen
 from study.honest import Method
 
-DEFAULT = "bagged_greedy"
+DEFAULT = "chosen"
 
 
 def fusion_methods(
-    *, max_members: int = MAX_MEMBERS, limits: Limits | None = None, seed: int = 0
+    *, max_members: int | None = None, limits: Limits | None = None, seed: int = 0
 ) -> dict[str, FusionMethod]:
     """Every method by its name, the default first.
 
+    `chosen`
+        `bagged_greedy`, `uniform` or `best_single`: whichever is worth most on the clips outside of
+        the bags. The default.
     `bagged_greedy`
-        F = sum_m w_m P_m, w_m the mean over greedy selections from 20 random halves of the
-        candidates, each on a bootstrap sample of the speakers. After Caruana et al., "Getting the
-        most out of ensemble selection", ICDM 2006. The default.
+        F = sum_m w_m P_m, w_m half the mean over greedy selections from 20 random halves of the
+        candidates, each on a bootstrap sample of the speakers, half proportional to
+        exp(UAR_m / 0.1). After Caruana et al., "Getting the most out of ensemble selection", ICDM
+        2006.
     `greedy`
         F = sum_m n_m P_m / n, n_m of n choices with replacement, each the one that raises UAR
         most. Caruana et al., "Ensemble selection from libraries of models", ICML 2004. Not with
         many candidates and few clips: it takes whoever was lucky.
     `best_single`
-        F = P_m of the best UAR. A reference, never chosen.
+        F = P_m of the best UAR. Not with many candidates and few clips.
     `uniform`
-        F = mean of all P_m. A reference, never chosen: it needs every network.
+        F = mean of all P_m, or of the best that fit. Not with many bad candidates.
     `top_k`
-        F = mean of the five best P_m. A reference, never chosen.
+        F = mean of the five best P_m. A reference: it knows no limits.
     `cma_es`
         F = sum_m w_m P_m, w found by CMA-ES. Purucker and Beel, "CMA-ES for post hoc ensembling
         in AutoML", AutoML 2023. Not for few speakers: it compares hundreds of weightings.
@@ -61,7 +66,8 @@ def fusion_methods(
         `ensemble.decision` does it for any method.
 
     Args:
-        max_members: Most candidates in a fusion; the references know no limits.
+        max_members: Most candidates in a fusion; when None, eight where a method selects, and all
+            in their average.
         limits: What the members may cost together.
         seed: Of the bags and of CMA-ES.
 
@@ -73,24 +79,23 @@ def fusion_methods(
     >>> fitted.members, fitted.uar
     ((1,), 1.0)
     """
-    bounds: dict[str, Any] = {"max_members": max_members, "limits": limits}
-    default = partial(bagged_greedy, seed=seed, **bounds)
+    bounds: dict[str, Any] = {"max_members": max_members or MAX_MEMBERS, "limits": limits}
+    bagged = partial(bagged_greedy, seed=seed, **bounds)
     return {
-        DEFAULT: default,
+        DEFAULT: partial(chosen, max_members=max_members, limits=limits, seed=seed),
+        "bagged_greedy": bagged,
         "greedy": partial(greedy, **bounds),
-        "best_single": best_single,
-        "uniform": uniform,
+        "best_single": partial(best_single, limits=limits),
+        "uniform": partial(uniform, max_members=max_members, limits=limits),
         "top_k": top_k,
         "cma_es": partial(cma_es, seed=seed, **bounds),
         "stacking": partial(stacking, **bounds),
         "majority_vote": partial(majority_vote, **bounds),
-        "tempered": with_temperatures(default),
-        "decided": with_decision(default, calibrate=False),
+        "tempered": with_temperatures(bagged),
+        "decided": with_decision(bagged, calibrate=False),
     }
 
 
 METHODS = fusion_methods()
 # what an honest estimate compares a fusion with
 REFERENCES: dict[str, Method] = {"single": best_single, "uniform": uniform}
-# what may replace the default, if it gains enough; the decision rule is chosen by itself
-COMPARED = (DEFAULT, "cma_es", "stacking", "majority_vote", "tempered")

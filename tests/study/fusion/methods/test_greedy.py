@@ -19,7 +19,7 @@ from study.fusion.methods.bagged import bagged_greedy
 from study.fusion.methods.greedy import greedy
 from study.fusion.methods.references import best_single, top_k, uniform
 from study.fusion.methods.scorer import FusionScorer
-from study.fusion.methods.table import DEFAULT, METHODS
+from study.fusion.methods.table import METHODS
 from study.fusion.study_candidates import Candidate
 
 
@@ -171,7 +171,7 @@ def test_bags_take_the_same_share_of_every_family(monkeypatch):
 def test_the_default_takes_at_most_eight_and_no_prefix_that_devel_prefers():
     rng = np.random.default_rng(0)
     probabilities, labels = rng.dirichlet([1, 1], (20, 30)), rng.integers(0, 2, 30)
-    found = METHODS[DEFAULT](probabilities, labels)
+    found = METHODS["bagged_greedy"](probabilities, labels)
     assert found.method == "bagged_greedy"
     assert len(found.members) == 8 == len(found.trajectory)
     assert found.uar < max(step.uar for step in found.trajectory)
