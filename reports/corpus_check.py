@@ -27,7 +27,10 @@ def check_sections(results: StudyResults) -> list[Section]:
     if check is None:
         return []
     numbers = probes(check)
-    warnings = [text for one in check.findings if one.area == "leakage" for text in one.names]
+    warnings = [
+        text for one in check.findings if one.kind == "voice and class" for text in one.names
+    ]
+    warnings += [probe.sentence() for probe in check.probes if probe.matters]
     return [
         Section(
             "check",

@@ -14,7 +14,6 @@ from study.corpus.layouts.rows import SEGMENT_RULE, segment_name, segment_of, sp
 from study.corpus.layouts.tables import known
 from study.corpus.spelling import same_names
 from study.files import read_rows
-from study.files.csv_files import spreadsheet_plain
 from study.text import printable
 
 
@@ -129,7 +128,7 @@ def _folder(folder: Path, left_out: dict[str, list[str]], *, whole: bool) -> lis
 
 
 def _manifest(path: Path, label_column: str | None) -> list[Item]:
-    table = read_rows(path)
+    table = read_rows(path).plain()
     file_name, label = table.column(FILE_COLUMNS), table.column([label_column or "label"])
     times = table.column(["start"]), table.column(["end"])
     speaker = table.column(COLUMNS["speaker"])
@@ -143,13 +142,11 @@ def _manifest(path: Path, label_column: str | None) -> list[Item]:
     for column, n in Counter(table.header).items():
         if column and n > 1:  # columns are kept by their names
             raise InputError(f"{path}: the header must have one column {column!r}, got {n}")
-    place = _place(
-        path.parent, [split_segment(spreadsheet_plain(row[file_name]))[0] for row in table.rows]
-    )
+    place = _place(path.parent, [split_segment(row[file_name])[0] for row in table.rows])
     items = []
     for row, line in zip(table.rows, table.lines, strict=True):
         cells = [None if i is None else row[i] for i in times]
-        segment = segment_of(name := spreadsheet_plain(row[file_name]), *cells)
+        segment = segment_of(name := row[file_name], *cells)
         if segment is None:
             value = " and ".join(repr(cell or "") for cell in cells)
             raise InputError(f"{path}:{line}: {SEGMENT_RULE}, got {value} for {name!r}")

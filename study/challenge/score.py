@@ -93,7 +93,7 @@ def match_labels(
     Raises:
         InputError: With everything that is wrong.
     """
-    table = read_rows(path)
+    table = read_rows(path).plain()
     file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
     if file_name is None or label is None:
         header = ", ".join(table.header) or "nothing"

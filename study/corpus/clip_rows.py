@@ -1,7 +1,7 @@
 """Which row of another tool's table is which clip of a study.
 
 One way of naming holds for the whole table and for all partitions, and under it no two clips and no
-two rows may meet; so a table of other recordings is never taken for one of these.
+two rows may meet: a row that could be two clips' is nobody's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.rows import SEGMENT_RULE, segment_of, split_segment
-from study.files.csv_files import CsvTable, spreadsheet_plain
+from study.files.csv_files import CsvTable
 
 TOLERANCE = 1.001e-3  # s; tables of other tools hold milliseconds
 _EQUAL = 2e-6  # s; times that are the same but for rounding to microseconds
@@ -104,7 +104,7 @@ def _row_segments(table: CsvTable, file_column: int) -> Iterator[Segment]:
     columns = table.column(["start"]), table.column(["end"])
     for line, row in zip(table.lines, table.rows, strict=True):
         cells = [None if i is None else row[i] for i in columns]
-        name = spreadsheet_plain(row[file_column].strip())
+        name = row[file_column].strip()
         if (found := segment_of(name, *cells)) is None:
             value = " and ".join(repr(cell or "") for cell in cells)
             raise InputError(f"{table.path}:{line}: {SEGMENT_RULE}, got {value} for {name!r}")
@@ -224,7 +224,7 @@ def _times_hint(rows: Sequence[Segment], clips: Sequence[Segment]) -> str:
         )
     if timed == [False, True]:
         return "the clips are parts of files: the table needs the columns start and end"
-    return ""
+    return "no row has the times of a clip, to 1 ms" if timed == [True, True] else ""
 
 
 def _shown(one: Segment) -> str:

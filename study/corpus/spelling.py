@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 _SPACE = re.compile(r"\s+")
 _ENDING = re.compile(r"\.[a-z][a-z0-9]{0,5}$")  # of a file; ".1" belongs to its name
 _WHOLE = re.compile(r"([+-]?[0-9]+)\.0+")
-_NUMBER = re.compile(r"0*([0-9]+?)(?:\.0+)?")
+_NUMBER = re.compile(r"\+?(-?)0*([0-9]+?)(?:\.([0-9]*?)0*)?")  # sign, whole, rest
 # Joiners, marks of direction, soft hyphens (Cf), selectors of a glyph, and letters without ink.
 _UNSEEN = re.compile(r"[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
@@ -57,14 +57,15 @@ def same_names(names: Iterable[str], *, numbers: bool) -> Iterator[tuple[str, st
 def alike_names(names: Iterable[str]) -> list[tuple[str, ...]]:
     """Groups of names that differ in case, width of letters or how a number is written alone.
 
-    >>> alike_names(["Zero", "zero", "one", "01", "1.0"])
-    [('01', '1.0'), ('Zero', 'zero')]
+    >>> alike_names(["Zero", "zero", "one", "01", "1.0", "-1", "10", "1.5", "1.50"])
+    [('01', '1.0'), ('1.5', '1.50'), ('Zero', 'zero')]
     """
     groups: dict[str, list[str]] = {}
     for name in sorted(set(names)):
         plain = unicodedata.normalize("NFKC", seen(name)).casefold()
         number = _NUMBER.fullmatch(plain)
-        groups.setdefault(number[1] if number else plain, []).append(name)
+        same = ".".join(filter(None, [number[1] + number[2], number[3]])) if number else plain
+        groups.setdefault(same, []).append(name)
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 

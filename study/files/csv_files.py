@@ -41,6 +41,11 @@ class CsvTable(NamedTuple):
     rows: list[list[str]]  # of as many cells each
     lines: list[int]  # the line on which each row ends, from 1
 
+    def plain(self) -> CsvTable:
+        """The same without what `spreadsheet_safe` put in front of cells."""
+        rows = [[spreadsheet_plain(cell) for cell in row] for row in self.rows]
+        return self._replace(header=[spreadsheet_plain(name) for name in self.header], rows=rows)
+
     def column(self, names: Sequence[str]) -> int | None:
         """Where the first of the names is that is there.
 

@@ -18,7 +18,7 @@ from study.corpus.clip_rows import MatchedRows, match_rows
 from study.corpus.layouts.names import FILE_COLUMNS, known_partition
 from study.corpus.spelling import nearest_name
 from study.files import read_rows
-from study.files.csv_files import CsvTable, spreadsheet_plain
+from study.files.csv_files import CsvTable
 from study.results.probabilities import ROW_SUM_TOLERANCE
 
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
@@ -146,15 +146,14 @@ def _trained_on(
 
 
 def _read(path: Path) -> CsvTable:
-    table = read_rows(path)
+    table = read_rows(path).plain()
     header = table.header
     if not table.rows:
         raise InputError(f"{path}: needs a header and at least one row, got {len(header)} columns.")
     twice = next((name for name in header if name and header.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path}: the header must have one column {twice!r}, got several.")
-    rows = [[spreadsheet_plain(cell) for cell in row] for row in table.rows]
-    return table._replace(header=[spreadsheet_plain(name) for name in header], rows=rows)
+    return table
 
 
 def _values(

@@ -60,11 +60,13 @@ def test_the_figure_draws_each_probe_with_its_interval_and_a_star_where_it_matte
 def test_a_study_with_a_check_shows_it_and_one_without_shows_none(tmp_path, thirty_trials):
     folder = shutil.copytree(thirty_trials, tmp_path / "study")
     assert 'id="check"' not in page(read_results(folder))
-    check = checked(*found("missing", [EVIL]), *found("leakage", ["told"]))
+    voices = found("voice and class", [f"2 of 3 speakers say one class alone ({EVIL!r} 2)"])
+    check = checked(*found("missing", [EVIL]), *voices, *found("leakage", ["told"]))
     (folder / "check.json").write_text(json.dumps(check_to_json(check)))
     text = page(read_results(folder))
     assert '<section id="check">' in text
     assert "The label can be guessed from level alone (UAR 91.0\u00a0%" in text
+    assert "2 of 3 speakers say one class alone" in text
     assert EVIL not in text
     assert "&lt;script&gt;alert(1)" in text
 

@@ -223,16 +223,16 @@ def test_all_files_of_a_manifest_lie_in_one_place(tmp_path):
 
 def test_a_table_of_predictions_is_a_manifest_again_and_again(tmp_path):
     soundfile.write(tmp_path / "=a.wav", np.zeros(8), 8000)
-    names = ["=a.wav#t=0,0.001", "=a.wav"]
-    text = predictions_csv(names, ["x", ""], ("x", "y"), np.array([[1, 0], [0, 1]]))
+    names, classes = ["=a.wav#t=0,0.001", "=a.wav"], ("-1", "+1")
+    text = predictions_csv(names, ["-1", ""], classes, np.array([[1, 0], [0, 1]]))
     for n in range(3):
         (tmp_path / "p.csv").write_text(text)
         items = collect([str(tmp_path / "p.csv")], stdin=[])
         assert [(item.name, item.label) for item in items] == list(
-            zip(names, ["x", ""], strict=True)
+            zip(names, ["-1", ""], strict=True)
         )
         assert [item.end for item in items] == [0.001, None]
         assert {item.path for item in items} == {tmp_path / "=a.wav"}
         others = [item.others for item in items]
-        text = predictions_csv(names, ["x", ""], ("x", "y"), np.array([[1, 0], [0, 1]]), others)
+        text = predictions_csv(names, ["-1", ""], classes, np.array([[1, 0], [0, 1]]), others)
         assert text.partition("\n")[0].count("prediction (as given)") == n + 1

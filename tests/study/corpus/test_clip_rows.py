@@ -123,6 +123,8 @@ def test_whole_files_and_segments_are_not_taken_for_each_other() -> None:
     assert found.rows == {}
     assert "leave out its columns start and end if every row is a whole file" in found.hint
     assert matched(["a.wav"], "a.wav,0,NaT", header="file,start,end").rows == {"a.wav": 0}
+    found = matched(["a.wav#t=0,1"], "a.wav,0,1000", "a.wav,1000,2000", header="file,start,end")
+    assert (found.rows, found.hint) == ({}, "no row has the times of a clip, to 1 ms")
     found = matched(["a.wav#t=0,1"], "a.wav")
     assert found.rows == {}
     assert found.hint.endswith("needs the columns start and end")
