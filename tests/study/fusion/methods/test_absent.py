@@ -8,12 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from study.fusion.choice import MethodRow, choice_sentence, choose, chosen
 from study.fusion.methods.decision import fit_decision
 from study.fusion.methods.decision_wrappers import with_decision
 from study.fusion.methods.references import uniform
 from study.fusion.methods.rule import FusionRule
-from study.fusion.methods.table import DEFAULT, METHODS
+from study.fusion.methods.table import METHODS
 from study.metrics.uar import recall_per_class
 
 LACKS = 2  # of four classes
@@ -32,7 +31,7 @@ def clips(seed: int, *, lacking: bool):
     return shares / shares.sum(-1, keepdims=True), labels, np.arange(240) // 24
 
 
-FITTED = {**METHODS, "chosen": chosen, "stacking, decided": with_decision(METHODS["stacking"])}
+FITTED = {**METHODS, "stacking, decided": with_decision(METHODS["stacking"])}
 
 
 @pytest.mark.parametrize("name", FITTED)
@@ -87,13 +86,9 @@ def test_a_fusion_of_before_goes_on_never_predicting_such_a_class():
     assert (rule.scores(devel[list(fitted.members)])[:, LACKS] == 0).all()
 
 
-def test_where_devel_lacks_a_class_no_other_method_is_chosen_and_it_is_said():
-    rows = [MethodRow(DEFAULT, 0.7, 0.0, 0.0), MethodRow("stacking", 0.8, 0.1, 0.01)]
-    assert choose(rows) == "stacking"
-    assert choose(rows, absent=["three"]) == DEFAULT
-    assert choice_sentence(rows, absent=["three", "four"]) == (
-        "chosen: bagged_greedy, because no devel clip is of three or four, so that nothing tells "
-        "what another method does to it"
-    )
+def test_where_devel_lacks_a_class_the_fusion_is_taken_and_it_is_said():
     devel, labels, speakers = clips(0, lacking=True)
-    assert chosen(devel, labels, speakers=speakers, families=[None] * 6).method == DEFAULT
+    devel[1:] = np.full(4, 0.25)  # the first alone is worth something
+    found = METHODS["chosen"](devel, labels, speakers=speakers, families=[None] * 6)
+    assert found.method == "bagged_greedy"
+    assert found.reason.startswith("chosen: the fusion, since devel lacks a class")
