@@ -14,6 +14,7 @@ SAID = (
     "attempt to write a readonly database",
     "disk I/O error",
     "unable to open database file",
+    "database is locked",
     "No space left on device",
     "File too large",
     "Read-only file system",

@@ -13,11 +13,13 @@ import signal
 import sys
 from types import FrameType
 
-EXIT_INTERRUPTED = 130
+SIGNALS = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
 
 
 class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C, as a class of its own.
+    """Ctrl-C, SIGTERM or a terminal that hangs up, as a class of its own; the signal's number.
 
     Where C code has run Python code that a plain `KeyboardInterrupt` left, CPython ends the process
     by the signal whatever the exit code was to be; it looks for that very class.
@@ -25,23 +27,27 @@ class _Interrupted(KeyboardInterrupt):
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C is exit code 130 and no traceback, also while it loads."""
-    # One that is ignored (`nohup`, a shell's background) stays so.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _interrupt)
+    """Run the command line; Ctrl-C is exit code 130 and no traceback, also while it loads.
+
+    SIGTERM (143) and SIGHUP (129) are as good: what is half-written goes, and runs are closed.
+    """
+    for number in SIGNALS:
+        # One that is ignored (`nohup`, a shell's background) stays so.
+        if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(number, _interrupt)
     try:
         prepare_process()
         from study.cli import main as run
 
         run()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         with contextlib.suppress(OSError):
             print("spectune: interrupted", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(128 + (end.args[0] if end.args else signal.SIGINT))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise _Interrupted
+    raise _Interrupted(number)
 
 
 def prepare_process() -> None:

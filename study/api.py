@@ -5,6 +5,7 @@ Beside the command line it alone sees every room, and the reports.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,7 +50,7 @@ def run(study: Path | str | Mapping[str, Any], /, **overrides: Any) -> Results:
             Path.cwd(),
         )
     else:
-        config, base = config_and_base(Path(study), changes=overrides)
+        config, base = config_and_base(_path(study), changes=overrides)
     folder = base / config.results / config.name
     with undisturbed():
         code = run_study(config, base=base, report=write_report, command="study.run")
@@ -72,7 +73,13 @@ def open_study(study: Path | str) -> Results:
     Raises:
         InputError: There is none, or a file in it is damaged.
     """
-    return Results(read_results(results_folder(Path(study))))
+    return Results(read_results(results_folder(_path(study))))
+
+
+def _path(study: object) -> Path:
+    if not isinstance(study, (str, os.PathLike)) or not str(study):
+        raise InputError(f"a study must be a study.yaml or a results folder, got {study!r:.80}")
+    return Path(study)
 
 
 @dataclass(frozen=True, repr=False)
@@ -232,7 +239,7 @@ class Results:
             return export_bundle(
                 now,
                 Path(folder),
-                protocol=protocol or default_protocol(now),
+                protocol=default_protocol(now) if protocol is None else protocol,
                 plan=lambda: plan_study(config, base=base),
             )
 

@@ -121,6 +121,10 @@ def _run() -> int:
             path = printable(os.fsdecode(error.filename2 or error.filename))
             print(f"spectune: {path:.300}: {error.strerror}", file=sys.stderr)
             return EXIT_BAD_INPUT
+        if isinstance(error, PermissionError) and _is_read(error.filename):
+            path = printable(os.fsdecode(error.filename))
+            print(f"spectune: {path:.300}: cannot be read: {error.strerror}", file=sys.stderr)
+            return EXIT_BAD_INPUT
         reason, memory = storage_fault(error), memory_fault(error)
         if reason is not None:
             print(f"spectune: stopped, files cannot be written: {reason}", file=sys.stderr)
@@ -130,3 +134,13 @@ def _run() -> int:
             raise
         return EXIT_FAULTY
     return 0
+
+
+def _is_read(path: str | bytes | None) -> bool:
+    """Whether a path that may not be used is there and may not be read, or the way to it."""
+    if path is None:
+        return False
+    folder = os.path.dirname(path) or "."  # noqa: PTH120 (it may be bytes)
+    if os.path.exists(path):  # noqa: PTH110
+        return not os.access(path, os.R_OK)
+    return os.path.isdir(folder) and not os.access(folder, os.X_OK)  # noqa: PTH112

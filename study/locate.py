@@ -28,7 +28,10 @@ def results_folder(study: Path) -> Path:
     config = load_config(study)
     folder = (study.parent / config.results / config.name).resolve()
     if not (folder / "state.json").is_file():
-        raise InputError(f"{study}: the study has not been run yet (there is no {folder})")
+        raise InputError(
+            f"{study}: the study has not been run, or its results were moved or deleted: there is"
+            f" no {folder / 'state.json'}"
+        )
     return folder
 
 

@@ -7,6 +7,7 @@ probabilities = predictor.predict(waveforms, sampling_rate=16_000)  # (clips, cl
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -55,6 +56,8 @@ def load(bundle: Path | str, *, device: str | None = None) -> Predictor:
     Raises:
         InputError: If there is anything wrong with it; see `study.bundle.bundle`.
     """
+    if not isinstance(bundle, (str, os.PathLike)):
+        raise InputError(f"a bundle must be a folder, got {bundle!r:.80}")
     return Predictor(read_bundle(Path(bundle)), device=device)
 
 
@@ -68,7 +71,7 @@ class Predictor:
 
     def __init__(self, bundle: Bundle, *, device: str | None = None) -> None:
         self.bundle = bundle
-        self.compute = usable_compute(device or default_slots()[0])
+        self.compute = usable_compute(default_slots()[0] if device is None else device)
         self.networks = [network.to(self.compute.device) for network in load_networks(bundle)]
         for member, network in zip(bundle.members, self.networks, strict=True):
             if self.compute.channels_last and likes_channels_last(member.spec.backbone):

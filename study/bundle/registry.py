@@ -6,6 +6,7 @@ Its code is `study.bundle.registry_model`; nothing is pickled.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -45,7 +46,7 @@ def register_bundle(results: StudyResults, folder: Path) -> str:
     except InputError:
         raise
     except Exception as error:  # whatever MLflow's store may raise: the bundle is there
-        reason = (str(error).splitlines() or [repr(error)])[0]
+        reason = " ".join(str(error).split()) or repr(error)
         return f"not registered in MLflow ({store.label}): {reason:.300}"
     how = "registered" if new else "already registered"
     return (
@@ -66,6 +67,7 @@ def _register(
     runs = RunClient(
         client, store, str(noted["experiment_id"]), str(noted["run_id"]), str(results.state["id"])
     )
+    runs.close_left("export")
     tags = {"mlflow.runName": f"bundle {bundle.protocol}", "spectune.protocol": bundle.protocol}
     run_id = runs.new_child("export", tags)
     try:
@@ -129,7 +131,7 @@ def _create_version(client: Any, name: str, run_id: str, digest: str, bundle: Bu
 
 
 def _save(bundle: Bundle, path: Path) -> None:
-    """Write the bundle as an MLflow model: code, signature, input example."""
+    """Write the bundle as an MLflow model, beside its code."""
     import mlflow.pyfunc
     import pandas as pd
     from mlflow.models import ModelSignature
@@ -139,11 +141,16 @@ def _save(bundle: Bundle, path: Path) -> None:
     inputs = [ColSpec(Array(DataType.double), "waveform"), ColSpec(DataType.long, "sampling_rate")]
     outputs = [ColSpec(DataType.string, "prediction")]
     outputs += [ColSpec(DataType.double, f"prob_{name}") for name in bundle.classes]
+    # MLflow copies the rights of the code, too: of this copy they are those of a new file.
+    code, folder = path.with_name("registry_model.py"), bundle.folder.resolve()
+    code.write_bytes(Path(__file__).with_name("registry_model.py").read_bytes())
+    if {*"#%?"} & {*str(folder)}:  # MLflow reads the name as an address, in which they mean much
+        folder = shutil.copytree(folder, path.with_name("bundle"), copy_function=shutil.copyfile)
     silence = [0.0] * max(1, round(EXAMPLE_SECONDS * bundle.sampling_rate))
     mlflow.pyfunc.save_model(
         path,
-        python_model=str(Path(__file__).with_name("registry_model.py")),
-        artifacts={"bundle": str(bundle.folder.resolve())},
+        python_model=str(code),
+        artifacts={"bundle": str(folder)},
         signature=ModelSignature(Schema(inputs), Schema(outputs)),
         input_example=pd.DataFrame(
             {"waveform": [silence], "sampling_rate": [bundle.sampling_rate]}

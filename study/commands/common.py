@@ -21,4 +21,4 @@ def echo(text: str) -> None:
     """Print a line, or several."""
     from study.text import printable
 
-    print(printable(text))
+    print(printable(text), flush=True)

@@ -86,7 +86,7 @@ def _explain(
     from reports.explain.page.explain_html import write_explain
     from runners.device import default_slots, usable_compute
 
-    compute = usable_compute(device or default_slots()[0])
+    compute = usable_compute(default_slots()[0] if device is None else device)
     with _progress() as progress:
         numbers = explain_networks(inputs, compute, n_clips=clips, seed=seed, progress=progress)
     page = write_explain(numbers, folder)

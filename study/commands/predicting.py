@@ -44,7 +44,7 @@ def export(
         bundle = export_bundle(
             results,
             output,
-            protocol=protocol or default_protocol(results),
+            protocol=default_protocol(results) if protocol is None else protocol,
             plan=lambda: plan_study(config, base=base),
             without_imported=without_imported,
             echo=echo,

@@ -67,7 +67,7 @@ def make_partitions(
         raise InputError("partitions: there must be clips with labels outside of test, got none")
     if kept:
         share_of = {name: share for name, share in share_of.items() if name != "test"}
-    key = by or _natural_key(free)
+    key = _natural_key(free) if by is None else by
     keys = [_value(row, key) for row in free]
     for one, other, how in same_names(keys, numbers=True) if key not in ("clip", "file") else ():
         raise InputError(

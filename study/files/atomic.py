@@ -79,5 +79,9 @@ def write_json(path: Path, plain: Mapping[str, Any]) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """Return a hidden name in the same folder that nothing has."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Return a hidden name in the same folder that nothing has; not too long where its own is not.
+
+    >>> len(_beside(Path("x" * 255)).name)
+    50
+    """
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}")

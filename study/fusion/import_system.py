@@ -33,7 +33,7 @@ def import_system(
     Raises:
         InputError: If anything is wrong with the file or the name; nothing is written then.
     """
-    called = name or predictions.stem
+    called = predictions.stem if name is None else name
     if not NAME.fullmatch(called):
         raise InputError(
             f"--name must be letters, digits, '.', '_', '+' and '-', at most 80, got {called!r}"

@@ -197,7 +197,7 @@ def preview_clip(source: Path, sampling_rate: int | None) -> PreviewClip:
         clips = read_corpus(source).clips
         clip = next((c for c in clips if c.partition == "train"), clips[0])
         name, path, segment = clip.file_name, clip.path, (clip.start, clip.end)
-    rate = sampling_rate or _own_rate(path)
+    rate = _own_rate(path) if sampling_rate is None else sampling_rate
     decoded = next(decode_files([path], rate, segments=[segment], workers=1))
     if isinstance(decoded, str):
         raise InputError(f"{path}: {decoded}")

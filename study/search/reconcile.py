@@ -50,7 +50,7 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
     """
     plan = plan_study(config, base=base)
     if not plan.resumed:
-        raise InputError(f"{plan.folder}: the study has not been run yet")
+        raise InputError(f"{plan.folder}: the study has not been run, or its results were deleted")
     check_stores(config, plan.state)
     with StudyLock(plan.folder, purpose="reconcile"):
         folders = trial_folders(plan.trials)

@@ -104,9 +104,14 @@ class Sampling:
         except (
             SQLAlchemyError, optuna.exceptions.StorageInternalError, ImportError, ValueError,
         ) as error:  # fmt: skip
+            reason = without_passwords(str(error).partition("\n")[0])
+            if "database is locked" in f"{error} {error.__cause__}":
+                raise InputError(
+                    f"storage: another program holds the Optuna store ({reason}); where it has let"
+                    " go, the same command goes on"
+                ) from error
             if storage_fault(error) is not None and "unable to open" not in str(error):
                 raise  # a full disk is no fault of the input
-            reason = without_passwords(str(error).partition("\n")[0])
             raise InputError(
                 f"storage: the Optuna store cannot be used: {reason}; where it is a damaged"
                 f" optuna.db, move it away and the same command makes it anew from the trials"

@@ -27,6 +27,7 @@ from study.search.retrain import open_engine
 from study.search.sampler import Sampling
 from study.search.select_fusion import select_fusion
 from study.text import duration
+from study.tracking.store import sqlite_uri
 from study.tracking.store_checks import check_stores, tracking_store
 from study.tracking.study_run import describe_study, note_run, open_tracker
 from study.tracking.tracker import Tracker
@@ -114,7 +115,7 @@ def _search(plan: Plan, tracker: Tracker, progress: Progress) -> Outcome:
 
 def open_sampling(plan: Plan) -> Sampling:
     """Open the Optuna study of a plan."""
-    storage = plan.config.storage or f"sqlite:///{plan.folder / 'optuna.db'}"
+    storage = plan.config.storage or sqlite_uri(plan.folder / "optuna.db")
     return Sampling(
         storage,
         name=f"{plan.config.name}-{plan.space.digest}",
@@ -144,7 +145,7 @@ def _interruptible(coordinator: Coordinator) -> Iterator[None]:
         coordinator.interrupted = True
 
     numbers = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL:
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         numbers.append(signal.SIGHUP)
     before = {number: signal.signal(number, stop) for number in numbers}
     try:

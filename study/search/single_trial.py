@@ -51,7 +51,7 @@ def run_one(
     if folder is not None and not folder.begun:
         raise InputError(f"{plan.folder}: there is no trial {what}")
     spec = _spec(Path(what), plan) if folder is None else folder.spec()
-    name = device or default_slots()[0]
+    name = default_slots()[0] if device is None else device
     usable_compute(name)
     echo(f"{spec.label} on {name}")
     echo(dump_yaml(spec.to_dict()).rstrip())

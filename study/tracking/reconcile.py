@@ -114,9 +114,7 @@ class Reconciliation:
             if number not in known and run.info.status not in STATUS.values():
                 client.log(run.info.run_id, tags={"spectune.state": "interrupted"})
                 client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
-        for run in client.children("fusion"):
-            if run.info.status not in STATUS.values():
-                client.terminate(run.info.run_id, "KILLED", _milliseconds(None))
+        client.close_left("fusion", "export")
 
 
 def _is_complete(run: Any, trial: TrackedTrial) -> bool:

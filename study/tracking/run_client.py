@@ -24,6 +24,7 @@ from study.tracking.values import (
     clean_tags,
     cut,
     flatten_params,
+    now_ms,
     stage_artifacts,
 )
 
@@ -142,6 +143,13 @@ class RunClient:
             run_name=tags["mlflow.runName"],
         )
         return str(run.info.run_id)
+
+    def close_left(self, *kinds: str) -> None:
+        """End the child runs of some kinds that a killed process left RUNNING."""
+        for kind in kinds:
+            for run in self.children(kind):
+                if run.info.status == "RUNNING":
+                    self.terminate(run.info.run_id, "KILLED", now_ms())
 
     def log(
         self, run_id: str, points: Sequence[Point] = (), tags: Mapping[str, str] | None = None

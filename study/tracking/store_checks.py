@@ -56,7 +56,7 @@ def check_storage(url: str) -> None:
                 raise ValueError("it is no file")
         with engine.connect():
             pass
-    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
+    except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError, OverflowError) as error:
         raise InputError(
             f"storage: must be the address of a database, such as sqlite:////data/optuna.db, got"
             f" {without_passwords(url)!r}: {_reason(error)}"

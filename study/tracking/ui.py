@@ -46,13 +46,13 @@ def serve(
         The exit code: 0, or 1 when the server ended by itself.
 
     Raises:
-        InputError: The port is taken, or the server does not start.
+        InputError: The port cannot be listened on, or the server does not start.
     """
     if store.is_server:
         echo(f"MLflow: {page(store.label, experiment_id)}")
         return 0
-    if port is not None and not _is_free(port):
-        raise InputError(f"the port must be free, got {port}, where something listens already")
+    if port is not None and (fault := _port_fault(port)) is not None:
+        raise InputError(f"the port must be from 1 to 65535 and free, got {port}: {fault}")
     chosen = free_port() if port is None else port
     address = f"http://{HOST}:{chosen}"
     echo("starting MLflow ...")
@@ -89,13 +89,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _is_free(port: int) -> bool:
+def _port_fault(port: int) -> str | None:
+    """Return why nothing can listen on a port; None where it can."""
+    if not 1 <= port <= 65535:
+        return "there is no such port"
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        with contextlib.suppress(OSError, OverflowError):
+        try:
             probe.bind((HOST, port))
-            return True
-    return False
+        except OSError as error:  # something listens already, or a low one is the system's
+            return error.strerror
+    return None
 
 
 def _environment(store: TrackingStore) -> dict[str, str]:

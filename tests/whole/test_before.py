@@ -114,14 +114,22 @@ def test_the_study_is_explained(old, spectune):
 
 
 def test_the_study_is_exported_and_becomes_the_champion_once(old, spectune):
+    kind = (
+        "run_uuid in (select run_uuid from tags where key = 'spectune.kind' and value = 'export')"
+    )
+    with sqlite3.connect(old / "mlflow.db") as store:  # as an export that was killed leaves it
+        assert store.execute(f"update runs set status = 'RUNNING' where {kind}").rowcount == 1
     # The digest of version 1 was of all fields of its specs, and since then there are more.
     for how in ("registered: models:", "already registered: models:"):
-        code, out, said = spectune("export", "study.yaml", "-o", "again")
+        code, out, said = spectune("export", "study.yaml", "-o", "again #1%41?")
         assert code == 0, out + said
         assert f"{how}/before@champion (version 2)" in out
-    code, out, said = spectune("predict", "again", "corpus/wav", "--device", "cpu")
+    code, out, said = spectune("predict", "again #1%41?", "corpus/wav", "--device", "cpu")
     assert code == 0, said
     check_predictions(out, (old / "expected/bundle.csv").read_text())
+    with sqlite3.connect(old / "mlflow.db") as store:
+        found = store.execute(f"select status from runs where {kind} order by start_time")
+        assert found.fetchall() == [("KILLED",), ("FINISHED",)]
 
 
 def test_its_refit_is_submitted_and_scored(old, spectune):

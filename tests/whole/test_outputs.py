@@ -123,3 +123,55 @@ def test_a_table_that_was_not_written_whole_is_one(finished, spectune, monkeypat
 def test_a_seed_of_an_explanation_is_one_that_torch_takes(place, spectune, seed):
     code, _, err = spectune("explain", "study.yaml", "--seed", seed)
     assert (code, "--seed" in err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["predict", "{bundle}", "corpus", "--device", ""], "device must be cpu, cuda"),
+        (["explain", "{bundle}", "--corpus", "corpus", "--device", ""], "device must be cpu, cuda"),
+        (["trial", "{study}", "0", "--device", ""], "device must be cpu, cuda"),
+        (["simulate-mask", "corpus", "made", "--sampling-rate", "0"], "must be"),
+        (["partition", "corpus", "--by", "", "-o", "p.csv"], "must have a ''"),
+        (["export", "{study}", "-o", "made", "--protocol", ""], "got ''"),
+        (["import", "{study}", "p.csv", "--name", "", "--trained-on", "train"], "--name must be"),
+    ],
+)
+def test_what_is_given_and_empty_is_not_taken_as_not_given(
+    place, finished, bundles, spectune, tmp_path, words, told
+):
+    names = {"bundle": bundles["train"], "study": copy_study(finished, tmp_path)}
+    code, out, err = spectune(*(word.format(**names) for word in words))
+    assert (code, out) == (2, ""), err
+    assert told in err
+    assert not (place / "made").exists()
+    assert not (place / "p.csv").exists()
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_may_not_be_read_is_not_told_as_not_written(monkeypatch, capsys, tmp_path, there):
+    path = tmp_path / "folder" / "a.yaml"
+    path.parent.mkdir()
+    if there:
+        path.touch()
+    closed = path if there else path.parent
+
+    def fails() -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(cli, "app", fails)
+    monkeypatch.setattr(sys, "argv", ["spectune"])
+    for may, code, told in [(False, 2, f"{path}: cannot be read"), (True, 3, "stopped, files can")]:
+        # root may read everything
+        monkeypatch.setattr(cli.os, "access", lambda one, mode, may=may: may or one != str(closed))
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        assert end.value.code == code
+        assert capsys.readouterr().err.startswith(f"spectune: {told}")
+
+
+def test_a_table_may_have_any_name_that_a_file_may_have(finished, tmp_path, monkeypatch, spectune):
+    monkeypatch.chdir(tmp_path)
+    for name in ("x" * 251 + ".csv", "\u044f" * 125 + ".csv", "#%41?.csv"):
+        assert spectune("leaderboard", finished, "--csv", name)[0] == 0
+        assert (tmp_path / name).exists()

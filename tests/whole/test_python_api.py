@@ -172,8 +172,18 @@ def test_what_is_wrong_is_told_before_anything_is_written(base):
     }.items():
         with pytest.raises(study.InputError, match=re.escape(said)):
             study.run("study.yaml", **{wrong: {"trials": 0}})
-    with pytest.raises(study.InputError, match="has not been run yet"):
+    with pytest.raises(study.InputError, match="has not been run, or its results were moved"):
         study.open(save(base / "other.yaml", state_of(base) | {"name": "other"}))
+    shutil.move("results", "other-results")
+    with pytest.raises(study.InputError, match="or its results were moved or deleted"):
+        study.open("study.yaml")
+    shutil.move("other-results", "results")
+    for wrong in (None, 3, "", b"x"):
+        for call in (study.open, study.run):
+            with pytest.raises(study.InputError, match="a study must be a study"):
+                call(wrong)
+    with pytest.raises(study.InputError, match="a bundle must be a folder, got None"):
+        study.load(None)
     after = {path: path.stat().st_mtime_ns for path in base.rglob("*") if "other" not in path.name}
     assert after.keys() == before.keys()
 

@@ -87,7 +87,9 @@ def simulate_masks(
     """
     check_masks(masks)
     corpus = read_corpus(source)
-    rate = sampling_rate or min(usual_rate(look_at_audio(corpus.clips[:100])), 16_000)
+    rate = sampling_rate
+    if rate is None:
+        rate = min(usual_rate(look_at_audio(corpus.clips[:100])), 16_000)
     _check_arguments(seed, seconds, rate)
     if corpus.info.get("generator") == GENERATOR:
         raise InputError(f"{source}: is a simulated mask corpus already; give it clear speech")

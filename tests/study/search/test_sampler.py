@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+
 import optuna
 import pytest
 
-from search_spaces import parse_space
+from search_spaces import InputError, parse_space
 from study.config import Pruning
 from study.planning.enqueued_trials import derive_seed, enqueued_trials
 from study.search.sampler import Sampling, rungs
@@ -33,6 +36,15 @@ def play(made: Sampling, n: int) -> list:
         made.tell(number, state="complete", uar=0.5 + lr)
         specs.append(spec)
     return specs
+
+
+def test_a_store_that_another_program_holds_is_not_told_as_damaged(tmp_path):
+    sampling(tmp_path / "a.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "a.db")) as other:
+        other.execute("begin exclusive")
+        with pytest.raises(InputError, match="another program holds the Optuna store") as told:
+            sampling(f"{tmp_path}/a.db?timeout=0.1")
+    assert "damaged" not in str(told.value)
 
 
 def test_a_study_in_two_sessions_suggests_what_one_session_suggests(tmp_path):
