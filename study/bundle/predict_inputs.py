@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
@@ -46,6 +47,7 @@ def collect(
     stdin: Iterable[str],
     left_out: dict[str, list[str]] | None = None,
     label_column: str | None = None,
+    audio: Path | None = None,
 ) -> list[Item]:
     """Return what paths mean, in their order.
 
@@ -59,18 +61,23 @@ def collect(
         stdin: Read where a path is `-`.
         left_out: Takes what folders hold and cannot be predicted, as `LeftOut`.
         label_column: The manifests' column of labels; `label`, where there is one, when None.
+        audio: The folder of the manifests' files; None: beside them, or in `wav/`.
 
     Raises:
         InputError: If a path does not exist, a manifest cannot be read, there is no audio, or two
             clips have the same name.
     """
-    if label_column is not None and all(Path(text).suffix.lower() != ".csv" for text in paths):
-        raise InputError("--label-column: names a column of a manifest (.csv), and none is given")
+    for option, value in (("--label-column", label_column), ("--audio", audio)):
+        if value is not None and all(Path(text).suffix.lower() != ".csv" for text in paths):
+            raise InputError(f"{option}: is of a manifest (.csv), and none is given")
+    if audio is not None and not audio.is_dir():
+        raise InputError(f"--audio must be a folder that exists, got {str(audio)!r}")
+    manifest = partial(_manifest, label_column=label_column, audio=audio)
     items: list[Item] = []
     left_out = {} if left_out is None else left_out
     for text in paths:
         try:
-            items += _named(text, paths, stdin, left_out, label_column)
+            items += _named(text, paths, stdin, left_out, manifest)
         except OSError as error:
             raise InputError(f"{text:.80}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -95,7 +102,7 @@ def _named(
     paths: Sequence[str],
     stdin: Iterable[str],
     left_out: dict[str, list[str]],
-    label_column: str | None,
+    manifest: Callable[[Path], list[Item]],
 ) -> list[Item]:
     if not text:
         raise InputError("a path must not be empty")
@@ -105,7 +112,7 @@ def _named(
     if path.is_dir():
         return _folder(path, left_out, whole=sum(Path(other).is_dir() for other in paths) > 1)
     if path.suffix.lower() == ".csv":
-        return _manifest(path, label_column)
+        return manifest(path)
     if not path.is_file():
         reason = "it is no file" if path.exists() else "there is no such file or folder"
         raise InputError(f"{text}: {reason}")
@@ -127,7 +134,7 @@ def _folder(folder: Path, left_out: dict[str, list[str]], *, whole: bool) -> lis
     return [Item(called(name), folder / name) for name in names]
 
 
-def _manifest(path: Path, label_column: str | None) -> list[Item]:
+def _manifest(path: Path, *, label_column: str | None, audio: Path | None) -> list[Item]:
     table = read_rows(path).plain()
     file_name, label = table.column(FILE_COLUMNS), table.column([label_column or "label"])
     times = table.column(["start"]), table.column(["end"])
@@ -142,7 +149,7 @@ def _manifest(path: Path, label_column: str | None) -> list[Item]:
     for column, n in Counter(table.header).items():
         if column and n > 1:  # columns are kept by their names
             raise InputError(f"{path}: the header must have one column {column!r}, got {n}")
-    place = _place(path.parent, [split_segment(row[file_name])[0] for row in table.rows])
+    place = audio or _place(path.parent, [split_segment(row[file_name])[0] for row in table.rows])
     items = []
     for row, line in zip(table.rows, table.lines, strict=True):
         cells = [None if i is None else row[i] for i in times]

@@ -73,6 +73,10 @@ def predict(
         str | None,
         typer.Option(help="Of a manifest: its labels; by default `label`, where there is one."),
     ] = None,
+    audio: Annotated[
+        Path | None,
+        typer.Option(help="The folder of a manifest's files; by default beside it, or in `wav/`."),
+    ] = None,
     windows: Annotated[
         bool, typer.Option("--windows", help="A row for each window of a clip, with its times.")
     ] = False,
@@ -91,7 +95,9 @@ def predict(
     from study.text import printable
 
     left_out: dict[str, list[str]] = {}
-    items = collect(paths, stdin=sys.stdin, left_out=left_out, label_column=label_column)
+    items = collect(
+        paths, stdin=sys.stdin, left_out=left_out, label_column=label_column, audio=audio
+    )
     if output is not None:
         read = [*(item.path for item in items), *map(Path, paths)]
         check_output(output, inputs=read, within=[bundle])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from search_spaces import InputError
 from study import load
 from study.bundle.predict_files import decoding, predict_decoded, predict_files
 from study.bundle.predict_inputs import Item, collect
+from study.bundle.predictions_table import figures_lines
 from study.bundle.predictor import Predictor
 from study.corpus import read_corpus
 from study.corpus.audio.waveform_cache import cache_corpus, default_cache_root
@@ -159,21 +161,21 @@ def test_a_labelled_table_tells_uar_interval_and_confusion_and_keeps_its_columns
     assert "1 clip with a label that is no class of the bundle in no figure: 'maybe' (1)" in told
 
 
-def test_without_labels_nothing_is_told_of_them(bundles, synthetic, tmp_path, capsys):
-    path, _ = labelled(synthetic, tmp_path, n=4)
-    items = collect([str(path)], stdin=[])
-    assert {item.label for item in items} == {"x"}
-    blind = [dataclasses.replace(item, label="") for item in items]
-    assert predict_files(bundles["train"], blind, output=tmp_path / "o.csv", device="cpu") == 0
-    assert "UAR" not in capsys.readouterr().err
+def test_without_labels_nothing_is_told_of_them():
+    blind = [Item(f"{i}.wav", Path(f"{i}.wav")) for i in range(3)]
+    assert figures_lines(blind, ("a", "b"), np.full((3, 2), 0.5)) == []
+    other = [dataclasses.replace(item, label="c") for item in blind]
+    (told,) = figures_lines(other, ("a", "b"), np.full((3, 2), 0.5))
+    assert told == "3 clips with a label that is no class of the bundle in no figure: 'c' (3)"
 
 
 def test_a_label_column_must_be_there(synthetic, tmp_path):
     path, _ = labelled(synthetic, tmp_path, n=4)
     with pytest.raises(InputError, match="needs the column 'mood' of --label-column, got file, t"):
         collect([str(path)], stdin=[], label_column="mood")
-    with pytest.raises(InputError, match=r"--label-column: names a column of a manifest"):
-        collect([str(tmp_path)], stdin=[], label_column="truth")
+    for option in ({"label_column": "truth"}, {"audio": tmp_path}):
+        with pytest.raises(InputError, match=r"^--(label-column|audio): is of a manifest"):
+            collect([str(tmp_path)], stdin=[], **option)
     (tmp_path / "twice.csv").write_text("file,a,a\nx.wav,1,2\n")
     with pytest.raises(InputError, match="must have one column 'a', got 2"):
         collect([str(tmp_path / "twice.csv")], stdin=[])
@@ -219,6 +221,10 @@ def test_all_files_of_a_manifest_lie_in_one_place(tmp_path):
     (tmp_path / "a.wav").unlink()
     found = collect([str(tmp_path / "m.csv")], stdin=[])
     assert [item.path for item in found] == [tmp_path / "wav/b.wav", tmp_path / "wav/a.wav"]
+    found = collect([str(tmp_path / "m.csv")], stdin=[], audio=tmp_path)
+    assert [item.path for item in found] == [tmp_path / "b.wav", tmp_path / "a.wav"]
+    with pytest.raises(InputError, match="--audio must be a folder that exists, got"):
+        collect([str(tmp_path / "m.csv")], stdin=[], audio=tmp_path / "none")
 
 
 def test_a_table_of_predictions_is_a_manifest_again_and_again(tmp_path):

@@ -139,9 +139,13 @@ def test_init_writes_the_folder_down_and_a_study_reads_it(tmp_path: Path) -> Non
 def test_the_nearest_name_on_disk_is_named(tmp_path: Path, listed: str, there: str) -> None:
     root = record(manifest(tmp_path / "c", [listed, *NAMES[1:]]), there, *NAMES[1:])
     assert problem_of(root).endswith(f"got {listed!r}, where there is {there!r}")
+
+
+def test_the_check_names_the_nearest_name_too(tmp_path: Path) -> None:
+    root = record(manifest(tmp_path / "c", NAMES), "train_1.WAV", *NAMES[1:])
     findings = check_corpus(Reading(root), cache_root=tmp_path / "cache").findings
     (found,) = [one for one in findings if one.kind == "missing"]
-    assert found.names == (f"{listed!r} (manifest.csv line 2, where there is {there!r})",)
+    assert found.names == ("'train_1.wav' (manifest.csv line 2, where there is 'train_1.WAV')",)
 
 
 def test_of_two_near_names_none_is_named(tmp_path: Path) -> None:
