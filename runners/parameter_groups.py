@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from runners.model import Classifier
-from search_spaces.backbones.backbones import Timm, head_parameters, undecayed_parameters
+from search_spaces.backbones.backbones import Timm, head_parameters, heads, undecayed_parameters
 from search_spaces.spec import TrialSpec
 
 
@@ -58,7 +58,7 @@ class Tuning:
     def begin_epoch(self, epoch: int) -> None:
         """Set the network to train in an epoch, from 1.
 
-        A frozen body keeps its BatchNorm statistics too, and drops nothing.
+        A frozen body keeps its BatchNorm statistics too, and drops nothing; its head does train.
         """
         self.model.train()
         frozen = self.frozen(epoch)
@@ -66,6 +66,8 @@ class Tuning:
             parameter.requires_grad_(not frozen)
         if frozen:
             self.model.backbone.eval()
+            for head in heads(self.model.backbone):
+                head.train()
 
 
 def _ids(parameters: Iterable[nn.Parameter]) -> set[int]:

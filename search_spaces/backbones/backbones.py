@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from search_spaces.backbones.early_stages import EarlyStages
 from search_spaces.backbones.families import family_of
 from search_spaces.backbones.image_fit import Fit, PaddedImages, create, fit_images
 from search_spaces.grammar.errors import InputError
@@ -26,6 +27,7 @@ __all__ = [
     "check_backbone",
     "family",
     "head_parameters",
+    "heads",
     "likes_channels_last",
     "undecayed_parameters",
 ]
@@ -41,12 +43,14 @@ class Timm:
     drop_path_rate: float = later(0.0)  # stochastic depth (Huang et al. 2016), of the last block
     freeze: float = later(0.0, when="pretrained")  # share of the epochs that train the head alone
     body_lr: float = later(1.0, when="pretrained")  # rate of the body, relative to the head's
+    stages: int = later(0)  # of the body that are kept, read row by row; 0: the whole network
     head: str = later("drawn")  # how the new classifier begins: drawn (as timm does), zero
 
     def __post_init__(self) -> None:
         within("[0, 1)", drop_rate=self.drop_rate, drop_path_rate=self.drop_path_rate)
         within("[0, 1]", freeze=self.freeze)
         within("(0, 1]", body_lr=self.body_lr)
+        at_least(0, stages=self.stages)
         one_of(("drawn", "zero"), head=self.head)
 
     @property
@@ -60,11 +64,32 @@ class Timm:
         Raises:
             ValueError: With the reason, if it takes none.
         """
-        return fit_images(self.name, size, tuple(self._options(in_chans).items()))
+        fit = fit_images(self.name, size, tuple(self._options(in_chans).items()))
+        if self.stages:
+            with torch.random.fork_rng(devices=[]), torch.device("meta"):
+                self._create(fit, in_chans=in_chans, n_classes=2)
+        return fit
 
     def _options(self, in_chans: int) -> dict[str, Any]:
         given = {"drop_rate": self.drop_rate, "drop_path_rate": self.drop_path_rate}
         return {name: rate for name, rate in given.items() if rate} | {"in_chans": in_chans}
+
+    def _create(
+        self, fit: Fit, *, in_chans: int, n_classes: int, weights: Path | None = None
+    ) -> nn.Module:
+        options = self._options(in_chans)
+        if weights is not None:
+            options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
+        if not self.stages:
+            return create(self.name, fit, num_classes=n_classes, **options)
+        return EarlyStages(
+            create(self.name, fit, num_classes=0, **options),
+            self.stages,
+            n_classes=n_classes,
+            in_chans=in_chans,
+            size=fit.size,
+            drop_rate=self.drop_rate,
+        )
 
     def make(
         self, *, in_chans: int, n_classes: int, size: tuple[int, int], weights: Path | None
@@ -80,10 +105,8 @@ class Timm:
         Raises:
             ValueError: With the reason, if timm has no such network for such images.
         """
-        fit, options = self.fit(in_chans=in_chans, size=size), self._options(in_chans)
-        if weights is not None:
-            options |= {"pretrained": True, "pretrained_cfg_overlay": {"file": str(weights)}}
-        model = create(self.name, fit, num_classes=n_classes, **options)
+        fit = self.fit(in_chans=in_chans, size=size)
+        model = self._create(fit, in_chans=in_chans, n_classes=n_classes, weights=weights)
         if self.head == "zero":  # timm draws some so large that training first undoes it
             for layer in _head_layers(model):
                 nn.init.zeros_(layer.weight)
@@ -182,10 +205,10 @@ def head_parameters(network: nn.Module) -> list[nn.Parameter]:
     Args:
         network: The network, or one `.model` or more behind wrappers as `PaddedImages`.
     """
-    return [parameter for head in _heads(network) for parameter in head.parameters()]
+    return [parameter for head in heads(network) for parameter in head.parameters()]
 
 
-def _heads(network: nn.Module) -> list[nn.Module]:
+def heads(network: nn.Module) -> list[nn.Module]:
     """Return the classifiers of a timm network, of which distilled ones have two."""
     found = _timm_network(network).get_classifier()
     return list(found) if isinstance(found, (tuple, list)) else [found]
@@ -193,7 +216,7 @@ def _heads(network: nn.Module) -> list[nn.Module]:
 
 def _head_layers(network: nn.Module) -> list[nn.Linear | nn.Conv2d]:
     """Return the layers of a timm network's classifiers that give the logits."""
-    modules = [module for head in _heads(network) for module in head.modules()]
+    modules = [module for head in heads(network) for module in head.modules()]
     return [module for module in modules if isinstance(module, (nn.Linear, nn.Conv2d))]
 
 

@@ -127,7 +127,10 @@ class FrontEnd(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return images of float32 waveforms; see the class."""
         with torch.autocast(waveforms.device.type, enabled=False):
-            return self.image.resized(self._normalize(self.bands(waveforms.float())))
+            images = self._normalize(self.bands(waveforms.float()))
+            if self.image.contrast != 1:
+                images = images * self.image.contrast
+            return self.image.resized(images)
 
     def _normalize(self, bands: Tensor) -> Tensor:
         if self.image.normalize == "clip":

@@ -34,11 +34,14 @@ class Image:
     resample: str = later("bilinear", when=_has_size)  # bilinear and bicubic are antialiased
     flip: str = later("none", when=_is_seen)  # none: low frequency and early time first
     transpose: bool = later(False, when=_is_seen)  # true: time runs along the rows
+    contrast: float = later(1.0)  # of the normalised image; photographs have about 0.5
 
     def __post_init__(self) -> None:
         for name, pixels in (("height", self.height), ("width", self.width)):
             if pixels is not None and not 8 <= pixels <= 1024:
                 raise ValueError(f"{name} must be in [8, 1024] pixels, got {name}={pixels!r}")
+        if not 0 < self.contrast <= 100:
+            raise ValueError(f"contrast must be in (0, 100], got contrast={self.contrast!r}")
         one_of(("clip", "band", "none"), normalize=self.normalize)
         one_of(RESAMPLINGS, resample=self.resample)
         one_of(tuple(FLIPS), flip=self.flip)

@@ -76,7 +76,7 @@ def convert_weights(
         "backbone": backbone,
         "source": source.name,
         "sha256": file_sha256(source),
-        "licence": "unknown",
+        "licence": about_weights(source).get("licence", "unknown"),
         **(about or {}),
         "matched": how,
         "key_map": names,

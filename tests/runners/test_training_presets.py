@@ -67,7 +67,9 @@ def trains(preset: str, i: int, noises, files: dict[str, Path], folder: Path) ->
         else Timm(tiny)
     )
     spec = dataclasses.replace(
-        drawn, backbone=backbone, recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1)
+        drawn,
+        backbone=backbone,
+        recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1, steps=None),
     )
     weights = str(files[tiny]) if backbone.pretrained else None
     training = Training(Job(i, 1, spec, "", str(folder), weights=weights), *noises, CPU)

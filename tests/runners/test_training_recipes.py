@@ -100,6 +100,20 @@ def test_a_frozen_body_rests_and_is_then_trained_at_its_own_rate(quick, pretrain
     assert training.schedule.get_last_lr()[0] == rates[False]  # the rate that is told
 
 
+def test_the_norm_of_a_head_on_a_body_that_rests_takes_its_statistics(quick, pretrained, tmp_path):
+    """Its features would else come in unstandardised, as far as 100 standard deviations off."""
+    rests = {"kind": "test_resnet", "pretrained": True, "freeze": 1.0, "stages": 3, "head": "zero"}
+    training = begin(recipe(backbone=rests), quick, pretrained, tmp_path)
+    net = training.model.backbone
+    at_first = copy.deepcopy(net.state_dict())
+    train(training)
+    now = net.state_dict()
+    moved = {key for key in now if not torch.equal(now[key], at_first[key])}
+    assert {key.split(".")[0] for key in moved} == {"classifier"}
+    assert {"classifier.0.running_mean", "classifier.2.weight"} <= moved
+    assert training.curves.devel_uar[-1] > 0.9
+
+
 def test_without_pretrained_weights_there_is_nothing_to_freeze(quick, tmp_path):
     made = recipe(backbone={"kind": "test_resnet", "freeze": 1.0, "body_lr": 0.1})
     training = begin(made, quick, None, tmp_path)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from reports.explain.cam import LEAST_ROWS, class_maps, find_stage, has_maps, svm_map
-from search_spaces.backbones.backbones import BandStatistics, PaddedImages
+from search_spaces.backbones.backbones import BandStatistics, PaddedImages, Timm
 from search_spaces.front_end.turning import FLIPS, Turned, turn
 from support.explain_networks import network, swin
 
@@ -74,6 +74,18 @@ def test_a_stage_with_enough_rows_is_taken():
     model = network("test_resnet")
     assert find_stage(model, torch.randn(1, 2, 128, 96)).stride == 8
     assert find_stage(model, torch.randn(1, 2, 64, 96)).stride == 4
+
+
+def test_early_stages_have_maps_and_their_own_stages(images):
+    early = Timm("test_resnet", stages=3).make(
+        in_chans=images.shape[1], n_classes=3, size=tuple(images.shape[2:]), weights=None
+    )
+    early.eval()
+    assert has_maps(early, images)
+    assert find_stage(early, images).module.startswith("body.layer")
+    maps = class_maps(early, images, torch.eye(3)[:1].expand(len(images), 3), stage=None)
+    assert maps.hires.shape[0] == len(images)
+    assert torch.isfinite(maps.hires).all()
 
 
 def test_transformers_on_patches_have_no_maps(images):

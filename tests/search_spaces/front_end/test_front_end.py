@@ -173,6 +173,15 @@ def test_band_normalisation_takes_its_statistics_from_training():
     torch.testing.assert_close(images.std((0, 1, 3)), torch.ones(bands), atol=5e-2, rtol=0)
 
 
+def test_contrast_is_a_factor_on_the_normalised_image():
+    waves = torch.randn(2, RATE)
+    whole = front_end(amplitude=Db(), image=Image(height=32))(waves)
+    less = front_end(amplitude=Db(), image=Image(height=32, contrast=0.35))(waves)
+    torch.testing.assert_close(less, 0.35 * whole)
+    with pytest.raises(ValueError, match=r"contrast must be in \(0, 100\], got contrast=0"):
+        Image(contrast=0)
+
+
 @pytest.mark.parametrize("normalize", ["clip", "band"])
 @pytest.mark.parametrize("kind", sorted(AMPLITUDES.kinds))
 @pytest.mark.parametrize("level", [1.0, 1e-2])

@@ -76,6 +76,12 @@ def test_the_file_says_where_it_comes_from_and_its_bytes_are_the_same_again(tmp_
     assert not any(name.endswith("num_batches_tracked") for name in said["key_map"])
 
 
+def test_what_is_converted_twice_keeps_its_licence(tmp_path):
+    path = converted(tmp_path, foreign()[1], about={"licence": "MIT"})
+    convert_weights(path, "test_resnet", tmp_path / "again.safetensors")
+    assert about_weights(tmp_path / "again.safetensors")["licence"] == "MIT"
+
+
 @pytest.mark.parametrize(
     "header",
     [{}, {"spectune": "["}, {"spectune": "[1]"}, {"spectune": '{"key_map": {"a": "b"}}'}],
