@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from study.fusion.methods.absent import as_average
 from study.fusion.methods.decision import COLDEST, HOTTEST, Decision, softmax, temper
 
+LARGEST = 1e6  # of a coefficient, an intercept or a bias, so that no sum of them overflows
 SMALLEST = 1e-4  # probabilities are kept away from 0, or one sure member would outweigh all
 
 
@@ -114,7 +115,7 @@ class FusionRule:
             "coefficients": [list(row) for row in self.coefficients],
             "intercepts": list(self.intercepts),
             "decision": None if self.decision is None else self.decision.to_json(),
-            "absent": list(self.absent),
+            **({"absent": list(self.absent)} if self.absent else {}),
         }
 
     @classmethod
@@ -151,8 +152,11 @@ class FusionRule:
             raise ValueError(f"temperatures must be one per candidate, got {rule.temperatures}")
         if not all(COLDEST / 2 <= one <= 2 * HOTTEST for one in rule.temperatures):
             raise ValueError(f"temperatures must be in [0.025, 40], got {rule.temperatures}")
-        if rule.decision is not None and len(rule.decision.bias) != n_classes:
-            raise ValueError(f"bias must be one per class, got {rule.decision.bias}")
+        if rule.decision is not None:
+            if len(rule.decision.bias) != n_classes:
+                raise ValueError(f"bias must be one per class, got {rule.decision.bias}")
+            if np.abs(rule.decision.bias).max() > LARGEST:
+                raise ValueError(f"bias must lie within {LARGEST:,.0f}, got {rule.decision.bias}")
         if kind == "stacking":
             sizes = [len(row) for row in rule.coefficients]
             if sizes != [n * n_classes] * n_classes or len(rule.intercepts) != n_classes:
@@ -160,6 +164,10 @@ class FusionRule:
             known = [value for value in rule.intercepts if value is not None]
             if not known or not np.isfinite([*np.ravel(rule.coefficients), *known]).all():
                 raise ValueError("coefficients and intercepts must be finite")
+            if (most := np.abs([*np.ravel(rule.coefficients), *known]).max()) > LARGEST:
+                raise ValueError(
+                    f"coefficients and intercepts must lie within {LARGEST:,.0f}, got {most:g}"
+                )
         return rule
 
 

@@ -190,6 +190,11 @@ def test_networks_of_one_candidate_are_averaged_before_the_rule():
             {"kind": "stacking", "coefficients": [[0.0] * 4, [1e999] * 4], "intercepts": [0, 0]},
             "must be finite",
         ),
+        (
+            {"kind": "stacking", "coefficients": [[1.7e308] * 4] * 2, "intercepts": [0, 0]},
+            r"coefficients and intercepts must lie within 1,000,000, got 1.7e\+308",
+        ),
+        ({"decision": {"temperature": 1, "bias": [0, -1e300]}}, "bias must lie within 1,000,000"),
     ],
 )
 def test_a_rule_that_cannot_be_is_refused(change, said):
