@@ -27,6 +27,7 @@ from study.checking.findings import KINDS, MOST_NAMES, Finding, found
 from study.checking.leakage import Probe, probe_labels, probe_partitions
 from study.checking.listing import Listed, read_listing
 from study.checking.names import name_findings
+from study.checking.overlaps import overlap_findings
 from study.checking.table import ClipTable
 from study.checking.voices import voice_findings
 from study.corpus.audio.waveform_cache import default_cache_root
@@ -43,7 +44,7 @@ _KIND_OF: dict[str, Callable[..., Any]] = {  # the lists of check.json, and what
     "findings": Finding,
     "probes": Probe,
 }
-CHECK_VERSION = 2  # raised when the same facts give other findings
+CHECK_VERSION = 3  # raised when the same facts give other findings
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def _check(
         *listed.findings,
         *audio_findings(table, changed, expected, [segment for _, segment in places]),
         *copy_findings(table, places),
+        *overlap_findings(table, places),
         *count_findings(table, counts),
         *name_findings(table),
         *voice_findings(table),
