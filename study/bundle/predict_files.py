@@ -67,11 +67,13 @@ def predict_files(
     """
     opened = read_bundle(bundle)
     heard: list[Window] | None = [] if windows else None
+    cancelled: list[str] = []
     with decoding(items, opened.sampling_rate) as decoded:  # while the networks are built
         predictor = Predictor(opened, device=device)
         started = time.monotonic()
         with _progress(len(items)) as advance:
-            probabilities, faults = predict_decoded(predictor, decoded, advance, windows=heard)
+            told = _noting(items, decoded, cancelled)
+            probabilities, faults = predict_decoded(predictor, told, advance, windows=heard)
     seconds = time.monotonic() - started
     kept = [item for i, item in enumerate(items) if i not in faults]
     if heard is None:
@@ -95,9 +97,23 @@ def predict_files(
     print(f"{what}{where}, {rate}", file=sys.stderr)
     for line in figures_lines(kept, predictor.classes, probabilities):
         print(line, file=sys.stderr)
+    for name in cancelled:
+        print(
+            f"{name}: its channels cancel each other; the loudest alone was heard", file=sys.stderr
+        )
     for i, fault in sorted(faults.items()):
         print(f"skipped {items[i].name}: {fault}", file=sys.stderr)
     return EXIT_PROBLEMS if faults else EXIT_DONE
+
+
+def _noting(
+    items: Sequence[Item], decoded: Iterable[Decoded | str], cancelled: list[str]
+) -> Iterator[Decoded | str]:
+    """Pass on what was decoded; note the names of files whose channels cancel each other."""
+    for item, one in zip(items, decoded, strict=True):
+        if isinstance(one, Decoded) and one.cancelled:
+            cancelled.append(item.name)
+        yield one
 
 
 def decoding(items: Sequence[Item], sampling_rate: int) -> Decoding:

@@ -54,6 +54,7 @@ def audio_findings(
     late = there & (facts["late"] > LATE_S)
     findings += of("segment", late, lambda row: f"ends {row['late']:.2f} s after its file")
     findings += of("silent", silent, lambda row: f"peak {row['peak']:.0f} dB")
+    findings += of("cancelled", loud & facts["cancelled"])
     clipped = loud & (facts["clipped"] >= CLIPPED_SHARE)
     findings += of("clipped", clipped, lambda row: f"{row['clipped']:.1%} of the samples")
     findings += of("DC", loud & (facts["dc"] >= DC_SHARE), lambda row: f"{row['dc']:.0%} of peak")

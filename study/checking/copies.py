@@ -14,6 +14,7 @@ from study.checking.facts_cache import Place
 from study.checking.findings import Finding, found
 from study.checking.fingerprint import SAME, candidates, sameness
 from study.checking.table import ClipTable
+from study.corpus.audio.id3 import without_tag
 from study.corpus.audio.samples import UNKNOWN, decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
@@ -63,7 +64,7 @@ def _wave(place: Place, rate: int) -> NDArray[Any]:
 
     path, (start, end) = place
     try:
-        with soundfile.SoundFile(path) as file:
+        with path.open("rb") as raw, soundfile.SoundFile(without_tag(raw)) as file:
             if end is None and file.frames > UNKNOWN:
                 return decode_segment(file, rate, start, None)[0][: round(LONGEST * rate)]
             last = file.frames / file.samplerate if end is None else end

@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from study.checking.fingerprint import SIZE, fingerprint
 from study.checking.measures import MEASURES, measure, spectrogram
 from study.corpus.audio.decode import Segment
+from study.corpus.audio.id3 import audio_start
+from study.corpus.audio.mixdown import Mixdown
 from study.corpus.audio.samples import UNKNOWN, frame_at, read_on
 
 if TYPE_CHECKING:
     import soundfile
 
-FACTS_VERSION = 2  # raised whenever the same file gives another row
+FACTS_VERSION = 3  # raised whenever the same file gives another row
 
 _BLOCK = 1 << 20  # frames of a file of unknown length that are read at a time
 FACTS = np.dtype(
@@ -32,6 +34,7 @@ FACTS = np.dtype(
         ("frames", "i8"),  # samples per channel
         ("cut", "?"),  # the file ends before what its header promises
         ("late", "f4"),  # seconds by which a segment's end lies after the file's
+        ("cancelled", "?"),  # the channels cancel each other, and one of them is measured
         ("bad", "i8"),  # samples that are NaN or infinite
         ("dc", "f4"),  # mean, as a share of the peak
         ("clipped", "f4"),  # share of samples in flat tops
@@ -53,6 +56,7 @@ def facts_of(data: bytes, segments: Sequence[Segment] = ((None, None),)) -> NDAr
     rows = np.zeros(len(segments), FACTS)
     rows["sha256"] = hashlib.sha256(data).hexdigest().encode()
     try:
+        data = data[audio_start(io.BytesIO(data)) :]
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             rate, promised = file.samplerate, file.frames
             rows["format"] = f"{file.format} {file.subtype}".encode()[:24]
@@ -96,7 +100,10 @@ def _describe(row: Any, wave: NDArray[np.float32], rate: int) -> None:
     row["bad"] = np.count_nonzero(~np.isfinite(wave))
     if not len(wave) or row["bad"]:
         return
-    mono = wave[:, 0] if wave.shape[1] == 1 else wave.mean(1, dtype=np.float32)
+    mixdown = Mixdown(wave.shape[1])
+    mono = mixdown.add(wave)
+    if mixdown.cancelled:
+        row["cancelled"], mono = True, np.ascontiguousarray(wave[:, mixdown.loudest])
     peak = float(np.abs(wave).max())
     row["dc"] = abs(float(mono.mean(dtype=np.float64))) / peak if peak > 0 else 0.0
     row["clipped"] = clipped_share(mono)

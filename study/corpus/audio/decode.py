@@ -28,6 +28,7 @@ class Decoded:
     samples: NDArray[np.int16]  # int16 of shape `(samples,)`; `waveform = samples * scale`
     scale: float  # see `runners.clips.Clips`
     stamp: tuple[int, int]  # size in bytes and modification time in ns of the file that was read
+    cancelled: bool = False  # whether it is one channel, since all cancel each other
 
 
 Decoding = WorkerPool[Decoded | str]
@@ -76,4 +77,4 @@ def _decoded(request: Sequence[Any], answer: Answer | str) -> Decoded | str:
     if "fault" in head:
         return str(head["fault"])
     stamp = head["size"], head["mtime_ns"]
-    return Decoded(np.frombuffer(data, np.int16), head["scale"], stamp)
+    return Decoded(np.frombuffer(data, np.int16), head["scale"], stamp, head["cancelled"])

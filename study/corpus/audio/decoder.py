@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from study.corpus.audio.samples import UNKNOWN, decode_segment
+from study.corpus.audio.id3 import without_tag
+from study.corpus.audio.samples import UNKNOWN, decode_part
 from study.corpus.audio.worker_process import serve
 
 if TYPE_CHECKING:
@@ -56,17 +57,17 @@ class _Files:
                 raise ValueError("one that is no regular file")
             self._raw = _Watched(path, "rb")
             # libsndfile reads in pieces of a few bytes.
-            self._file = soundfile.SoundFile(io.BufferedReader(self._raw, _BUFFER))
+            self._file = soundfile.SoundFile(without_tag(io.BufferedReader(self._raw, _BUFFER)))
             # One of unknown length is read to its end, each time.
             self._path = path if self._file.frames < UNKNOWN else ""
         raw = self._raw
         assert raw is not None
         about = os.fstat(raw.fileno())
-        samples, scale = decode_segment(self._file, sampling_rate, start, end)
+        samples, scale, cancelled = decode_part(self._file, sampling_rate, start, end)
         if raw.error is not None:
             raise raw.error
         head = {"scale": scale, "size": about.st_size, "mtime_ns": about.st_mtime_ns}
-        return head, samples.data
+        return {**head, "cancelled": cancelled}, samples.data
 
     def close(self) -> None:
         for file in (self._file, self._raw):

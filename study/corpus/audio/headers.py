@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study.corpus.audio.id3 import without_tag
 from study.corpus.audio.samples import UNKNOWN
 from study.corpus.clip import Clip
 
@@ -33,7 +34,8 @@ def look_at_audio(clips: Sequence[Clip]) -> AudioLook:
     @functools.cache
     def header(path: Path) -> tuple[int, float] | None:
         try:
-            info = soundfile.info(str(path))
+            with path.open("rb") as raw:
+                info = soundfile.info(without_tag(raw))
             seconds = math.nan if info.frames > UNKNOWN else float(info.frames) / info.samplerate
             return int(info.samplerate), seconds
         except (OSError, RuntimeError, ZeroDivisionError):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from runners.clips import PCM16_SCALE, quantise
+from study.corpus.audio.mixdown import Mixdown
 
 if TYPE_CHECKING:
     import soundfile
@@ -26,6 +27,20 @@ MAX_PEAK = 2.0**31  # full scale is 1; float files of 32-bit integers occur, mor
 UNKNOWN = 2**62  # frames; libsndfile says more of a FLAC file whose header does not tell them
 _BLOCK = 1 << 20  # values read at a time: a long stereo file is mixed down as it is read
 _LATE = 0.01  # seconds by which a segment may end after its file
+
+
+class Part(NamedTuple):
+    """What was decoded of a file.
+
+    Args:
+        samples: (samples,).
+        scale: See `runners.clips.Clips`.
+        cancelled: Whether its channels cancel each other, so that it is one of them.
+    """
+
+    samples: NDArray[np.int16]
+    scale: float
+    cancelled: bool = False
 
 
 @functools.lru_cache(maxsize=8)
@@ -73,19 +88,25 @@ def read_on(file: soundfile.SoundFile) -> None:
 def decode_segment(
     file: soundfile.SoundFile, sampling_rate: int, start: float | None, end: float | None
 ) -> tuple[NDArray[np.int16], float]:
+    """Return samples and scale of `decode_part`."""
+    part = decode_part(file, sampling_rate, start, end)
+    return part.samples, part.scale
+
+
+def decode_part(
+    file: soundfile.SoundFile, sampling_rate: int, start: float | None, end: float | None
+) -> Part:
     """Decode a part of an open file, mixed down to mono, at ``sampling_rate`` Hz.
 
     16-bit mono PCM at that rate comes through bit for bit. A part is what lies there in the whole
-    file resampled: the filter hears what comes before and after.
+    file resampled: the filter hears what comes before and after. Where channels cancel each other
+    in the part, the one that varies most is taken (`Mixdown`).
 
     Args:
         file: Opened for reading.
         sampling_rate: Hz.
         start: Seconds; None for the beginning.
         end: Seconds; None for the end.
-
-    Returns:
-        Samples of shape ``(samples,)`` and their scale.
 
     Raises:
         ValueError: The part is empty, not in the file, or holds NaN or infinity.
@@ -102,7 +123,7 @@ def decode_segment(
     dtype, frames, whole = ("int16" if exact else "float32"), file.frames, None
     if frames > UNKNOWN:
         read_on(file)
-        whole = _read_mono(file, 0, MAX_FRAMES + 1, dtype)
+        whole, cancelled = _read_mono(file, 0, MAX_FRAMES + 1, dtype)
         frames = len(whole)
     total = -(-frames * up // down)  # what resampling makes of the whole file
     first = frame_at(start or 0.0, new)
@@ -118,7 +139,7 @@ def decode_segment(
     if n_frames > MAX_FRAMES:
         raise ValueError(f"one that promises {n_frames:,} samples, more than {MAX_FRAMES:,}")
     if whole is None:
-        mono = _read_mono(file, before * down, n_frames, dtype)
+        mono, cancelled = _read_mono(file, before * down, n_frames, dtype)
     else:
         mono = whole[before * down : before * down + n_frames]
     if start is not None or end is not None:
@@ -129,8 +150,8 @@ def decode_segment(
     if not samples.size:
         raise ValueError("one without a single sample")
     if exact:
-        return np.ascontiguousarray(samples), PCM16_SCALE
-    return quantise(samples)
+        return Part(np.ascontiguousarray(samples), PCM16_SCALE)
+    return Part(*quantise(samples), cancelled)
 
 
 def _half_width(up: int, down: int) -> float:
@@ -161,23 +182,33 @@ def _go_to(file: soundfile.SoundFile, frame: int) -> None:
             break
 
 
-def _read_mono(file: soundfile.SoundFile, start: int, n: int, dtype: str) -> NDArray[Any]:
-    """Read ``n`` frames from ``start`` on, mixed down as they are read."""
+def _read_mono(
+    file: soundfile.SoundFile, start: int, n: int, dtype: str, channel: int | None = None
+) -> tuple[NDArray[Any], bool]:
+    """Read ``n`` frames from ``start`` on, mixed down as they are read, or of one channel.
+
+    Returns:
+        The samples, and whether they are of one channel because all cancel each other.
+    """
     _go_to(file, start)
     parts: list[NDArray[Any]] = []
+    mixdown, left = Mixdown(file.channels), n
     size = 1 + min(_BLOCK // file.channels, file.frames)
     # `file.blocks` would give whatever is in memory where a file ends before its header says.
-    while n > 0:
-        block = file.read(min(size, n), dtype=dtype, always_2d=True)
+    while left > 0:
+        block = file.read(min(size, left), dtype=dtype, always_2d=True)
         if not len(block):
             break
-        n -= len(block)
+        left -= len(block)
         if dtype != "int16":
             if not np.isfinite(block).all():
                 raise ValueError("one with NaN or infinite samples")
             if np.abs(block).max() > MAX_PEAK:
                 raise ValueError(f"one with samples of {np.abs(block).max():.3g}; full scale is 1")
-        parts.append(block[:, 0] if block.shape[1] == 1 else block.mean(axis=1))
-    if len(parts) == 1:
-        return parts[0]
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+        parts.append(mixdown.add(block) if channel is None else block[:, channel])
+    if channel is None and mixdown.cancelled:
+        if not file.seekable():
+            raise ValueError("one whose channels cancel each other, and whose codec cannot seek")
+        return _read_mono(file, start, n, dtype, mixdown.loudest)
+    mono = parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros(0, dtype)
+    return mono, channel is not None

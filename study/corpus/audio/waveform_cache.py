@@ -33,7 +33,7 @@ from study.corpus.summary import summarise
 from study.files import digest_lines
 from study.progress import Progress, no_progress
 
-_FORMAT = 1  # raised when the decoder or the resampler gives other samples
+_FORMAT = 2  # raised when the decoder or the resampler gives other samples
 
 
 @dataclass(frozen=True, eq=False)

@@ -242,3 +242,18 @@ def test_a_table_of_predictions_is_a_manifest_again_and_again(tmp_path):
         others = [item.others for item in items]
         text = predictions_csv(names, ["-1", ""], classes, np.array([[1, 0], [0, 1]]), others)
         assert text.partition("\n")[0].count("prediction (as given)") == n + 1
+
+
+def test_channels_that_cancel_each_other_are_told_and_one_of_them_is_heard(
+    bundles, tmp_path, capsys
+):
+    voice = 0.1 * np.random.default_rng(0).standard_normal(8000)
+    for name, wave in {"alone": voice, "inverted": np.stack([voice, -voice], axis=1)}.items():
+        soundfile.write(tmp_path / f"{name}.wav", wave, 8000, subtype="FLOAT")
+    items = [Item(name, tmp_path / name) for name in ("alone.wav", "inverted.wav")]
+    assert predict_files(bundles["train"], items, output=tmp_path / "out.csv", device="cpu") == 0
+    told = "inverted.wav: its channels cancel each other; the loudest alone was heard"
+    assert told in capsys.readouterr().err.splitlines()
+    with (tmp_path / "out.csv").open() as file:
+        alone, inverted = (float(row["prob_mask"]) for row in csv.DictReader(file))
+    assert alone == pytest.approx(inverted, abs=1e-4)

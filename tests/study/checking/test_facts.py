@@ -172,3 +172,23 @@ def test_a_flac_file_of_unknown_length_has_the_facts_of_its_samples() -> None:
     for name in ("fault", "audio", "frames", "cut", "level"):
         assert rows[0][name] == rows[1][name], name
     assert rows[0]["frames"] == RATE
+
+
+def test_channels_that_cancel_are_noted_and_the_loudest_is_measured() -> None:
+    voice = noise(3).astype(np.float32)
+    alone, stereo = (
+        facts_of(encoded(wave, RATE, subtype="FLOAT"))[0]
+        for wave in (voice, np.stack([voice, -voice], axis=1))
+    )
+    assert (alone["cancelled"], stereo["cancelled"]) == (False, True)
+    for name in MEASURES:
+        assert stereo[name] == pytest.approx(alone[name], rel=1e-5)
+
+
+def test_a_wave_file_behind_an_id3_tag_is_measured_whole() -> None:
+    data = encoded(noise(4), RATE)
+    plain, tagged = (
+        facts_of(before + data)[0] for before in (b"", b"ID3\3\0\0\0\0\7\x68" + bytes(1000))
+    )
+    assert (tagged["frames"], tagged["cut"]) == (plain["frames"], False) == (RATE, False)
+    assert tagged["audio"] == plain["audio"]

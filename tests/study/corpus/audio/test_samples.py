@@ -10,8 +10,10 @@ import soundfile
 from numpy.typing import NDArray
 
 from study.corpus.audio.decode import decode_files
+from study.corpus.audio.headers import look_at_audio
 from study.corpus.audio.samples import decode_segment, resample
-from support.wav_bytes import decode, flac_of_unknown_length
+from study.corpus.clip import Clip
+from support.wav_bytes import decode, encoded, flac_of_unknown_length
 
 RATE = 8000
 
@@ -39,6 +41,78 @@ def test_channels_are_mixed_down(tmp_path: Path) -> None:
     stereo = np.stack([np.full(9, 0.5), np.full(9, -0.25)], axis=1)
     soundfile.write(tmp_path / "a.wav", stereo, RATE)
     np.testing.assert_allclose(decoded(tmp_path / "a.wav", RATE), np.full(9, 0.125), atol=1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac", "ogg"])
+@pytest.mark.parametrize("gain", [-1.0, -0.9, -1.1])
+def test_of_channels_that_cancel_each_other_the_loudest_is_taken(
+    tmp_path: Path, suffix: str, gain: float
+) -> None:
+    path = tmp_path / f"a.{suffix}"
+    voice = sine(440, 2.5, 16000, peak=0.3) * sine(3, 2.5, 16000, peak=1.0)
+    soundfile.write(path, np.stack([voice, gain * voice], axis=1), 16000)
+    whole = next(iter(decode_files([path], RATE)))
+    expected = resample(voice if gain > -1.05 else gain * voice, 16000, RATE)
+    heard = whole.samples * np.float64(whole.scale)
+    inner = slice(200, -200)
+    assert np.corrcoef(heard[inner], expected[inner])[0, 1] > 0.99
+    assert heard.std() == pytest.approx(expected.std(), rel=0.05)
+    assert whole.cancelled
+    part = next(iter(decode_files([path], RATE, segments=[(1.0, 1.5)])))
+    assert np.abs(part.samples * part.scale - heard[8000:12000])[200:-200].max() < 1e-3
+    assert part.cancelled
+
+
+def test_channels_that_do_not_cancel_are_mixed_down_whatever_they_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    voice, other = rng.normal(size=(2, 9000)) * 0.1
+    for channels in (
+        [voice, voice],
+        [voice, 0 * voice],
+        [voice, other],
+        [voice, -0.5 * voice],
+        [0 * voice] * 15 + [voice],
+        [0 * voice, 0 * voice],
+        [0 * voice + 0.5, 0 * voice - 0.25],
+        [0.3 + voice, 0.3 - 0.7 * voice],
+    ):
+        soundfile.write(tmp_path / "a.wav", np.stack(channels, axis=1), RATE, subtype="FLOAT")
+        whole = next(iter(decode_files([tmp_path / "a.wav"], RATE)))
+        heard = whole.samples * np.float64(whole.scale)
+        np.testing.assert_allclose(heard, np.mean(channels, axis=0), atol=1e-4)
+        assert not whole.cancelled
+    offset = np.stack([0.3 + voice, 0.3 - voice], axis=1)  # what is left is constant
+    soundfile.write(tmp_path / "a.wav", offset, RATE, subtype="FLOAT")
+    assert next(iter(decode_files([tmp_path / "a.wav"], RATE))).cancelled
+
+
+@pytest.mark.parametrize("form", ["WAV", "AIFF", "OGG", "FLAC", "CAF", "W64", "MP3"])
+def test_audio_behind_an_id3_tag_is_whole(tmp_path: Path, form: str) -> None:
+    rate = 16000
+    data = encoded(
+        np.random.default_rng(0).normal(size=rate) * 0.1,
+        rate=rate,
+        form=form,
+        subtype={"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}.get(form, "PCM_16"),
+    )
+    tag = b"ID3\3\0\0\0\0\7\x68" + bytes(1000)
+    paths = [tmp_path / "plain", tmp_path / "tagged", tmp_path / "twice"]
+    for path, before in zip(paths, (b"", tag, tag + tag), strict=True):
+        path.write_bytes(before + data)
+    plain, *others = decode_files(paths, rate)
+    assert plain.samples.size == rate
+    for one in others:
+        np.testing.assert_allclose(one.samples * one.scale, plain.samples * plain.scale, atol=1e-4)
+    part = next(iter(decode_files(paths[1:2], rate, segments=[(0.9, 1.0)])))
+    assert part.samples.size == rate // 10
+    look = look_at_audio([Clip(p.name, p, "a", "train", None) for p in paths])
+    assert look.durations == (1.0, 1.0, 1.0)
+
+
+def test_a_tag_that_promises_more_than_there_is_is_not_audio(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"ID3\4\0\x10\x7f\x7f\x7f\x7f" * 20)
+    assert "not audio" in next(iter(decode_files([path], RATE)))
 
 
 def test_a_float_file_over_full_scale_is_not_clipped(tmp_path: Path) -> None:
