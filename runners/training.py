@@ -128,7 +128,7 @@ class Training:
             with autocast(self.compute):
                 if self.average is not None:
                     self.average.after_epoch(self.epoch, self._images(self.average.average))
-                elif self.spec.recipe.steps is not None:
+                elif self.spec.recipe.in_steps and ("devel" in self.views or self.epoch == last):
                     images = islice(self._images(self.model), REFRESH_BATCHES)
                     refresh_batch_norm(self.model.backbone, images)
             if "devel" in self.views:
@@ -151,10 +151,10 @@ class Training:
         self.tuning.begin_epoch(self.epoch + 1)
         batch, first = self.spec.recipe.batch, self._steps_until(self.epoch)
         steps = self._steps_until(self.epoch + 1) - first
-        if self.spec.recipe.steps is None:
-            order = self.clips.order(self.generator)
-        else:
+        if self.spec.recipe.in_steps:
             order = self.clips.stretch(first * batch, steps * batch, self.generator)
+        else:
+            order = self.clips.order(self.generator)
         frozen = self._steps_until(self.tuning.frozen_epochs)
         before = max(0, first - frozen)
         total = torch.zeros((), device=self.compute.device)

@@ -134,7 +134,11 @@ def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) ->
     spec = TrialSpec.from_dict(trial.spec)
     # A linear machine has one optimum, whatever the seed.
     n_seeds = 1 if isinstance(spec.backbone, BandSvm) else seeds
-    own = [dataclasses.replace(spec, seed=seed_of(spec.seed, n)) for n in range(n_seeds)]
+    # More clips are passed as often as fewer were, not for as many steps.
+    recipe = spec.recipe.for_more_clips(_more_clips(plan.task))
+    own = [
+        dataclasses.replace(spec, recipe=recipe, seed=seed_of(spec.seed, n)) for n in range(n_seeds)
+    ]
     folder = plan.folder / "refit"
     return [
         Training(
@@ -149,6 +153,16 @@ def _trainings(plan: Plan, results: StudyResults, member: Member, seeds: int) ->
         )
         for n, spec in enumerate(own)
     ]
+
+
+def _more_clips(task: Task) -> float:
+    """Return how many times the clips of a trial's training a refit trains on.
+
+    >>> _more_clips(Task("", ("a",), {"train": (0, 1), "devel": (2,), "test": ()}, {}))
+    1.5
+    """
+    n_train, n_devel = (len(task.partitions[name]) for name in ("train", "devel"))
+    return task.n_folds / (task.n_folds - 1) if task.n_folds else (n_train + n_devel) / n_train
 
 
 def _line(training: Training, result: dict[str, Any]) -> str:

@@ -62,6 +62,15 @@ def test_steps_that_evaluations_do_not_divide_are_made_all_the_same(steps, quick
     assert len(training.curves.devel_uar) == 3
 
 
+@pytest.mark.parametrize("least", [90, 4])
+def test_a_small_corpus_is_passed_until_there_are_steps_enough(least, quick, tmp_path):
+    made = recipe(recipe={"epochs": 3, "batch": 8, "min_steps": least})
+    training = Training(job(tmp_path, made), *quick, CPU)
+    passes = 3 * (len(training.clips) // 8)
+    assert len(noted(training)) == max(least, passes)
+    assert len(training.curves.devel_uar) == 3
+
+
 def test_passes_are_as_they_were_without_steps(quick, tmp_path):
     training = Training(job(tmp_path, recipe()), *quick, CPU)
     again = torch.Generator().manual_seed(training.spec.seed)
