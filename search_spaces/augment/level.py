@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
@@ -44,4 +43,4 @@ class Polarity:
     def waveforms(self, x: Tensor, *, sampling_rate: int, generator: Generator) -> Tensor:
         """Return waveforms (clips, samples), some of them negated."""
         turned = draws.chosen(x, self.p, generator=generator)
-        return torch.where(turned[:, None], -x, x)
+        return x * (1 - 2 * turned.to(x.dtype))[:, None]

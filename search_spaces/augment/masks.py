@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
-from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import at_least, within
 
 
@@ -21,8 +20,12 @@ def inside(size: int, start: Tensor, width: Tensor) -> Tensor:
 
 
 def _blanked(x: Tensor, blank: Tensor) -> Tensor:
-    """Return images with pixels set to their channel's mean: channels may be of unlike units."""
-    return torch.where(blank, x.mean((2, 3), keepdim=True), x)
+    """Return images with pixels set to their channel's mean: channels may be of unlike units.
+
+    A blend, which a CPU makes in a third of the time of a choice where a row lies in one piece.
+    """
+    share = blank.to(x.dtype).expand(-1, -1, -1, x.shape[3]).contiguous()
+    return torch.lerp(x, x.mean((2, 3), keepdim=True), share)
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,13 @@ class _Strips:
     def images(self, x: Tensor, *, generator: Generator) -> Tensor:
         """Return masked images (clips, channels, height, width)."""
         size = x.shape[self.axis]
-        chosen = draws.chosen(x, self.p, generator=generator)
+        chosen = draws.chosen(x, self.p, generator=generator)[:, None]
         blank = torch.zeros(len(x), size, dtype=torch.bool, device=x.device)
         for _ in range(self.n_masks):
             width = draws.uniform(x, 0, self.max_fraction * size, generator=generator)
             start = draws.uniform(x, 0, 1, generator=generator) * (size - width)
-            blank |= inside(size, start, width)
-        return on_chosen(_blanked, chosen, x, blank[:, None, None].transpose(3, self.axis))
+            blank |= inside(size, start, width) & chosen
+        return _blanked(x, blank[:, None, None].transpose(3, self.axis))
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,11 @@ class Erasing:
         area = draws.uniform(x, 0, self.max_area, generator=generator)
         most = math.log(self.max_aspect)
         aspect = torch.exp(draws.uniform(x, -most, most, generator=generator))
-        chosen = draws.chosen(x, self.p, generator=generator)
+        area = area * draws.chosen(x, self.p, generator=generator)
         # A side of the whole image makes the other one the area: no aspect takes more than asked.
         height = (area * aspect).sqrt().clamp(area, torch.ones_like(area))
         width = area / height.clamp_min(1e-6)
-        return on_chosen(_blanked, chosen, x, box(x, height, width, generator=generator))
+        return _blanked(x, box(x, height, width, generator=generator))
 
 
 def box(x: Tensor, height: Tensor, width: Tensor, *, generator: Generator) -> Tensor:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Generator, Tensor
 
 from search_spaces.augment import draws
 from search_spaces.augment.masks import box
-from search_spaces.augment.rows import on_chosen
 from search_spaces.grammar.kinds import within
 
 
@@ -33,14 +31,11 @@ class Mixup(_Pairs):
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return blended images and targets."""
         given = draws.uniform(x, 0, self.strength / 2, generator=generator)
-        chosen = draws.chosen(x, self.p, generator=generator)
+        kept = 1 - given * draws.chosen(x, self.p, generator=generator)
         partner = draws.permutation(x, generator=generator)
-
-        def blended(own: Tensor, partner: Tensor, given: Tensor) -> Tensor:
-            return torch.lerp(own, x[partner], given[:, None, None, None])
-
-        mixed = torch.lerp(targets, targets[partner], (given * chosen)[:, None])
-        return on_chosen(blended, chosen, x, partner, given), mixed
+        return _blend(x, partner, kept[:, None, None, None]), _blend(
+            targets, partner, kept[:, None]
+        )
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,12 @@ class CutMix(_Pairs):
     def mix(self, x: Tensor, targets: Tensor, *, generator: Generator) -> tuple[Tensor, Tensor]:
         """Return images with a part of others, and targets."""
         area = draws.uniform(x, 0, self.strength / 2, generator=generator)
-        chosen = draws.chosen(x, self.p, generator=generator)
-        side = (area * chosen).sqrt()
-        pasted = box(x, side, side, generator=generator)
+        side = (area * draws.chosen(x, self.p, generator=generator)).sqrt()
+        kept = 1 - box(x, side, side, generator=generator).float()
         partner = draws.permutation(x, generator=generator)
-        given = pasted.float().mean((1, 2, 3))[:, None]
-        mixed = torch.lerp(targets, targets[partner], given)
+        return _blend(x, partner, kept), _blend(targets, partner, kept.mean((1, 2, 3))[:, None])
 
-        def cut(own: Tensor, partner: Tensor, pasted: Tensor) -> Tensor:
-            return torch.where(pasted, x[partner], own)
 
-        return on_chosen(cut, chosen, x, partner, pasted), mixed
+def _blend(x: Tensor, partner: Tensor, kept: Tensor) -> Tensor:
+    """Return each clip's own with its partner's, whose copy is overwritten."""
+    return x.index_select(0, partner).lerp_(x, kept)

@@ -175,7 +175,8 @@ def _standardized(bands: Tensor, *, whole: bool) -> Tensor:
     # The norm of what is centred: exact, and many times as fast on a CPU as `torch.std_mean`.
     n = max(1, flat.shape[-1] - 1)
     std = torch.linalg.vector_norm(centred, dim=-1, keepdim=True) / n**0.5
-    images: Tensor = centred / _above_rounding(std, flat.abs().amax(-1, keepdim=True))
+    largest = torch.maximum(flat.amax(-1, keepdim=True), -flat.amin(-1, keepdim=True))
+    images: Tensor = centred / _above_rounding(std, largest)
     return images.reshape(clips, channels, rows, columns)
 
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from search_spaces.front_end.framing import framed, transform_size, window_samples
 from search_spaces.scales import Scale, filter_bank
 
-CHUNK = 2**20  # samples of windowed frames held at once on a CPU: what its caches hold
+CHUNK = 2**18  # samples of windowed frames held at once on a CPU: what its caches hold
 CHUNK_GPU = 2**27  # and on a GPU: about 1.5 GB with their transform, of any batch
 SPARSE = 0.25  # a bank with fewer weights than that part of its size is summed weight by weight
 
@@ -93,21 +93,23 @@ class StftBands(nn.Module):
         frames = framed(waveforms, self.n_fft, self.hop, self.n_fft // 2)
         n_windows, (n_banks, n_bands, _) = len(self.windows), self.banks.shape
         found = waveforms.new_empty(len(frames), n_windows, n_banks, n_bands, frames.shape[1])
-        n = max(1, CHUNK // (n_windows * self.n_fft))
+        n = max(1, CHUNK // self.n_fft)
         for clips, into in _split(frames, found, max(1, n // frames.shape[1]), 0, 0):
             for some, place in _split(clips, into, n, 1, 4):
                 power = self._power_by_bin(some)
                 for bank, sums in enumerate(self._sums):
-                    bands = sums(power).view(n_bands, len(some), n_windows, -1)
-                    place[:, :, bank] = bands.permute(1, 2, 0, 3)
+                    bands = sums(power).view(n_bands, n_windows, len(some), -1)
+                    place[:, :, bank] = bands.permute(2, 1, 0, 3)
         return found.flatten(1, 2)
 
     def _power_by_bin(self, frames: Tensor) -> Tensor:
-        """Return powers (bins, clips x windows x frames) of frames (clips, frames, samples)."""
-        spectra = torch.fft.rfft(frames[:, None] * self.windows[:, None]).flatten(0, 2)
-        real, imaginary = torch.view_as_real(spectra).square_().unbind(-1)
-        power = frames.new_empty(spectra.shape[::-1])
-        return torch.add(real.T, imaginary.T, out=power)
+        """Return powers (bins, windows x clips x frames) of frames (clips, frames, samples)."""
+        n_windows, n_frames = len(self.windows), frames.shape[0] * frames.shape[1]
+        power = frames.new_empty(self.n_fft // 2 + 1, n_windows, n_frames)
+        for window, into in zip(self.windows, power.unbind(1), strict=True):
+            spectra = torch.view_as_real(torch.fft.rfft(frames * window).flatten(0, 1)).square_()
+            torch.add(spectra[..., 0].T, spectra[..., 1].T, out=into)
+        return power.flatten(1)
 
 
 def _split(a: Tensor, b: Tensor, n: int, dim_a: int, dim_b: int) -> Iterable[tuple[Tensor, Tensor]]:
