@@ -66,7 +66,7 @@ def _rows(
     table = read_table(source.root, file, needed, problems, label_column=source.label_column)
     for line, cells in table:
         name = cells["file_name"]
-        label = None if (text := cells.get("label", BLIND)) == BLIND else text
+        label = None if (text := cells.get("label", BLIND)).strip() == BLIND else text
         if times := [cells[key] for key in ("start", "end") if cells.get(key, "").strip()]:
             problems.add(file, line, _WHOLE, f"{' and '.join(map(repr, times))} for {name!r}")
         speaker, more = speakers.get(name, (None, {}))

@@ -66,7 +66,7 @@ def make_row(
 ) -> Row | None:
     """One row from text by column; None, and a problem, where its times make no sense."""
     name = cells["file_name"]
-    label = None if (text := cells.get("label", BLIND)) == BLIND else text
+    label = None if (text := cells.get("label", BLIND)).strip() == BLIND else text
     segment = segment_of(name, cells.get("start"), cells.get("end"))
     if segment is None:
         value = f"{cells.get('start', '')!r} and {cells.get('end', '')!r} for {name!r}"

@@ -71,6 +71,8 @@ def test_clips_without_a_speaker_are_told_where_others_have_one() -> None:
     (found,) = name_findings(table(rows))
     assert (found.kind, found.names) == ("no speaker", ("1.wav",))
     assert name_findings(table([(None, "a", 0), (None, "b", 1)])) == []
+    (found,) = name_findings(table([("nan", "a", 0), ("nan", "b", 1), ("x", "b", 1)]))
+    assert found.names == ("'nan' (2 clips) looks like a missing value",)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,11 @@ def test_what_nobody_sees_makes_no_second_speaker_and_no_second_class(
     assert f"labels must differ in more than {how}, got {first!a} and {second!a}" in told
 
 
+def test_a_blind_label_may_have_white_space_around_it(tmp_path: Path) -> None:
+    told = problems_of(manifest(tmp_path, list("abcd"), ["x", "y", " ? ", "y"]))
+    assert told.endswith("a clip of train or devel must have a label, got '?' for '2.wav'")
+
+
 def test_a_column_with_gaps_makes_no_second_speaker(tmp_path: Path) -> None:
     told = problems_of(manifest(tmp_path, ["1.0", "2.0", "1", "2"]))
     assert told.count("speakers must differ in more than a decimal point") == 2
@@ -98,7 +103,7 @@ def test_the_check_asks_about_names_that_are_nearly_the_same(tmp_path: Path) -> 
     assert found["alike"] == (
         "labels '1' (2 clips) and '1.0' (2 clips)",
         "labels 'Zero' (2 clips) and 'zero' (2 clips)",
-        "speakers '01' (1 clips) and '1' (1 clips)",
+        "speakers '01' (1 clip) and '1' (1 clip)",
         "speakers 'Anna' (2 clips) and 'anna' (2 clips)",
     )
     assert "no speaker" not in found
