@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import sqlite3
 import tarfile
 from pathlib import Path
@@ -120,10 +121,14 @@ def test_the_study_is_exported_and_becomes_the_champion_once(old, spectune):
     with sqlite3.connect(old / "mlflow.db") as store:  # as an export that was killed leaves it
         assert store.execute(f"update runs set status = 'RUNNING' where {kind}").rowcount == 1
     # The digest of version 1 was of all fields of its specs, and since then there are more.
+    before = os.umask(0o077)  # for the person alone
     for how in ("registered: models:", "already registered: models:"):
         code, out, said = spectune("export", "study.yaml", "-o", "again #1%41?")
         assert code == 0, out + said
         assert f"{how}/before@champion (version 2)" in out
+    os.umask(before)
+    code = {path.stat().st_mode & 0o777 for path in old.glob("mlartifacts/**/registry_model.py")}
+    assert code == {0o600}
     code, out, said = spectune("predict", "again #1%41?", "corpus/wav", "--device", "cpu")
     assert code == 0, said
     check_predictions(out, (old / "expected/bundle.csv").read_text())

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from study.__main__ import SIGNALS
 from study.__main__ import main as started
 from study.cli import app
 from support.tiny_space import TINY_SPACE
@@ -178,18 +179,22 @@ def test_a_study_is_run_reported_and_looked_at(folder, spectune):
     assert spectune("run", "results/s")[0] == 0
 
 
-def test_ctrl_c_while_the_command_loads_is_no_traceback(monkeypatch, capsys):
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_while_the_command_loads_is_no_traceback(monkeypatch, capsys, number, code):
     def interrupted(name):
-        raise KeyboardInterrupt
+        signal.raise_signal(number)
 
     loading = types.ModuleType("study.cli")
     loading.__getattr__ = interrupted
     monkeypatch.setitem(sys.modules, "study.cli", loading)
-    before = signal.getsignal(signal.SIGINT)
+    before = {one: signal.getsignal(one) for one in SIGNALS}
     try:
         with pytest.raises(SystemExit) as end:
             started()
     finally:
-        signal.signal(signal.SIGINT, before)
-    assert end.value.code == 130
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert end.value.code == code
     assert capsys.readouterr().err == "spectune: interrupted\n"

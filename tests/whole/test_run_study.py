@@ -137,6 +137,7 @@ def wait_for(path: Path, pattern: str, process: subprocess.Popen[str]) -> None:
             "trials/00002/attempt-1/checkpoint.safetensors",
             marks=pytest.mark.slow,
         ),
+        pytest.param(signal.SIGHUP, "trials/00001/attempt-1/log.txt", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "trials/00003/attempt-1/log.txt", marks=pytest.mark.slow),
     ],
 )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+from types import SimpleNamespace
 
 import optuna
 import pytest
 
 from search_spaces import InputError, parse_space
-from study.config import Pruning
+from study.config import Pruning, parse_config
 from study.planning.enqueued_trials import derive_seed, enqueued_trials
 from study.search.sampler import Sampling, rungs
+from study.search.session import open_sampling
 from support.tiny_space import TINY_SPACE
 
 
@@ -45,6 +47,18 @@ def test_a_store_that_another_program_holds_is_not_told_as_damaged(tmp_path):
         with pytest.raises(InputError, match="another program holds the Optuna store") as told:
             sampling(f"{tmp_path}/a.db?timeout=0.1")
     assert "damaged" not in str(told.value)
+
+
+def test_a_study_may_lie_in_a_folder_of_any_name(tmp_path):
+    folder = tmp_path / "a #1%41?b"
+    folder.mkdir()
+    plain = {"name": "s", "corpus": "c", "space": "demo", "budget": {"trials": 1}}
+    config = parse_config(plain, where="s")
+    plan = SimpleNamespace(
+        config=config, folder=folder, space=parse_space(TINY_SPACE), enqueued=[], warm_start=[]
+    )
+    assert open_sampling(plan).ask().number == 0
+    assert [path.name for path in folder.iterdir()] == ["optuna.db"]
 
 
 def test_a_study_in_two_sessions_suggests_what_one_session_suggests(tmp_path):
