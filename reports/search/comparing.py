@@ -48,7 +48,7 @@ def repeats_table(results: StudyResults, *, rank: str = "mean") -> Table | None:
             "repetitions": str(len(row.uars)),
             "mean UAR": percent(row.mean),
             "SD": NOTHING if row.sd is None else f"{100 * row.sd:.1f}",
-            "at least": percent(row.lower),
+            "at least": percent(row.at_least),
             "trials": ", ".join(map(str, row.trials)),
         }
         for row in seeds_table(results.ranked, rank=rank)

@@ -26,6 +26,7 @@ from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import Answers, Draw
 from study.corpus import read_corpus
 from study.corpus.audio.decode import Segment, decode_files
+from study.corpus.audio.id3 import without_tag
 from study.planning.input_images import InputImages, Tick, input_images
 
 SECONDS = 1.0  # drawn of a longer clip: what a network hears at once by default
@@ -209,7 +210,8 @@ def _own_rate(path: Path) -> int:
     import soundfile
 
     try:
-        return int(soundfile.info(path).samplerate)
+        with path.open("rb") as raw:
+            return int(soundfile.info(without_tag(raw)).samplerate)
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: cannot be read as audio: {error}") from error
 

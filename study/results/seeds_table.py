@@ -40,6 +40,11 @@ class SeedsRow:
     lower: float | None
     chosen: tuple[int, float] | None = None
 
+    @property
+    def at_least(self) -> float | None:
+        """`lower`; None where all are equal, and do not tell how far apart others would be."""
+        return self.lower if self.sd is not None and self.sd > 1e-9 else None
+
     @classmethod
     def of(
         cls,
@@ -109,7 +114,9 @@ def _line(row: SeedsRow) -> str:
     what = "seeds" if row.chosen is None else "repetition" if len(row.uars) == 1 else "repetitions"
     parts = [f"{len(row.uars)} {what}"]
     if row.sd is not None:
-        parts += [f"SD {100 * row.sd:.1f}", f"at least {percent(row.lower)}"]
+        parts.append(f"SD {100 * row.sd:.1f}")
+    if row.at_least is not None:
+        parts.append(f"at least {percent(row.at_least)}")
     if row.chosen is not None:
         parts.append(f"chosen for {percent(row.chosen[1])} of {row.chosen[0]:03d}")
     numbers = ", ".join(f"{n:03d}" for n in row.trials)

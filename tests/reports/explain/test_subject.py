@@ -44,3 +44,12 @@ def test_where_resamples_seldom_have_every_class_there_is_no_interval_and_it_is_
     effect, subject = of_classes([2] * 60)
     assert subject.profile(effect).low is None
     assert subject.note == subject.describe(len(effect))["interval"] == SELDOM_COMPLETE
+
+
+def test_five_speakers_without_an_error_are_above_chance_and_guessing_is_not():
+    labels = np.tile([0, 1], 25)
+    subject = Subject(labels, tuple(f"s{n // 10}" for n in range(50)), 2, 0)
+    sure = subject.interval(np.eye(2)[labels])
+    assert sure.low < 0.5
+    assert subject.above_chance(sure)
+    assert not subject.above_chance(subject.interval(np.eye(2)[np.zeros(50, int)]))

@@ -64,3 +64,12 @@ def test_repetitions_of_the_luckiest_spec_are_not_flattered_on_average():
         again = [trained(n, uars[n], f"seed:{best}", str(best)) for n in range(40, 43)]
         told.append(seeds_table([*search, *again], rank="mean")[0].mean)
     assert np.mean(told) == pytest.approx(0.7, abs=0.003)  # with the first one it was 0.711
+
+
+def test_equal_repetitions_are_no_bound():
+    row = SeedsRow.of([3, 7, 8], "x", [0.7, 0.7, 0.7])
+    assert (row.lower, row.at_least) == (pytest.approx(0.7), None)
+    (line,) = seeds_lines([row], rank="mean")[1:]
+    assert "SD 0.0" in line
+    assert "at least" not in line
+    assert SeedsRow.of([3, 7], "x", [0.7, 0.8]).at_least is not None
