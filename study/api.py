@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from reports.figures import Figures
+    from study.config import StudyConfig
+    from study.planning.plan import Plan
 
 EXIT_DONE, EXIT_INTERRUPTED = 0, 130
 
@@ -51,7 +53,7 @@ def run(study: Path | str | Mapping[str, Any], /, **overrides: Any) -> Results:
         )
     else:
         config, base = config_and_base(_path(study), changes=overrides)
-    folder = base / config.results / config.name
+    folder = (base / config.results / config.name).resolve()
     with undisturbed():
         code = run_study(config, base=base, report=write_report, command="study.run")
     if code == EXIT_INTERRUPTED:
@@ -61,7 +63,7 @@ def run(study: Path | str | Mapping[str, Any], /, **overrides: Any) -> Results:
             f"{folder}: the study stopped, and what it printed says why; study.open gives what"
             f" there is of it"
         )
-    return open_study(folder)
+    return Results(read_results(folder), _named=(config, base))
 
 
 def open_study(study: Path | str) -> Results:
@@ -73,7 +75,9 @@ def open_study(study: Path | str) -> Results:
     Raises:
         InputError: There is none, or a file in it is damaged.
     """
-    return Results(read_results(results_folder(_path(study))))
+    study = _path(study)
+    folder = results_folder(study)
+    return Results(read_results(folder), _named=None if study.is_dir() else config_and_base(study))
 
 
 def _path(study: object) -> Path:
@@ -90,9 +94,12 @@ class Results:
 
     Args:
         study: All that its results folder told.
+        _named: Its configuration and the folder that paths are relative to, where a person gave
+            them; None: what there is of a results folder alone.
     """
 
     study: StudyResults
+    _named: tuple[StudyConfig, Path] | None = None
 
     @property
     def name(self) -> str:
@@ -233,14 +240,17 @@ class Results:
         from study.planning.plan import plan_study
         from study.results import StudyLock
 
-        config, base = config_and_base(self.folder)
+        def plan() -> Plan:
+            config, base = self._named or config_and_base(self.folder)
+            return plan_study(config, base=base)
+
         with StudyLock(self.folder, purpose="export"):
             now = read_results(self.folder)
             return export_bundle(
                 now,
                 Path(folder),
                 protocol=default_protocol(now) if protocol is None else protocol,
-                plan=lambda: plan_study(config, base=base),
+                plan=plan,
             )
 
     def __repr__(self) -> str:

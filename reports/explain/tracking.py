@@ -12,7 +12,12 @@ from study.tracking.study_run import continue_tracker
 
 
 def track_explanation(
-    results: StudyResults, numbers: Mapping[str, Any], page: Path, *, report: Path
+    results: StudyResults,
+    numbers: Mapping[str, Any],
+    page: Path,
+    *,
+    report: Path,
+    project: Path | None = None,
 ) -> str | None:
     """Write an explanation as a run with its page; return what could not be written.
 
@@ -21,6 +26,7 @@ def track_explanation(
         numbers: Content of `explain.json`.
         page: `explain.html`, beside which `explain.json` lies.
         report: The study's report, which has been drawn again with it.
+        project: Of `study.locate.project_folder`: where its MLflow store may lie.
     """
     ended = page.stat().st_mtime
     metrics = {}
@@ -39,7 +45,7 @@ def track_explanation(
         started=ended - numbers["seconds"],
         ended=ended,
     )
-    tracker = continue_tracker(results.state)
+    tracker = continue_tracker(results, project)
     tracker.log_child(run)
     tracker.log_report(report)
     return tracker.close("finished")

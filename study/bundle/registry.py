@@ -17,30 +17,32 @@ from search_spaces.spec import canonical_digest
 from study.bundle.bundle import Bundle, read_bundle
 from study.fusion.methods.rule import FusionRule
 from study.results import StudyResults
-from study.tracking.run_client import RunClient
+from study.tracking.run_client import ParentRun, RunClient, find_parent
 from study.tracking.store import TrackingStore, open_client
-from study.tracking.store_checks import tracking_store
+from study.tracking.store_checks import REMEDY, LeftOutError, store_to_add_to
 from study.tracking.values import now_ms
 
 ALIAS = "champion"
 EXAMPLE_SECONDS = 0.05
 
 
-def register_bundle(results: StudyResults, folder: Path) -> str:
+def register_bundle(results: StudyResults, folder: Path, *, project: Path | None = None) -> str:
     """Register a bundle as the newest version of the model that is called as the study.
 
     Args:
         results: The study; its MLflow store is written.
         folder: The bundle.
+        project: Of `study.locate.project_folder`: where its MLflow store may lie.
 
     Returns:
         A sentence: the version, or why there is none. The bundle is whole in either case.
     """
     noted = results.state["mlflow"]
-    store = tracking_store(results.state)
-    if store is None:
-        raise InputError(f"{results.folder}: the study was not tracked in MLflow")
     bundle = read_bundle(folder)
+    try:
+        store = store_to_add_to(results, project)
+    except LeftOutError as error:
+        return f"not registered: {error}"
     try:
         number, new = _register(results, store, noted, bundle)
     except InputError:
@@ -60,13 +62,15 @@ def _register(
     results: StudyResults, store: TrackingStore, noted: dict[str, Any], bundle: Bundle
 ) -> tuple[int, bool]:
     client = open_client(store)
+    study_id, experiment = str(results.state["id"]), str(noted["experiment_id"])
+    parent = ParentRun(experiment, study_id, "", run_id=noted["run_id"])
+    if (run := find_parent(client, experiment, parent)) is None:
+        raise LookupError(f"the study's run is not there; {REMEDY}")
     digest = _digest(bundle)
     if (known := _version_of(client, results.name, digest)) is not None:
         client.set_registered_model_alias(results.name, ALIAS, known)
         return int(known), False
-    runs = RunClient(
-        client, store, str(noted["experiment_id"]), str(noted["run_id"]), str(results.state["id"])
-    )
+    runs = RunClient(client, store, run.info.experiment_id, run.info.run_id, study_id)
     runs.close_left("export")
     tags = {"mlflow.runName": f"bundle {bundle.protocol}", "spectune.protocol": bundle.protocol}
     run_id = runs.new_child("export", tags)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from study.search.retrain import Training, TrainingFolder
 
 PROTOCOL = "train+devel"
 PROTOCOLS = ("train", PROTOCOL)
+TRAINING = re.compile(r"\d{5,}/seed-\d+")  # folder of a training in that of the refit
 
 
 class NoRefitError(InputError):
@@ -132,6 +134,8 @@ def read_refit(results: StudyResults) -> dict[str, Any]:
     try:
         plain = read_json(path)
         weights = {(int(m["trial"]), float(m["weight"])) for m in plain["members"]}
+        if not all(TRAINING.fullmatch(name) for m in plain["members"] for name in m["trainings"]):
+            raise ValueError("a training is no folder of the refit")
         others = plain.get("imported", []), plain.get("rule")
         if plain["format"] != 1:
             raise ValueError("another format")

@@ -184,9 +184,18 @@ def _metrics(
     }
 
 
-def track_scores(results: StudyResults, record: dict[str, Any], *, report: Path) -> str | None:
-    """Write a scoring into MLflow, and the report with it; return what could not be written."""
-    tracker = continue_tracker(results.state)
+def track_scores(
+    results: StudyResults, record: dict[str, Any], *, report: Path, project: Path | None = None
+) -> str | None:
+    """Write a scoring into MLflow, and the report with it; return what could not be written.
+
+    Args:
+        results: The study; the caller holds its lock.
+        record: Content of `scores.json`.
+        report: The study's report, which has been drawn again with it.
+        project: Of `study.locate.project_folder`: where its MLflow store may lie.
+    """
+    tracker = continue_tracker(results, project)
     tracker.log_child(_run(record))
     tracker.log_report(report)
     return tracker.close("finished")

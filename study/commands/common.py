@@ -7,9 +7,17 @@ from typing import Annotated
 
 import typer
 
-from study.locate import config_and_base, results_folder
+from study.locate import config_and_base, load_settings, project_folder, results_folder
 
-__all__ = ["Debug", "StudyPath", "config_and_base", "echo", "results_folder"]
+__all__ = [
+    "Debug",
+    "StudyPath",
+    "config_and_base",
+    "echo",
+    "load_settings",
+    "project_folder",
+    "results_folder",
+]
 
 StudyPath = Annotated[
     Path, typer.Argument(metavar="STUDY", help="A study.yaml or a results folder.")

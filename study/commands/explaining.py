@@ -64,7 +64,7 @@ def explain(
         inputs = inputs_of_study(plan_study(config, base=base), results, echo=echo)
         numbers, page = _explain(inputs, target, clips=clips, seed=seed, device=device)
         if output is None:
-            _show_in_study(results, numbers, page)
+            _show_in_study(results, numbers, page, project=base)
 
 
 def _explain_bundle(bundle: Path, corpus: Path | None, output: Path | None, **options: Any) -> None:
@@ -98,13 +98,15 @@ def _explain(
     return numbers, page
 
 
-def _show_in_study(results: StudyResults, numbers: dict[str, Any], page: Path) -> None:
+def _show_in_study(
+    results: StudyResults, numbers: dict[str, Any], page: Path, *, project: Path
+) -> None:
     """Draw the report again, with a section on frequencies, and log the files to MLflow."""
     from reports.explain.tracking import track_explanation
     from reports.report import write_report
 
     drawn = write_report(results.folder)
-    left = track_explanation(results, numbers, page, report=drawn)
+    left = track_explanation(results, numbers, page, report=drawn, project=project)
     if left:
         echo(f"MLflow: {left}")
     echo(f"report: {drawn}")

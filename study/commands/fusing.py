@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
+from study.commands.common import (
+    Debug,
+    StudyPath,
+    echo,
+    load_settings,
+    project_folder,
+    results_folder,
+)
 
 
 def ensemble(
@@ -33,8 +40,10 @@ def ensemble(
     from study.search.select_fusion import select_again
 
     folder = results_folder(study)
-    config, _ = config_and_base(study, overrides or [])
-    fusion, record = select_again(folder, config, compare=compare, report=write_report)
+    config, project = load_settings(study, overrides or []), project_folder(study)
+    fusion, record = select_again(
+        folder, config, project=project, compare=compare, report=write_report
+    )
     echo(fusion_table(fusion))
     if compare:
         for line in compared_lines(record["methods"]):

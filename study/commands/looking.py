@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from search_spaces.grammar.errors import InputError
-from study.commands.common import Debug, StudyPath, echo, results_folder
+from study.commands.common import Debug, StudyPath, echo, project_folder, results_folder
 
 
 def status(
@@ -117,8 +117,10 @@ def ui(
 
     folder = results_folder(study)
     state = read_results(folder).state
-    store = tracking_store(state)
-    if store is None:
+    if not isinstance(state.get("mlflow"), dict):
         raise InputError(f"{folder}: the study was not tracked in MLflow (tracking: false)")
-    experiment = state["mlflow"]["experiment_id"]
+    store, experiment = (
+        tracking_store(state, project_folder(study)),
+        state["mlflow"]["experiment_id"],
+    )
     raise typer.Exit(serve(store, port=port, experiment_id=experiment, echo=echo))

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
+from study.commands.common import (
+    Debug,
+    StudyPath,
+    config_and_base,
+    echo,
+    project_folder,
+    results_folder,
+)
+
+if TYPE_CHECKING:
+    from study.planning.plan import Plan
 
 
 def export(
@@ -37,7 +47,10 @@ def export(
     from study.planning.plan import plan_study
     from study.results import StudyLock, read_results
 
-    config, base = config_and_base(study, [])
+    def plan() -> Plan:
+        config, base = config_and_base(study, [])
+        return plan_study(config, base=base)
+
     folder = results_folder(study)
     with StudyLock(folder, purpose="export"):
         results = read_results(folder)
@@ -45,7 +58,7 @@ def export(
             results,
             output,
             protocol=default_protocol(results) if protocol is None else protocol,
-            plan=lambda: plan_study(config, base=base),
+            plan=plan,
             without_imported=without_imported,
             echo=echo,
         )
@@ -56,7 +69,7 @@ def export(
     if register and isinstance(results.state.get("mlflow"), dict):
         from study.bundle.registry import register_bundle
 
-        echo(register_bundle(results, bundle))
+        echo(register_bundle(results, bundle, project=project_folder(study)))
 
 
 def predict(

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from study.commands.common import Debug, StudyPath, config_and_base, echo, results_folder
+from study.commands.common import (
+    Debug,
+    StudyPath,
+    config_and_base,
+    echo,
+    load_settings,
+    project_folder,
+    results_folder,
+)
 
 
 def refit(
@@ -41,7 +49,7 @@ def submit(
     from study.challenge.submission import submit as submit_to
     from study.results import StudyLock, read_results
 
-    config, _ = config_and_base(study, [])
+    config = load_settings(study)
     folder = results_folder(study)
     with StudyLock(folder, purpose="submit"):
         results = read_results(folder)
@@ -73,7 +81,7 @@ def score(
         results = read_results(folder)
         record = score_study(results, labels)
         drawn = write_report(folder)
-        left = track_scores(results, record, report=drawn)
+        left = track_scores(results, record, report=drawn, project=project_folder(study))
         print_scores(record, echo)
         if left:
             echo(f"MLflow: {left}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from study.corpus import Corpus, read_corpus
 from study.corpus.audio.headers import look_at_audio, usual_rate
 from study.corpus.audio.waveform_cache import CachedCorpus, cache_corpus, default_cache_root
 from study.files import replace_text, write_json
+from study.locate import copied_from, place_of
 from study.planning.cross_validation import deal_folds, protocol_partitions
 from study.planning.enqueued_trials import EnqueuedTrial, derive_seed, enqueued_trials
 from study.planning.pretrained import Weights, resolve_weights, weights_key
@@ -74,12 +76,26 @@ class Plan:
         """Folder of the trials."""
         return self.folder / "trials"
 
+    @property
+    def project(self) -> Path:
+        """Folder of study.yaml."""
+        return (self.folder / str(self.state["project"])).resolve()
+
     def weights_file(self, spec: TrialSpec) -> str | None:
-        """Return the file of the pretrained weights that a spec starts from, if it asks for any."""
+        """Return the file of the pretrained weights that a spec starts from, if it asks for any.
+
+        Raises:
+            InputError: A trial names a file that the space of study.yaml does not.
+        """
         backbone = spec.backbone
         if not isinstance(backbone, Timm) or backbone.pretrained is False:
             return None
-        return self.weights[weights_key(backbone)].path
+        if (found := self.weights.get(weights_key(backbone))) is None:
+            raise InputError(
+                f"{spec.label}: starts from the weights {backbone.pretrained}, which the space of"
+                f" study.yaml does not name"
+            )
+        return found.path
 
 
 def plan_study(
@@ -125,6 +141,8 @@ def plan_study(
         seed=config.seed,
     )  # fmt: skip
     identity = _identity(cached, config, partitions)
+    if before is not None and (original := copied_from(before, folder)) is not None:
+        before |= {"id": uuid.uuid4().hex, "copy_of": {"id": before["id"], "place": original}}
     state = before or {
         "format": 1,
         "id": uuid.uuid4().hex,
@@ -139,11 +157,12 @@ def plan_study(
     state |= {
         "corpus_digest": cached.digest,
         "material_digest": material,
-        "base": str(base.resolve()),
+        "project": _project(base.resolve(), folder),
+        "place": place_of(folder),
         "command": command or " ".join(["spectune", *sys.argv[1:]]),
         "weights": {key: dataclasses.asdict(value) for key, value in weights.items()},
     }
-    if warm_start:
+    if warm_start and before is None:
         state["taken"] = warm_start.to_json()
     if before is None:
         warm_start.check(state, weights, rate=rate, folds=folds)
@@ -194,6 +213,7 @@ def write_study(plan: Plan) -> None:
     short, and the next session writes the rest again.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
+    plan.state["place"] = place_of(plan.folder)
     write_json(plan.folder / "state.json", plan.state)
     plan.trials.mkdir(exist_ok=True)
     replace_text(
@@ -204,6 +224,11 @@ def write_study(plan: Plan) -> None:
     write_json(plan.folder / "space.json", dict(plan.space.plain))
     write_json(plan.folder / "clips.json", _clips(plan))
     plan.task.write(plan.folder / "task.json")
+
+
+def _project(base: Path, folder: Path) -> str:
+    """Return the folder of study.yaml, relative to the results where these lie in it."""
+    return os.path.relpath(base, folder) if base in folder.parents else str(base)
 
 
 def source_revision() -> str:

@@ -43,6 +43,13 @@ def weights_key(backbone: Timm) -> str:
     return f"{backbone.name}:{backbone.pretrained}"
 
 
+def weights_path(backbone: Timm) -> str | None:
+    """Return the file of weights that a backbone names; None where it names none by its path."""
+    named = backbone.pretrained
+    is_path = isinstance(named, str) and ("/" in named or named.endswith(FILES))
+    return str(named) if is_path else None
+
+
 def resolve_weights(backbones: Iterable[Timm], *, folder: Path) -> dict[str, Weights]:
     """Find the file of every backbone that asks for pretrained weights.
 
@@ -70,8 +77,8 @@ def resolve_weights(backbones: Iterable[Timm], *, folder: Path) -> dict[str, Wei
 def _resolve(backbone: Timm, folder: Path) -> Weights:
     where = f"backbone.{backbone.name}.pretrained"
     requested = backbone.pretrained
-    if isinstance(requested, str) and ("/" in requested or requested.endswith(FILES)):
-        return _file(where, backbone, (folder / requested).resolve())
+    if (file := weights_path(backbone)) is not None:
+        return _file(where, backbone, (folder / file).resolve())
     from timm.models import get_arch_pretrained_cfgs, get_pretrained_cfg
 
     name, _, own_tag = backbone.name.partition(".")

@@ -21,6 +21,7 @@ KINDS: dict[str, type | tuple[type, ...]] = {
     "fixed": dict,
     "mlflow": (dict, type(None)),
     "taken": (dict, type(None)),
+    "copy_of": (dict, type(None)),
 }
 
 

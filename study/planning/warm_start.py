@@ -20,10 +20,11 @@ from search_spaces.spec import TrialSpec
 from search_spaces.suggesters import flat_parameters
 from study.files import mapping, read_object
 from study.planning.enqueued_trials import EnqueuedTrial
-from study.planning.pretrained import Weights
+from study.planning.pretrained import Weights, weights_path
 from study.planning.resume_checks import HEARD, other_weights, same_material
 from study.results import StudyResults, read_results
 from study.results.clips_json import read_clips
+from study.results.links import check_links
 from study.results.trial_folder import TrialFolder
 from study.results.trial_record import BASELINE, TAKEN
 
@@ -48,8 +49,12 @@ class WarmStart:
         return len(self.numbers)
 
     def backbones(self) -> list[Timm]:
-        """Return the networks of the trials."""
-        return [spec.backbone for spec in self.specs if isinstance(spec.backbone, Timm)]
+        """Return the networks of the trials, without those that begin with a file.
+
+        A file counts where the study's own space names it; a results folder names none.
+        """
+        networks = [spec.backbone for spec in self.specs if isinstance(spec.backbone, Timm)]
+        return [network for network in networks if weights_path(network) is None]
 
     def without(self, enqueued: Sequence[EnqueuedTrial]) -> tuple[EnqueuedTrial, ...]:
         """Return the enqueued trials that are not among these; a grid keeps all of its own."""
@@ -121,6 +126,7 @@ class WarmStart:
                     f"{old.path}: this study goes on from it (`from`), and it has no result any"
                     " more"
                 )
+            check_links(old.path)
             origin = old.origin()  # a baseline stays one to the report
             if not origin.startswith(BASELINE):
                 origin = f"{TAKEN}{self.name}/{number}"
@@ -142,18 +148,19 @@ def plan_warm_start(
 
     Args:
         argument: Results folder of the earlier study, relative to `base`. A study that has begun
-            keeps what it began with, whatever it is now.
+            keeps what it began with, and needs this for what was not copied yet.
         base: Folder of study.yaml.
         folder: Results of the new study.
         before: Its `state.json`; None: it has not begun.
 
     Raises:
-        InputError: If there is no such study, or it has no finished trial.
+        InputError: If there is no such study, it has no finished trial, or `from` is gone too soon.
     """
     if before is not None:
         if not (noted := mapping(before.get("taken"))):
             return WarmStart()
-        source, name, numbers = _noted(noted, folder / "state.json")
+        name, numbers = _noted(noted, folder / "state.json")
+        source = (base / argument).resolve() if argument is not None else Path()
     elif argument is None:
         return WarmStart()
     else:
@@ -167,22 +174,26 @@ def plan_warm_start(
         if not numbers:
             raise InputError(f"from: {source} has no trial that ended with a result")
     here = [TrialFolder(folder / "trials", number) for number in range(len(numbers))]
+    if argument is None and any(trial.result() is None for trial in here):
+        raise InputError(
+            f"{folder}: begins with trials of {name} that are not all here; `from` in study.yaml"
+            f" must say where it is"
+        )
     there = [TrialFolder(source / "trials", number) for number in numbers]
     specs = [(own if own.begun else old).spec() for own, old in zip(here, there, strict=True)]
     return WarmStart(source, name, numbers, tuple(specs))
 
 
-def _noted(noted: Mapping[str, Any], path: Path) -> tuple[Path, str, tuple[int, ...]]:
-    """Return folder, name and trials of the earlier study, as `state.json` has them."""
-    source, name, numbers = (noted.get(key) for key in ("folder", "name", "trials"))
+def _noted(noted: Mapping[str, Any], path: Path) -> tuple[str, tuple[int, ...]]:
+    """Return name and trials of the earlier study, as `state.json` has them."""
+    name, numbers = noted.get("name"), noted.get("trials")
     if (
-        not isinstance(source, str)
-        or not isinstance(name, str)
+        not isinstance(name, str)
         or not isinstance(numbers, list)
         or not all(isinstance(n, int) and n >= 0 for n in numbers)
     ):
         raise InputError(f"{path}: taken has another type than it was written with")
-    return Path(source), name, tuple(numbers)
+    return name, tuple(numbers)
 
 
 def _results(source: Path) -> StudyResults:

@@ -15,6 +15,7 @@ from typing import IO, Any
 from search_spaces.grammar.bounded_file import check_bounded
 from search_spaces.grammar.errors import InputError
 from study.files import number, read_object
+from study.results.links import check_links
 
 RUN = "run"
 HEARTBEAT_S = 10.0
@@ -43,6 +44,7 @@ class StudyLock:
 
     def __enter__(self) -> StudyLock:
         _check(self.path)
+        check_links(self.path.parent)
         file = self.path.open("a+")
         if not _take(file):
             file.close()

@@ -20,6 +20,7 @@ from study.files.json_files import check_format
 from study.results.clips_json import ClipRow, PartitionRows, read_clips
 from study.results.ensemble_json import Ensemble, System, read_ensemble
 from study.results.import_json import ImportedRecord, read_imports
+from study.results.links import check_links
 from study.results.trial_record import STATES, TrialRecord, read_trials
 
 __all__ = ["ClipRow", "PartitionRows", "StudyResults", "read_results"]
@@ -97,8 +98,9 @@ def read_results(folder: Path | str) -> StudyResults:
     """Read a results folder, finished or being written.
 
     Raises:
-        InputError: The folder is no results folder, or a file that is only ever written whole
-            is damaged, of another version, or of other classes and clips than the rest.
+        InputError: The folder is no results folder, holds a link out of it, or a file that is only
+            ever written whole is damaged, of another version, or of other classes and clips than
+            the rest.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -116,6 +118,7 @@ def read_results(folder: Path | str) -> StudyResults:
         clips.check_identity(trial.identity, trial.folder / "result.json")
     if ensemble is not None:
         clips.check_identity(ensemble.identity, folder / "ensemble" / "ensemble.json")
+    check_links(folder)
     return StudyResults(
         folder=folder,
         name=str(state.get("name") or folder.resolve().name),

@@ -26,8 +26,7 @@ from study.search.recover import recover
 from study.search.restore import NOTE
 from study.search.select_fusion import select_fusion
 from study.search.session import open_sampling
-from study.tracking.store import resolve_tracking, sqlite_path
-from study.tracking.store_checks import check_stores, tracking_store
+from study.tracking.store_checks import LeftOutError, check_stores, tracking_store
 from study.tracking.study_run import describe_study, open_tracker
 
 EXIT_DONE, EXIT_PROBLEMS = 0, 1
@@ -51,16 +50,16 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
     plan = plan_study(config, base=base)
     if not plan.resumed:
         raise InputError(f"{plan.folder}: the study has not been run, or its results were deleted")
-    check_stores(config, plan.state)
+    check_stores(plan)
     with StudyLock(plan.folder, purpose="reconcile"):
         folders = trial_folders(plan.trials)
         again = [folder.number for folder in folders if _drop_damaged(folder, echo)]
         if config.storage is None:
             _move_damaged(plan.folder / "optuna.db", "trials", "Optuna", echo)
         if config.tracking:
-            store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
-            if (runs := sqlite_path(store.tracking_uri)) is not None:
-                _move_damaged(runs, "runs", "MLflow", echo)
+            with contextlib.suppress(LeftOutError):  # `open_tracker` says so
+                if (runs := tracking_store(plan.state, plan.project).file) is not None:
+                    _move_damaged(runs, "runs", "MLflow", echo)
         sampling = open_sampling(plan)
         before = len(sampling.numbers())
         to_run = recover(plan.trials, sampling).left
@@ -73,7 +72,9 @@ def reconcile_study(config: StudyConfig, *, base: Path, echo: Callable[[str], No
             describe_study(tracker, results, all_sentences(selected[0]) if selected else [])
         finally:
             left = tracker.close("finished" if not to_run else "killed", drain_s=600.0)
-    echo(f"MLflow: {left}" if left else f"MLflow: {len(folders)} trials are as their folders say")
+    if tracker.store is not None or not config.tracking:
+        done = f"{len(folders)} trials are as their folders say"
+        echo(f"MLflow: {left or done}")
     if to_run:
         numbers = ", ".join(map(str, to_run))
         echo(f"to be run (again) by `spectune run`: trials {numbers}")

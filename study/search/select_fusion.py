@@ -91,6 +91,7 @@ def select_again(
     folder: Path,
     config: StudyConfig,
     *,
+    project: Path | None = None,
     compare: bool = False,
     report: Callable[[Path], Path] | None = None,
 ) -> tuple[Fusion, dict[str, Any]]:
@@ -101,6 +102,7 @@ def select_again(
     Args:
         folder: The study's results.
         config: What to select; may differ from what the study was run with.
+        project: Of `study.locate.project_folder`: where its MLflow store may lie.
         compare: Compare all methods, also where the study names one.
         report: Writes the report of a results folder (`reports.write_report`).
 
@@ -113,7 +115,7 @@ def select_again(
     """
     with StudyLock(folder, purpose="ensemble"):
         results = read_results(folder)
-        tracker = continue_tracker(results.state)
+        tracker = continue_tracker(results, project)
         try:
             selected = select_fusion(config, results, tracker, compare=compare)
             if selected is not None:

@@ -28,7 +28,7 @@ from study.search.sampler import Sampling
 from study.search.select_fusion import select_fusion
 from study.text import duration
 from study.tracking.store import sqlite_uri
-from study.tracking.store_checks import check_stores, tracking_store
+from study.tracking.store_checks import check_stores
 from study.tracking.study_run import describe_study, note_run, open_tracker
 from study.tracking.tracker import Tracker
 from study.weights.sentence import weights_sentence
@@ -65,7 +65,7 @@ def run_study(
     """
     decoding = report_tenths("decoding files", echo)
     plan = plan_study(config, base=base, progress=decoding, command=command)
-    check_stores(config, plan.state)
+    check_stores(plan)
     plan.folder.mkdir(parents=True, exist_ok=True)
     with StudyLock(plan.folder):
         write_study(plan)
@@ -98,6 +98,9 @@ def run_study(
         if left:
             echo(f"MLflow: {left}; `spectune reconcile` writes it from the trial folders")
     _closing(plan, results, fusion, outcome, echo)
+    if tracker.store is not None and outcome.state != "interrupted" and fusion is not None:
+        where = tracker.store.label
+        echo(f"runs: spectune ui {plan.folder}, or `mlflow ui` in the folder of {where}")
     if outcome.state == "interrupted":
         return EXIT_INTERRUPTED
     return EXIT_DONE if outcome.state == "finished" and fusion is not None else EXIT_FAULTY
@@ -197,6 +200,3 @@ def _closing(
     counts = ", ".join(count_words(shown_counts(results.count(), running=False)))
     echo(f"{counts}; {duration(plan.state['elapsed_s'])} in all")
     echo(f"report: {plan.folder / 'report.html'}")
-    store = tracking_store(plan.state)
-    if store is not None:
-        echo(f"runs: spectune ui {plan.folder}, or `mlflow ui` in the folder of {store.label}")

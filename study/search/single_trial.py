@@ -51,6 +51,7 @@ def run_one(
     if folder is not None and not folder.begun:
         raise InputError(f"{plan.folder}: there is no trial {what}")
     spec = _spec(Path(what), plan) if folder is None else folder.spec()
+    weights = _weights(spec, base) if folder is None else plan.weights_file(spec)
     name = default_slots()[0] if device is None else device
     usable_compute(name)
     echo(f"{spec.label} on {name}")
@@ -60,7 +61,7 @@ def run_one(
     with tempfile.TemporaryDirectory() as scratch:
         task, home = Path(scratch) / "task.json", Path(scratch) / "trial"
         plan.task.write(task)
-        job = Job(0, 1, spec, str(task), str(home), weights=_weights(spec, base))
+        job = Job(0, 1, spec, str(task), str(home), weights=weights)
         try:
             engine.submit(job)
             end = _followed(engine, echo)

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from search_spaces.grammar.errors import InputError
 from study.text import without_passwords
@@ -42,6 +43,7 @@ class ParentRun:
     Args:
         experiment: The experiment's name; by default of the caller the study's.
         study_id: What identifies the study; its run is found by it when `run_id` is unknown.
+        former_id: Of the study that this is a copy of, whose run came here with the whole store.
         run_name: What the run is called.
         run_id: The run as noted by an earlier session.
         params: Nested parameters of the study. One that changed since is kept as a tag.
@@ -59,6 +61,7 @@ class ParentRun:
     tags: Mapping[str, object] = field(default_factory=dict)
     dataset: Mapping[str, Any] | None = None
     adding: bool = False
+    former_id: str | None = None
 
 
 @dataclass
@@ -78,13 +81,14 @@ class RunClient:
     study_id: str
     runs: dict[int, str] = field(default_factory=dict)
     adding: bool = False
+    warned: bool = False  # of artifacts that are left out
 
     @classmethod
     def open(cls, store: TrackingStore, parent: ParentRun) -> RunClient:
         """Initialise the store, then create or continue the study's parent run."""
         mlflow = open_client(store)
         experiment_id = find_or_create_experiment(mlflow, store, parent.experiment)
-        run = _find_parent(mlflow, experiment_id, parent)
+        run = find_parent(mlflow, experiment_id, parent)
         if run is None:
             tags = {"spectune.kind": "study", "spectune.study_id": parent.study_id}
             run = mlflow.create_run(
@@ -95,7 +99,8 @@ class RunClient:
         client.adding = parent.adding and run.info.status != "RUNNING"
         if not client.adding:
             mlflow.update_run(client.run_id, status="RUNNING", name=parent.run_name)
-        client.log(client.run_id, tags=clean_tags(parent.tags))
+        own = {"spectune.study_id": parent.study_id}
+        client.log(client.run_id, tags=clean_tags({**parent.tags, **own}))
         client.log_params(client.run_id, flatten_params(parent.params), run.data.params)
         client._log_dataset(run, parent.dataset)
         client.runs.update(
@@ -213,11 +218,27 @@ class RunClient:
         self.mlflow.set_tag(self.run_id, "spectune.heartbeat", str(time_ms))
 
     def _upload(self, run_id: str, folder: str) -> None:
+        """Put the files of a folder where the store says that a run's artifacts are.
+
+        MLflow's client would write local ones where a store of this process, of which this is a
+        copy, has the run.
+        """
         uri = self.mlflow.get_run(run_id).info.artifact_uri
-        if uri.startswith("mlflow-artifacts:") and self.store.artifact_root is not None:
-            # The experiment was made by a server, which looks for it in its own artifact folder.
-            inside = uri.removeprefix("mlflow-artifacts:").lstrip("/")
-            target = Path(self.store.artifact_root) / inside
+        target = _local_path(uri, self.store)
+        own = [Path(str(path)) for path in (self.store.within, self.store.artifact_root)]
+        if self.store.within is not None and not (
+            target is not None and any(target.is_relative_to(path.resolve()) for path in own)
+        ):
+            if not self.warned:
+                self.warned = True
+                _log.warning(
+                    "not tracked, artifacts: the store says that they go to %s, outside of %s; with"
+                    " MLFLOW_TRACKING_URI=%s they do",
+                    cut(without_passwords(uri), 300),
+                    self.store.within,
+                    self.store.label,
+                )
+        elif target is not None:
             shutil.copytree(folder, target, dirs_exist_ok=True)
         else:
             self.mlflow.log_artifacts(run_id, folder)
@@ -262,7 +283,21 @@ def search(client: Any, experiment_id: str, filter_string: str) -> Iterator[Any]
             return
 
 
-def _find_parent(client: Any, experiment_id: str, parent: ParentRun) -> Any | None:
+def _local_path(uri: str, store: TrackingStore) -> Path | None:
+    """The folder that an artifact URI means; None where it is none of this machine."""
+    if uri.startswith("mlflow-artifacts:") and store.artifact_root is not None:
+        # The experiment was made by a server, which looks for it in its own artifact folder.
+        root = Path(store.artifact_root).resolve()
+        path = (root / uri.removeprefix("mlflow-artifacts:").lstrip("/")).resolve()
+        if not path.is_relative_to(root):
+            raise ValueError(f"{uri} lies outside of {root}")
+        return path
+    if uri.startswith("file:"):
+        return Path(unquote(urlsplit(uri).path)).resolve()
+    return None if ":" in uri.partition("/")[0] else Path(uri).resolve()
+
+
+def find_parent(client: Any, experiment_id: str, parent: ParentRun) -> Any | None:
     """The study's run: the one noted, else one with its id (a kill may come before the note)."""
     from mlflow.exceptions import MlflowException
 
@@ -273,7 +308,11 @@ def _find_parent(client: Any, experiment_id: str, parent: ParentRun) -> Any | No
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 raise
         else:
-            if run.info.lifecycle_stage == "active":
+            owner = run.data.tags.get("spectune.study_id", "")
+            if (
+                owner in (parent.study_id, parent.former_id)
+                and run.info.lifecycle_stage == "active"
+            ):
                 return run
     study_id = parent.study_id.replace("'", "")
     where = f"tags.`spectune.study_id` = '{study_id}' and tags.`spectune.kind` = 'study'"

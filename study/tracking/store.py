@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import os
+import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -34,6 +36,13 @@ _ENVIRONMENT = {
 }
 _PASSING_STATUS = (408, 409, 429)  # time-out, conflict, too many requests; and all from 500
 _PASSING_NAMES = ("OperationalError", "InterfaceError")  # of SQLAlchemy and the database drivers
+_LOCATIONS = (  # columns of MLflow's tables that say where files are
+    ("experiments", "artifact_location"),
+    ("runs", "artifact_uri"),
+    ("model_versions", "source"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+)
 _log = logging.getLogger(__name__)
 
 
@@ -44,15 +53,24 @@ class TrackingStore:
     Attributes:
         tracking_uri: An MLflow tracking URI; database files are absolute.
         artifact_root: The folder for artifacts; None where a server decides.
+        within: The project folder, which no artifact may leave; None: the store is the
+            environment's, whose word counts.
     """
 
     tracking_uri: str
     artifact_root: str | None
+    within: Path | None = field(default=None, compare=False)
 
     @property
     def is_server(self) -> bool:
         """Whether somebody else's server answers, rather than a database opened here."""
         return self.artifact_root is None
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file, where it is one."""
+        is_sqlite = self.tracking_uri.startswith("sqlite")
+        return sqlite_path(self.tracking_uri) if is_sqlite else None
 
     @property
     def label(self) -> str:
@@ -61,13 +79,13 @@ class TrackingStore:
 
 
 def resolve_tracking(cwd: Path, environ: Mapping[str, str] | None = None) -> TrackingStore:
-    """The store of a study that starts in `cwd`: `MLFLOW_TRACKING_URI`, else `cwd/mlflow.db`.
+    """The store that `MLFLOW_TRACKING_URI` names, else `mlflow.db` of a project folder.
 
     The default is what a bare `mlflow ui` in the same folder opens: it reads `mlflow.db`, and
     serves artifacts whose location is a folder straight from there.
 
     Args:
-        cwd: The folder the command was typed in.
+        cwd: The project folder, to which a relative URI is relative.
         environ: The environment; by default the one of this process.
 
     Raises:
@@ -79,7 +97,7 @@ def resolve_tracking(cwd: Path, environ: Mapping[str, str] | None = None) -> Tra
     if next(cwd.glob("mlruns/[0-9]*/meta.yaml"), None) is not None:
         _log.warning("%s holds runs of an older MLflow; a bare `mlflow ui` here opens those, "
                      "`spectune ui` opens the study's", cwd / "mlruns")  # fmt: skip
-    return store_at(sqlite_uri(cwd / "mlflow.db"), cwd)
+    return replace(store_at(sqlite_uri(cwd / "mlflow.db"), cwd), within=cwd.resolve())
 
 
 def store_at(tracking_uri: str, cwd: Path) -> TrackingStore:
@@ -125,9 +143,15 @@ def _has_host(uri: str) -> bool:
         return False
 
 
-def sqlite_uri(path: Path) -> str:
-    """The SQLAlchemy URI of a database file, safe for `%` and `?` in its path."""
-    return "sqlite:///" + quote(str(path.absolute()), safe="/ #;:@&=+$,!~*'()[]")
+def sqlite_uri(path: Path, base: Path | None = None) -> str:
+    """The SQLAlchemy URI of a database file, safe for `%` and `?` in its path.
+
+    Args:
+        path: The file.
+        base: A folder that the URI is to be relative to; by default it is absolute.
+    """
+    named = path.absolute() if base is None else path.relative_to(base)
+    return "sqlite:///" + quote(str(named), safe="/ #;:@&=+$,!~*'()[]")
 
 
 def sqlite_path(uri: str) -> Path | None:
@@ -169,12 +193,14 @@ def initialise(store: TrackingStore) -> None:
     once or when one is killed in between. A fresh SQLite store is therefore made under another
     name and linked to its own when it is whole; a lock saves the others the work.
     """
-    path = sqlite_path(store.tracking_uri) if store.tracking_uri.startswith("sqlite") else None
-    if path is None or (path.exists() and path.stat().st_size > 0):
+    if (path := store.file) is None:
+        return
+    if is_made(path):
+        _follow_move(path, str(store.artifact_root))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
-        if path.exists() and path.stat().st_size > 0:
+        if is_made(path):
             return
         for leftover in path.parent.glob(f".{path.name}.new-*"):  # of a killed process
             leftover.unlink(missing_ok=True)
@@ -185,6 +211,47 @@ def initialise(store: TrackingStore) -> None:
             _publish(fresh, path)
         finally:
             fresh.unlink(missing_ok=True)
+
+
+def is_made(path: Path) -> bool:
+    """Whether an SQLite file is there already; the database of another program is never written.
+
+    Raises:
+        InputError: It is one of another program.
+        sqlite3.OperationalError: It cannot be read just now.
+    """
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+            found = {name for (name,) in database.execute("select name from sqlite_master")}
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:  # damaged, or none: MLflow says so, and writes nothing
+        return True
+    if not {"experiments", "runs", "alembic_version"} <= found:
+        raise InputError(
+            f"{path}: must be MLflow's database, and is that of another program; nothing was"
+            f" written to it (MLFLOW_TRACKING_URI names another store)"
+        )
+    return True
+
+
+def _follow_move(path: Path, root: str) -> None:
+    """Point the artifacts of a database to those beside it, if it was moved or copied with them."""
+    with closing(sqlite3.connect(path, timeout=30)) as database, database:
+        found = database.execute("select experiment_id, artifact_location from experiments")
+        for key, old in found.fetchall():
+            new = f"{root}/{key}"
+            if old == new or not str(old).startswith("/") or not Path(new).is_dir():
+                continue
+            for table, column in _LOCATIONS:
+                if column in [row[1] for row in database.execute(f"pragma table_info({table})")]:
+                    database.execute(
+                        f"update {table} set {column} = ? || substr({column}, ?)"
+                        f" where {column} = ? or substr({column}, 1, ?) = ?",
+                        (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+                    )
 
 
 def find_or_create_experiment(client: Any, store: TrackingStore, name: str) -> str:

@@ -1,36 +1,55 @@
-"""Whether a study's stores can be used at all, checked before anything of the study is written.
+"""Which stores a study may use, and whether they can be, before anything of it is written.
 
-A server that does not answer just now is no fault of the input; an address that never will is.
+A results folder may come from anywhere, so that the store it notes is used only if it lies in the
+project folder; credentials and runs go nowhere else, but where the environment says. A server that
+does not answer just now is no fault of the input; an address that never will is.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search_spaces.grammar.errors import InputError
-from study.config import StudyConfig
+from study.files import mapping
+from study.locate import copied_from
 from study.text import without_passwords
-from study.tracking.store import TrackingStore, resolve_tracking, sqlite_path
+from study.tracking.store import (
+    TrackingStore,
+    is_made,
+    resolve_tracking,
+    sqlite_path,
+    sqlite_uri,
+    store_at,
+)
 
-PASSWORD = ":***@"  # as `TrackingStore.label` writes it
+if TYPE_CHECKING:
+    from study.planning.plan import Plan
+    from study.results import StudyResults
+
+REMEDY = "`spectune reconcile` with the study.yaml writes its runs"
 
 
-def check_stores(config: StudyConfig, state: Mapping[str, Any]) -> None:
+class LeftOutError(InputError):
+    """The study's runs are in a store that nobody but its results folder names."""
+
+
+def check_stores(plan: Plan) -> None:
     """Check Optuna's storage and MLflow's store.
-
-    Args:
-        config: Of the study.
-        state: Content of its `state.json`.
 
     Raises:
         InputError: One of them can never be used.
     """
-    if config.storage:
-        check_storage(config.storage)
-    if config.tracking:
-        check_tracking(tracking_store(state) or resolve_tracking(Path.cwd()))
+    if plan.config.storage:
+        check_storage(plan.config.storage)
+    if plan.config.tracking:
+        with contextlib.suppress(LeftOutError):
+            check_tracking(tracking_store(plan.state, plan.project))
 
 
 def check_storage(url: str) -> None:
@@ -64,7 +83,7 @@ def check_storage(url: str) -> None:
 
 
 def check_tracking(store: TrackingStore) -> None:
-    """Check that an MLflow store that is a database has its driver, and is a file if it is SQLite.
+    """Check that an MLflow store that is a database has its driver, and is MLflow's if SQLite.
 
     Raises:
         InputError: It has not, or is not.
@@ -76,9 +95,11 @@ def check_tracking(store: TrackingStore) -> None:
     try:
         address = sqlalchemy.make_url(store.tracking_uri)
         sqlalchemy.create_engine(address)
-        path = sqlite_path(store.tracking_uri) if address.get_backend_name() == "sqlite" else None
-        if path is not None and path.exists() and not path.is_file():
-            raise ValueError("it is no file")
+        with contextlib.suppress(OSError, sqlite3.OperationalError):  # it is away just now
+            if store.file is not None and store.file.exists() and not store.file.is_file():
+                raise ValueError("it is no file")
+            if store.file is not None:
+                is_made(store.file)
     except (sqlalchemy.exc.SQLAlchemyError, ImportError, ValueError) as error:
         raise InputError(
             f"MLFLOW_TRACKING_URI must be a database that can be opened, got"
@@ -86,24 +107,66 @@ def check_tracking(store: TrackingStore) -> None:
         ) from error
 
 
-def tracking_store(state: Mapping[str, Any]) -> TrackingStore | None:
-    """Return the MLflow store that a study was first run on.
+def tracking_store(state: Mapping[str, Any], project: Path | None) -> TrackingStore:
+    """Return the MLflow store that a study may use.
 
-    A password is never written down: such a store is taken from `MLFLOW_TRACKING_URI` again.
+    It is that of the environment; else one in the project folder, by default its `mlflow.db`; or
+    `mlflow.db` in the working directory, where earlier revisions began to write.
+
+    Args:
+        state: Content of its `state.json`.
+        project: Of `study.locate.project_folder`.
 
     Raises:
-        InputError: `state.json` was damaged.
+        LeftOutError: `state.json` notes another one.
+        InputError: `state.json` was damaged, or the environment names none.
     """
-    noted = state.get("mlflow")
-    if not isinstance(noted, dict):
-        return None
-    uri, root = noted.get("tracking_uri"), noted.get("artifact_root")
+    here, noted = Path.cwd(), state.get("mlflow")
+    if os.environ.get("MLFLOW_TRACKING_URI", "").strip():
+        return resolve_tracking(here)
+    if noted is None and project is not None:
+        return resolve_tracking(project)
+    uri, root = mapping(noted).get("tracking_uri"), mapping(noted).get("artifact_root")
     if not isinstance(uri, str) or not isinstance(root, str | None):
         raise InputError(
             f"state.json: mlflow must have a tracking_uri and an artifact_root that are text, got"
             f" {uri!r:.80} and {root!r:.80}"
         )
-    return resolve_tracking(Path.cwd()) if PASSWORD in uri else TrackingStore(uri, root)
+    path = sqlite_path(uri) if uri.startswith("sqlite:///") else None
+    base = here if path == here / "mlflow.db" else project
+    if path is not None and base is not None:
+        with contextlib.suppress(ValueError):  # earlier revisions noted where it lay then
+            path = path.relative_to(str(state.get("base")))
+        path = Path(os.path.normpath(base / path))
+        if path.is_relative_to(base) and "\0" not in str(path):
+            return replace(store_at(sqlite_uri(path), base), within=base)
+    raise LeftOutError(
+        f"MLflow is left out: the results folder alone says where its runs are,"
+        f" {without_passwords(uri)}; MLFLOW_TRACKING_URI names a store"
+    )
+
+
+def store_to_add_to(results: StudyResults, project: Path | None) -> TrackingStore:
+    """Return the MLflow store that a study's run is in, to add something to it; none is made.
+
+    Raises:
+        LeftOutError: There is none that may be used, or the run in it is that of another copy.
+        InputError: As :func:`tracking_store`.
+    """
+    store = tracking_store(results.state, project)
+    if store.within is not None and not (store.file and store.file.exists()):
+        raise LeftOutError(f"MLflow is left out: there is no {store.file}; {REMEDY}")
+    original = copied_from(results.state, results.folder)
+    if original is not None and shares_runs(store, original):
+        raise LeftOutError(
+            f"MLflow is left out: {results.folder} is a copy of {original}; {REMEDY}"
+        )
+    return store
+
+
+def shares_runs(store: TrackingStore, original: str) -> bool:
+    """Whether a copy and its original write into one store, rather than into a copy of it."""
+    return store.within is None or Path(original).is_relative_to(store.within)
 
 
 def _reason(error: BaseException) -> str:

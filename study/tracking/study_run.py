@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
-from study.files import write_json
+from study.files import mapping, write_json
 from study.planning.plan import Plan
 from study.planning.pretrained import Weights
 from study.results import StudyResults
 from study.results.trial_folder import trial_folders
 from study.text import percent
 from study.tracking.run_client import ParentRun
-from study.tracking.store import TrackingStore, resolve_tracking
-from study.tracking.store_checks import tracking_store
+from study.tracking.store import TrackingStore, sqlite_uri
+from study.tracking.store_checks import (
+    LeftOutError,
+    shares_runs,
+    store_to_add_to,
+    tracking_store,
+)
 from study.tracking.tracker import NullTracker, Tracker
 from study.tracking.trial_run import tracked_trial
 from study.tracking.values import escape_markdown
 
+_log = logging.getLogger(__name__)
 MOST_ROWS = 20  # of the leaderboard in a description
 
 
 def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
     """Open the run of a study that is being worked on, and reconcile it with the trial folders.
-
-    The store is the one of the study's first session.
 
     Args:
         plan: The study; the caller holds its lock. Its `state.json` is written.
@@ -44,10 +47,13 @@ def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
     if not plan.config.tracking:
         return NullTracker()
     _show_warnings()
-    store = tracking_store(plan.state) or resolve_tracking(Path.cwd())
-    parent = _parent_run(plan, adding=adding)
+    try:
+        store = tracking_store(plan.state, plan.project)
+    except LeftOutError as error:
+        _log.warning("%s", error)
+        return NullTracker()
+    parent = _parent_run(plan, store, adding=adding)
     tracker = Tracker.open(store, parent)
-    plan.state["mlflow"] = _noted(store, parent.experiment, plan.state.get("mlflow") or {})
     note_run(plan, tracker)
     if plan.weights:
         tracker.log_weights(plan.state["weights"])
@@ -57,16 +63,25 @@ def open_tracker(plan: Plan, *, adding: bool = False) -> Tracker:
     return tracker
 
 
-def continue_tracker(state: Mapping[str, Any]) -> Tracker:
+def continue_tracker(results: StudyResults, project: Path | None) -> Tracker:
     """Open the run of a study from its `state.json` alone, to add something to it.
+
+    Args:
+        results: The study; the caller holds its lock.
+        project: Of `study.locate.project_folder`.
 
     Raises:
         InputError: As :func:`open_tracker`.
     """
-    store = tracking_store(state)
-    if store is None:
+    state, noted = results.state, results.state.get("mlflow")
+    if not isinstance(noted, dict):
         return NullTracker()
-    noted = state["mlflow"]
+    _show_warnings()
+    try:
+        store = store_to_add_to(results, project)
+    except LeftOutError as error:
+        _log.warning("%s", error)
+        return NullTracker()
     parent = ParentRun(
         experiment=noted.get("experiment") or state["name"],
         study_id=state["id"],
@@ -78,12 +93,22 @@ def continue_tracker(state: Mapping[str, Any]) -> Tracker:
 
 
 def note_run(plan: Plan, tracker: Tracker) -> None:
-    """Note the study's run in `state.json`, as far as the store has answered by now."""
-    noted = plan.state.get("mlflow")
-    if noted is None:
+    """Note the study's run in `state.json`, once the store has answered.
+
+    No password is noted. A store in the project is noted relative to it.
+    """
+    if (store := tracker.store) is None:
         return
-    noted["experiment_id"] = tracker.experiment_id or noted["experiment_id"]
-    noted["run_id"] = tracker.run_id or noted["run_id"]
+    if tracker.run_id is not None or plan.state.get("mlflow") is None:
+        file = store.file
+        inside = file is not None and file.is_relative_to(plan.project)
+        plan.state["mlflow"] = {
+            "tracking_uri": sqlite_uri(file, plan.project) if file and inside else store.label,
+            "experiment": plan.config.experiment or plan.config.name,
+            "artifact_root": None if inside else store.artifact_root,
+            "experiment_id": tracker.experiment_id,
+            "run_id": tracker.run_id,
+        }
     write_json(plan.folder / "state.json", plan.state)
 
 
@@ -107,12 +132,15 @@ def describe_study(tracker: Tracker, results: StudyResults, sentences: Sequence[
     tracker.describe("\n".join(lines), report=report if report.is_file() else None)
 
 
-def _parent_run(plan: Plan, *, adding: bool) -> ParentRun:
+def _parent_run(plan: Plan, store: TrackingStore, *, adding: bool) -> ParentRun:
     """Return what MLflow is to hold of the study itself: configuration, source and corpus."""
     config, corpus = plan.config, plan.cached.corpus
+    copied = mapping(plan.state.get("copy_of"))
+    own = bool(copied) and not shares_runs(store, str(copied.get("place")))
     return ParentRun(
         experiment=config.experiment or config.name,
         study_id=plan.state["id"],
+        former_id=copied.get("id") if own else None,
         run_name=f"study {config.name}",
         run_id=(plan.state.get("mlflow") or {}).get("run_id"),
         params={
@@ -139,17 +167,6 @@ def _told(weights: Weights) -> dict[str, str]:
     """Return what is short of weights; their key map is in the run's `pretrained.json`."""
     short = dataclasses.asdict(weights)
     return {key: value for key, value in short.items() if value and key not in ("path", "key_map")}
-
-
-def _noted(store: TrackingStore, experiment: str, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `state.json` says of the run, without a password."""
-    return {
-        "tracking_uri": store.label,
-        "experiment": experiment,
-        "artifact_root": store.artifact_root,
-        "experiment_id": before.get("experiment_id"),
-        "run_id": before.get("run_id"),
-    }
 
 
 def _show_warnings() -> None:

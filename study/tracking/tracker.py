@@ -80,6 +80,11 @@ class Tracker:
         return cls(thread)
 
     @property
+    def store(self) -> TrackingStore | None:
+        """Where runs go; None where there are none."""
+        return self._thread.store
+
+    @property
     def run_id(self) -> str | None:
         """The parent run; None as long as the store was never reached."""
         return self._thread.client.run_id if self._thread.client else None
@@ -274,3 +279,7 @@ class NullTracker(Tracker):
 
     def __init__(self) -> None:
         super().__init__(NullThread())
+
+    @property
+    def store(self) -> None:
+        """There is none."""

@@ -32,7 +32,7 @@ class StoreThread:
     """
 
     def __init__(self, store: TrackingStore, parent: ParentRun) -> None:
-        self._store, self._parent = store, parent
+        self.store, self._parent = store, parent
         self.client: RunClient | None = None
         self.incomplete: set[object] = set()
         self._refused: BaseException | None = None
@@ -50,14 +50,14 @@ class StoreThread:
         deadline = time.monotonic() + wait_s
         while not self._opening.done.wait(0.05):
             if self._writer.seconds_away > _PATIENCE_AWAY or time.monotonic() > deadline:
-                _log.warning("the study starts without the tracking store %s", self._store.label)
+                _log.warning("the study starts without the tracking store %s", self.store.label)
                 return
         if self._refused is not None:
             reason = cut(without_passwords(" ".join(str(self._refused).split())), 400)
             broken = "not a database" in reason or "malformed" in reason
             hint = "; `spectune reconcile` moves it away and makes a new one" if broken else ""
             raise InputError(
-                f"the tracking store {self._store.label} cannot be used: {reason}{hint}"
+                f"the tracking store {self.store.label} cannot be used: {reason}{hint}"
             )
 
     def put(
@@ -96,14 +96,17 @@ class StoreThread:
         if not waiting and not dropped:
             return None
         sentence = (
-            f"the tracking store {self._store.label} lacks {len(waiting)} writes that did not "
+            f"the tracking store {self.store.label} lacks {len(waiting)} writes that did not "
             f"arrive and {dropped} that were dropped; `spectune reconcile` makes up for them"
         )
         _log.warning("%s", sentence)
         return sentence
 
     def _open(self, _payload: list[Any], _again: bool) -> None:
-        self.client = RunClient.open(self._store, self._parent)
+        try:
+            self.client = RunClient.open(self.store, self._parent)
+        except OSError as error:
+            raise ConnectionError(str(error)) from error  # its place is away, and may come back
 
     def _opened(self) -> RunClient:
         if self.client is None:

@@ -101,7 +101,7 @@ def test_the_file_itself_holds_no_tag_of_a_name(studied: Path):
 
 def test_descriptions_in_mlflow_hold_no_tag_of_a_name(studied: Path):
     state = read_results(studied).state
-    client = MlflowClient(state["mlflow"]["tracking_uri"])
+    client = MlflowClient(f"sqlite:///{studied.parents[1]}/mlflow.db")
     runs = client.search_runs([state["mlflow"]["experiment_id"]])
     assert len(runs) >= 5
     notes = [run.data.tags.get("mlflow.note.content", "") for run in runs]

@@ -137,6 +137,25 @@ def test_the_study_is_exported_and_becomes_the_champion_once(old, spectune):
         assert found.fetchall() == [("KILLED",), ("FINISHED",)]
 
 
+def test_a_folder_that_was_moved_since_goes_on_in_its_new_place(tmp_path, monkeypatch, spectune):
+    with tarfile.open(FILE) as archive:
+        archive.extractall(tmp_path, filter="data")  # which still says that it lies where it was
+    monkeypatch.chdir(tmp_path / "corpus")
+    for words in (("check",), ("ensemble", "ensemble.method=greedy"), ("export", "-o", "again")):
+        code, out, said = spectune(words[0], tmp_path / "results/before", *words[1:])
+        assert (code, "left out" in out + said) == (0, False), out + said
+    assert "registered: models:/before@champion" in out
+    assert not Path(WAS).exists()
+    assert all(Path(path).is_dir() for path in artifacts(tmp_path))
+
+
+def artifacts(folder: Path) -> list[str]:
+    """Where the store says that the files of the fusions are."""
+    with sqlite3.connect(folder / "mlflow.db") as store:
+        of_kind = "select artifact_uri from runs join tags using (run_uuid) where key = ?"
+        return [uri for (uri,) in store.execute(of_kind, ("spectune.fusion",))]
+
+
 def test_its_refit_is_submitted_and_scored(old, spectune):
     for words in (["submit", "study.yaml"], ["score", "study.yaml", "corpus/lab/test_labels.csv"]):
         code, out, said = spectune(*words)

@@ -38,7 +38,7 @@ def address(tracked):
 def runs(tracked):
     """The study's runs, by the first word of their names."""
     state = json.loads((tracked / "state.json").read_text())
-    client = open_client(tracking_store(state))
+    client = open_client(tracking_store(state, tracked.parents[1]))
     found = client.search_runs([state["mlflow"]["experiment_id"]])
     return {run.info.run_name.split()[0]: run for run in found}
 

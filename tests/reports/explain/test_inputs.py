@@ -27,7 +27,7 @@ def stored_devel(results, number: int) -> np.ndarray:
 def test_a_study_is_explained_with_weights_that_were_dropped(tracked_copy, spectune):
     folder, base = tracked_copy, tracked_copy.parent.parent
     mlflow = read_results(folder).state["mlflow"]
-    client = open_client(tracking_store(read_results(folder).state))
+    client = open_client(tracking_store(read_results(folder).state, folder.parents[1]))
     study = client.get_run(mlflow["run_id"]).info
     best = read_results(folder).ensemble.references["best_single"]["trial"]
     read_results(folder).trial(best).file("model.safetensors").unlink()

@@ -25,7 +25,7 @@ from study.results import read_results
 from support.finished_study import copy_study
 
 
-def test_scores_are_a_run_beside_the_trials_and_once_only(tracked, tracked_copy, tmp_path):
+def test_scores_are_a_run_beside_the_trials_and_once_only(tracked_copy, tmp_path):
     results = read_results(tracked_copy)
     labels = tmp_path / "arrived.csv"
     with labels.open("w", newline="") as file:
@@ -37,7 +37,7 @@ def test_scores_are_a_run_beside_the_trials_and_once_only(tracked, tracked_copy,
     report = tmp_path / "report.html"
     report.write_text("with scores")
     for _ in range(2):
-        assert track_scores(results, record, report=report) is None
+        assert track_scores(results, record, report=report, project=tmp_path) is None
     database = sqlite3.connect(tmp_path / "mlflow.db")
     found = database.execute(
         "select r.run_uuid, r.status from runs r where r.name = 'test labels arrived.csv'"
@@ -54,7 +54,7 @@ def test_scores_are_a_run_beside_the_trials_and_once_only(tracked, tracked_copy,
     ).fetchone()
     named = database.execute("select name from runs where run_uuid=?", (parent,)).fetchall()
     assert named == [("study tiny",)]
-    (stored,) = tracked.parent.parent.glob(f"mlartifacts/**/{parent}/artifacts/report.html")
+    (stored,) = tmp_path.glob(f"mlartifacts/**/{parent}/artifacts/report.html")
     assert stored.read_text() == "with scores"
     assert json.loads((tracked_copy / "scores.json").read_text())["n"] == record["n"]
 

@@ -87,26 +87,26 @@ def test_a_take_over_that_was_cut_short_is_finished_and_needs_the_other_study_on
     folder, source = tmp_path / "results" / "more", tmp_path / "results" / "tiny"
     shutil.copytree(finished, source)
     state = json.loads((folder / "state.json").read_text())
-    state["taken"]["folder"] = str(source)
+    state["fixed"]["from"] = str(source)  # what state.json notes of its place counts for nothing
     (folder / "state.json").write_text(json.dumps(state))
     before = (folder / "leaderboard.csv").read_text()
     (folder / "optuna.db").unlink()
     (folder / "trials" / "00002" / "result.json").unlink()
     (folder / "trials" / "00002" / "attempt-1" / "devel.npy").unlink()
-    run(synthetic, tmp_path, finished)
+    run(synthetic, tmp_path, source)
     assert (folder / "leaderboard.csv").read_text() == before
     shutil.rmtree(source)
-    run(synthetic, tmp_path, finished)  # whole by now
+    run(synthetic, tmp_path, source)  # whole by now
     assert (folder / "leaderboard.csv").read_text() == before
     state["taken"]["trials"] = "0-3"
     (folder / "state.json").write_text(json.dumps(state))
     with pytest.raises(InputError, match="taken has another type than it was written with"):
-        run(synthetic, tmp_path, finished)
+        run(synthetic, tmp_path, source)
     state["taken"]["trials"] = list(range(N))
     (folder / "state.json").write_text(json.dumps(state))
     (folder / "trials" / "00002" / "result.json").unlink()
     with pytest.raises(InputError, match="it has no result any more"):
-        run(synthetic, tmp_path, finished)
+        run(synthetic, tmp_path, source)
 
 
 def test_a_study_keeps_what_it_took_when_its_key_is_taken_away(finished, more, synthetic, tmp_path):

@@ -50,9 +50,9 @@ def test_a_store_that_may_answer_later_is_taken(tmp_path, uri):
 @pytest.mark.parametrize(
     "noted", [{}, {"tracking_uri": 5}, {"tracking_uri": "sqlite:///m.db", "artifact_root": 5}]
 )
-def test_a_damaged_note_of_the_store_is_a_sentence(noted):
+def test_a_damaged_note_of_the_store_is_a_sentence(noted, tmp_path):
     with pytest.raises(InputError, match=r"state\.json: mlflow must have"):
-        tracking_store({"mlflow": noted})
+        tracking_store({"mlflow": noted}, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ def noted(store: TrackingStore) -> dict:
 def test_a_store_is_found_again_from_another_folder(tmp_path, monkeypatch):
     store = TrackingStore(f"sqlite:///{tmp_path}/mlflow.db", str(tmp_path / "mlartifacts"))
     monkeypatch.chdir("/")
-    assert tracking_store(noted(store)) == store
-    assert tracking_store({"mlflow": None}) is None
+    assert tracking_store(noted(store), tmp_path) == store
+    assert tracking_store({"mlflow": None}, tmp_path) == store
 
 
 def test_a_password_is_not_noted_but_taken_from_the_environment_again(monkeypatch):
@@ -27,7 +27,7 @@ def test_a_password_is_not_noted_but_taken_from_the_environment_again(monkeypatc
     state = noted(store)
     assert "secret" not in str(state)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.tracking_uri)
-    assert tracking_store(state) == store
+    assert tracking_store(state, None) == store
 
 
 def test_another_fusion_is_told_in_the_report_and_in_mlflow(tracked_copy, spectune):
@@ -39,7 +39,7 @@ def test_another_fusion_is_told_in_the_report_and_in_mlflow(tracked_copy, spectu
     page = (tracked_copy / "report.html").read_text()
     assert f"report: {tracked_copy / 'report.html'}" in out
     assert 'id="fusion"' in page
-    client = open_client(tracking_store(results.state))
+    client = open_client(tracking_store(results.state, tracked_copy.parents[1]))
     run = client.get_run(noted_run["run_id"])
     told = read_results(tracked_copy).ensemble.honest["sentence"]
     assert escape_markdown(told) in run.data.tags["mlflow.note.content"]

@@ -62,7 +62,7 @@ def runs(tracked):
     """All runs of a real study of three trials, by name; the study's own under `study`."""
     state = json.loads((tracked / "state.json").read_text())
     noted = state["mlflow"]
-    client = open_client(tracking_store(state))
+    client = open_client(tracking_store(state, tracked.parents[1]))
     found = client.search_runs([noted["experiment_id"]])
     return client, {run.info.run_name.split()[0]: run for run in found}
 
@@ -99,7 +99,7 @@ def test_a_resume_makes_no_artifact_of_what_is_in_the_store(tracked_copy, synthe
     assert run_study(config, base=base, echo=str, progress=Progress()) == 0
     assert made == []
     state = json.loads((tracked_copy / "state.json").read_text())
-    client = open_client(tracking_store(state))
+    client = open_client(tracking_store(state, base))
     trials = "tags.`spectune.kind` = 'trial'"
     for run in client.search_runs([state["mlflow"]["experiment_id"]], trials):
         client.delete_run(run.info.run_id)

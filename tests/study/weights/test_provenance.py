@@ -35,7 +35,7 @@ def test_state_mlflow_report_and_bundle_say_where_weights_come_from(
     assert known["licence"] == "Apache-2.0"
     assert known["key_map"]["conv1.0.weight"] == "_part0.weight"
 
-    client = open_client(tracking_store(results.state))
+    client = open_client(tracking_store(results.state, tmp_path))
     run = client.get_run(results.state["mlflow"]["run_id"])
     told = {key.rpartition(".")[2]: value for key, value in run.data.params.items()
             if key.startswith("pretrained.")}  # fmt: skip
