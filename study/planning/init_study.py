@@ -16,6 +16,7 @@ from study.corpus.layouts.names import known_partition
 from study.corpus.partition_file import write_partitions
 from study.corpus.partitioning import Division
 from study.files import dump_yaml, replace_text
+from study.planning.protocol_advice import Advice, advise_protocol
 
 _PARTITIONS = "partitions.csv"
 TEMPLATE = """\
@@ -32,7 +33,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 {sampling_rate}
 # from: results/earlier   # a study whose finished trials are the first of this one
 # sampler: random         # or grid, every point of the space; by default tpe
-# protocol: loso          # or kfold; by default holdout: devel judges (docs/comparing.md)
+{protocol}
 # folds: 5                # of protocol: kfold
 # seeds: {{top: 5, n: 3}}   # after the search: the best five specs again, three trainings of each
 # baselines: [band_svm]   # of the space, tried first; by default all of them
@@ -50,6 +51,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # hang_minutes: 10        # a worker that is silent for so long is replaced
 # checkpoint_seconds: 30  # between two checkpoints of a trial
 """
+PROTOCOLS = "holdout, kfold or loso (docs/comparing.md)"
 _UNUSED = {  # keys of a corpus that need not be said of this one
     "layout": "# layout: manifest        # how the corpus is read; by default what it looks like",
     "label_column": "# label_column: label     # of a manifest or database",
@@ -100,7 +102,8 @@ def init_study(
         "partitions": None if division is None else _PARTITIONS,
     }
     keys = {key: value for key, value in keys.items() if value is not None}
-    text = _study_yaml(read, look, keys, path.name)
+    advice = advise_protocol(read)
+    text = _study_yaml(read, look, keys, advice, path.name)
     if division is not None:
         write_partitions(folder / _PARTITIONS, listing.rows, division.partitions)
     replace_text(path, text)
@@ -108,6 +111,9 @@ def init_study(
     echo(summarise(read, durations, _rates(look)))
     if division is not None:
         echo(f"{division_sentence(division)}; written to {_PARTITIONS}")
+    echo(f"protocol {advice.protocol}: {advice.reason}")
+    if advice.caution:
+        echo(advice.caution)
     echo(f"wrote {path.name}; now: spectune run {path.name}")
     return path
 
@@ -132,7 +138,9 @@ def division_sentence(division: Division) -> str:
     return sentence
 
 
-def _study_yaml(corpus: Corpus, look: AudioLook, keys: Mapping[str, object], file: str) -> str:
+def _study_yaml(
+    corpus: Corpus, look: AudioLook, keys: Mapping[str, object], advice: Advice, file: str
+) -> str:
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", corpus.name).strip("-._")[:80] or "study"
     about = {
         "corpus": f"layout {corpus.layout}; relative to this file",
@@ -151,6 +159,7 @@ def _study_yaml(corpus: Corpus, look: AudioLook, keys: Mapping[str, object], fil
         corpus="\n".join(lines),
         clip_seconds=_line("clip_seconds", usual_seconds(look), _heard(look)),
         sampling_rate=_sampling_rate(look),
+        protocol=_line("protocol", advice.protocol, f"{PROTOCOLS}; {advice.reason}"),
     )
 
 

@@ -84,6 +84,7 @@ def test_a_new_study_file_has_every_key():
         "name",
         "corpus",
         "layout",
+        "protocol",
         "label_column",
         "audio",
         "partitions",
