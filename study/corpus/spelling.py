@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 _SPACE = re.compile(r"\s+")
 _ENDING = re.compile(r"\.[a-z][a-z0-9]{0,5}$")  # of a file; ".1" belongs to its name
@@ -14,6 +15,7 @@ _NUMBER = re.compile(r"\+?(-?)0*([0-9]+?)(?:\.([0-9]*?)0*)?")  # sign, whole, re
 _UNSEEN = re.compile(r"[\u034f\u115f\u1160\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
+@lru_cache(maxsize=10_000)  # a corpus has few names and many clips
 def seen(text: str) -> str:
     r"""What a person sees of a name: without invisible characters and white space around it.
 
