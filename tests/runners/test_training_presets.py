@@ -69,7 +69,7 @@ def trains(preset: str, i: int, noises, files: dict[str, Path], folder: Path) ->
     spec = dataclasses.replace(
         drawn,
         backbone=backbone,
-        recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1, steps=None),
+        recipe=dataclasses.replace(drawn.recipe, batch=7, epochs=1, steps=None, min_steps=None),
     )
     weights = str(files[tiny]) if backbone.pretrained else None
     training = Training(Job(i, 1, spec, "", str(folder), weights=weights), *noises, CPU)
