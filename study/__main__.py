@@ -13,13 +13,14 @@ import signal
 import sys
 from types import FrameType
 
+EXIT_INTERRUPTED = 130
 SIGNALS = [
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 ]
 
 
 class _Interrupted(KeyboardInterrupt):
-    """Ctrl-C, SIGTERM or a terminal that hangs up, as a class of its own; the signal's number.
+    """Ctrl-C, SIGTERM or a terminal that hangs up, as a class of its own.
 
     Where C code has run Python code that a plain `KeyboardInterrupt` left, CPython ends the process
     by the signal whatever the exit code was to be; it looks for that very class.
@@ -29,7 +30,7 @@ class _Interrupted(KeyboardInterrupt):
 def main() -> None:
     """Run the command line; Ctrl-C is exit code 130 and no traceback, also while it loads.
 
-    SIGTERM (143) and SIGHUP (129) are as good: what is half-written goes, and runs are closed.
+    SIGTERM and SIGHUP do the same: what is half-written goes, and runs are closed.
     """
     for number in SIGNALS:
         # One that is ignored (`nohup`, a shell's background) stays so.
@@ -40,14 +41,14 @@ def main() -> None:
         from study.cli import main as run
 
         run()
-    except KeyboardInterrupt as end:
+    except KeyboardInterrupt:
         with contextlib.suppress(OSError):
             print("spectune: interrupted", file=sys.stderr)
-        sys.exit(128 + (end.args[0] if end.args else signal.SIGINT))
+        sys.exit(EXIT_INTERRUPTED)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise _Interrupted(number)
+    raise _Interrupted
 
 
 def prepare_process() -> None:
