@@ -148,7 +148,8 @@ class Results:
     def leaderboard(self) -> pd.DataFrame:
         """One row a trial, best first, its parameters as columns; imported systems come last.
 
-        Columns: rank, trial, name, uar, best_epoch, state, seconds, and the parameters.
+        Columns: rank, trial, name, uar, best_epoch, state, seconds, and the parameters; where
+        specs were trained again also together, the UAR that all trainings of a spec are ranked by.
         """
         import pandas as pd
 
