@@ -76,7 +76,7 @@ def status_lines(status: Mapping[str, Any]) -> list[str]:
     )
     lines = [f"study {status['name']} {how}: {', '.join(words) or 'no trials yet'}"]
     if best := status["best"]:
-        trainings = f" ({best['trainings']} trainings)" if best["trainings"] > 1 else ""
+        trainings = f" ({best['trainings']} trainings)" if "trainings" in best else ""
         lines.append(f"best: {percent(best['uar'])}  {best['trial']:03d} {best['name']}{trainings}")
     if fusion := status["fusion"]:
         members = f"fusion of {fusion['members']}"
@@ -177,8 +177,8 @@ def _trained(trial: TrialRecord, since: float) -> float:
 def _best(results: StudyResults, best: TrialRecord) -> dict[str, Any]:
     """The best single system: a trial, or all trainings of its spec together."""
     system = results.system_of(best)
-    named = _named(best.number, best.name, system.uar)
-    return {**named, "trainings": len(system.trials)}
+    n, named = len(system.trials), _named(best.number, best.name, system.uar)
+    return named | ({"trainings": n} if n > 1 else {})
 
 
 def _named(trial: int, name: str, uar: float | None) -> dict[str, Any]:
