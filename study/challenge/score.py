@@ -12,6 +12,7 @@ import numpy as np
 from search_spaces.grammar.errors import InputError
 from study.challenge.refit_record import PROTOCOLS, NoRefitError, read_refit
 from study.challenge.submission import blind_probabilities, read_ledger
+from study.config import load_config
 from study.corpus.clip_rows import match_rows
 from study.corpus.layouts.names import FILE_COLUMNS
 from study.corpus.spelling import nearest_name
@@ -45,7 +46,11 @@ def score_study(results: StudyResults, labels_file: Path) -> dict[str, Any]:
     clips = results.partitions["test"].clips
     others = [clip.file_name for part in results.partitions.values() for clip in part.clips]
     labels, matched_by = match_labels(
-        labels_file, [clip.file_name for clip in clips], results.classes, others=others
+        labels_file,
+        [clip.file_name for clip in clips],
+        results.classes,
+        others=others,
+        label_column=_label_column(results),
     )
     speakers = speakers_of(results, "test")
     not_refitted = _not_refitted(results)
@@ -79,7 +84,12 @@ def read_labels(path: Path, names: list[str], classes: tuple[str, ...]) -> list[
 
 
 def match_labels(
-    path: Path, names: list[str], classes: tuple[str, ...], *, others: Sequence[str] = ()
+    path: Path,
+    names: list[str],
+    classes: tuple[str, ...],
+    *,
+    others: Sequence[str] = (),
+    label_column: str | None = None,
 ) -> tuple[list[str], str]:
     """Return the labels of clips, in their order, and how their names were compared.
 
@@ -89,12 +99,13 @@ def match_labels(
         names: The clips.
         classes: Labels there may be.
         others: The study's other clips, which a row must not be taken for.
+        label_column: What `label` is called in the study's corpus, and may be called here.
 
     Raises:
         InputError: With everything that is wrong.
     """
     table = read_rows(path).plain()
-    file_name, label = table.column(FILE_COLUMNS), table.column(["label"])
+    file_name, label = table.column(FILE_COLUMNS), table.column([label_column or "label", "label"])
     if file_name is None or label is None:
         header = ", ".join(table.header) or "nothing"
         raise InputError(f"{path}: needs the columns file_name and label, got {header}")
@@ -118,6 +129,12 @@ def match_labels(
     if problems:
         raise InputError(problems[:20])
     return [table.rows[matched.rows[name]][label] for name in names], matched.by
+
+
+def _label_column(results: StudyResults) -> str | None:
+    """Return what the study calls the column of labels."""
+    path = results.folder / "study.yaml"
+    return load_config(path).label_column if path.is_file() else None
 
 
 def _systems(

@@ -160,6 +160,8 @@ def test_labels_of_segments_are_told_apart_by_times_in_seconds_or_timedeltas(tmp
         )
         with pytest.raises(InputError, match=r"2 are missing.* are then the same"):
             match_labels(path, names, ("x", "y"), others=["d/a.wav#t=0,1"])
+    path.write_text("file,start,end,mood,label\na.wav,1,2.5,x,?\na.wav,0,1,y,?\n")
+    assert match_labels(path, names, ("x", "y"), label_column="mood")[0] == ["y", "x"]
     path.write_text("file,label\na.wav,x\n")
     with pytest.raises(InputError, match="the table needs the columns start and end"):
         read_labels(path, names, ("x", "y"))
