@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from runners.device import Compute
+from runners.model import Classifier
 from runners.waveforms import Views, Waveforms
+from search_spaces.front_end.front_end import FrontEnd
 
 EVAL_BATCH = 256
+KEPT_BYTES = 2**27  # of devel images that a CPU keeps from epoch to epoch
 
 
 @dataclass
@@ -50,13 +53,14 @@ def uar(probabilities: NDArray[Any], labels: NDArray[np.int64]) -> float:
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module,
+    model: Classifier,
     waveforms: Waveforms,
     views: Views,
     compute: Compute,
     *,
     batch: int = EVAL_BATCH,
     alive: Callable[[], None] = lambda: None,
+    kept: list[Tensor] | None = None,
 ) -> Tensor:
     """Return probabilities per clip (clips, classes), averaged over each clip's windows.
 
@@ -67,14 +71,41 @@ def predict(
         compute: How.
         batch: Windows at a time.
         alive: Called at every batch; tells the engine that the process does not hang.
+        kept: The windows' images, batch by batch; made and put there if it is empty.
     """
     model.eval()
-    parts = []
-    for waves in waveforms.batches(views, batch, alive=alive):
+    parts, made = [], []
+
+    def images() -> Iterator[Tensor]:
+        for one in kept or ():
+            alive()
+            yield one
+        if not kept:
+            for waves in waveforms.batches(views, batch, alive=alive):
+                yield model.front_end(waves)
+
+    for one in images():
         with autocast(compute):
-            logits = model(waves)
+            logits = model.backbone(one)
         parts.append(logits.float().softmax(1))
+        if kept is not None:
+            made.append(one)
+    if kept is not None:
+        kept[:] = made
     return views.average(torch.cat(parts))
+
+
+def kept_images(front_end: FrontEnd, waveforms: Waveforms, views: Views) -> list[Tensor] | None:
+    """Return the list in which `predict` keeps images from epoch to epoch, or None.
+
+    On a CPU, where a front end takes as long as a small network; if it does not learn, and the
+    images are few.
+    """
+    if waveforms.device.type != "cpu" or any(True for _ in front_end.parameters()):
+        return None
+    with torch.inference_mode():
+        image: Tensor = front_end(torch.zeros(1, waveforms.length))
+    return [] if len(views.clips) * image.numel() * image.element_size() <= KEPT_BYTES else None
 
 
 def autocast(compute: Compute) -> AbstractContextManager[Any]:

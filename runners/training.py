@@ -19,7 +19,15 @@ from runners.batch_norm import FirstStatistics, refresh_batch_norm
 from runners.batches import TrainingClips
 from runners.checkpoint import load_optimizer, random_state, set_random_state
 from runners.device import Compute
-from runners.evaluation import EVAL_BATCH, Curves, autocast, peak_memory_gb, predict, uar
+from runners.evaluation import (
+    EVAL_BATCH,
+    Curves,
+    autocast,
+    kept_images,
+    peak_memory_gb,
+    predict,
+    uar,
+)
 from runners.faults import NonFiniteLossError
 from runners.job import Job, Task
 from runners.model import Classifier, make_classifier
@@ -77,6 +85,8 @@ class Training:
             weights=Path(job.weights) if job.weights else None,
         ).to(device)
         self._fit_front_end(task)
+        devel = self.views.get("devel")
+        self.kept = kept_images(self.model.front_end, waveforms, devel) if devel else None
         if channels_last:
             self.model = self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weights = self.clips.loss_weights()
@@ -236,7 +246,10 @@ class Training:
         """Return probabilities (clips, classes), in as much memory as training was left with."""
         batch = max(1, EVAL_BATCH // self.job.accumulate)
         views = self.views[partition]
-        return predict(network, self.waveforms, views, self.compute, batch=batch, alive=self.alive)
+        kept = self.kept if partition == "devel" else None
+        return predict(
+            network, self.waveforms, views, self.compute, batch=batch, alive=self.alive, kept=kept
+        )
 
     def keep(self) -> None:
         """Take the weights of this epoch: they are what the training will have given."""

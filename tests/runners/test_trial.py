@@ -17,7 +17,7 @@ from runners.model import load_weights, make_classifier
 from runners.training import Training
 from runners.trial import CHECKPOINT, run_trial
 from search_spaces import InputError, TrialSpec
-from support.tiny_trial import CPU, RATE, files, job, run, spec
+from support.tiny_trial import CPU, RATE, files, job, recipe, run, spec
 
 
 def test_a_trial_learns_and_leaves_what_the_study_needs(whole, task_and_waveforms):
@@ -217,3 +217,26 @@ def test_uar_is_balanced_accuracy(seed):
     probabilities = rng.random((50, 4))
     expected = balanced_accuracy_score(labels, probabilities.argmax(1))
     assert uar(probabilities, labels) == pytest.approx(expected, abs=1e-12)
+
+
+def test_devel_images_are_made_once_where_they_are_few_and_change_no_probability(
+    quick, tmp_path, monkeypatch
+):
+    task, waveforms = quick
+    curves, made = [], []
+    for most in (0, 2**27):
+        monkeypatch.setattr("runners.evaluation.KEPT_BYTES", most)
+        training = Training(job(tmp_path, recipe()), task, waveforms, CPU)
+        front_end = training.model.front_end
+        calls = []
+        front_end.register_forward_hook(lambda *_, calls=calls: calls.append(1))
+        list(training.epochs())
+        curves.append(np.stack(training.curves.devel))
+        made.append(len(calls))
+    assert np.array_equal(*curves)
+    assert made[0] - made[1] == 2  # of three evaluations, of one batch each
+
+
+def test_images_of_a_front_end_that_learns_are_made_anew(quick, tmp_path):
+    learning = recipe(amplitude={"kind": "pcen", "trainable": True})
+    assert Training(job(tmp_path, learning), *quick, CPU).kept is None
