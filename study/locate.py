@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from study.config import StudyConfig
 
 WEIGHTS = (".safetensors", ".pth", ".pt")
-NEAR = 3  # folders above `results` in which a project is looked for
+NEAR = 4  # folders above a results folder in which its project is looked for
 
 
 def results_folder(study: Path) -> Path:
@@ -59,7 +59,7 @@ def project_folder(study: Path) -> Path | None:
     if not study.is_dir():
         return study.resolve().parent
     folder, here = study.resolve(), Path.cwd()
-    for base in (*folder.parents[1 : 1 + NEAR], here):
+    for base in (*folder.parents[:NEAR], here):
         if next(_own_configs(base, folder), None) is not None:
             return base
     state = read_object(folder / "state.json")

@@ -83,9 +83,9 @@ def continue_tracker(results: StudyResults, project: Path | None) -> Tracker:
         _log.warning("%s", error)
         return NullTracker()
     parent = ParentRun(
-        experiment=noted.get("experiment") or state["name"],
-        study_id=state["id"],
-        run_name=f"study {state['name']}",
+        experiment=str(noted.get("experiment") or results.name),
+        study_id=str(state.get("id")),
+        run_name=f"study {results.name}",
         run_id=noted.get("run_id"),
         adding=True,
     )

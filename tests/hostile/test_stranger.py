@@ -156,6 +156,10 @@ def test_what_the_person_says_counts(tracked_copy, spectune, tmp_path, monkeypat
     renamed = tracked_copy.rename(tracked_copy.with_name("tiny-0"))  # `run study.yaml name=tiny-0`
     change_yaml(renamed / "study.yaml", name="tiny-0", storage=None)
     assert spectune("check", renamed)[0] in (0, 1)
+    change_yaml(tmp_path / "study.yaml", results=".")
+    code, _, said = spectune("check", renamed.rename(tmp_path / "tiny-0"))
+    assert code in (0, 1), said
+    (tmp_path / "tiny-0").rename(renamed)
     (tmp_path / "study.yaml").unlink()
     assert spectune("check", renamed)[0] == 2
     monkeypatch.chdir(tmp_path)
