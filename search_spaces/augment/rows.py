@@ -7,14 +7,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-PART = 2**18  # numbers changed at once on a CPU: what its caches hold
-
 
 def on_chosen(change: Callable[..., Tensor], chosen: Tensor, x: Tensor, *drawn: Tensor) -> Tensor:
     """Return `x` with `change(x, *drawn)` in the place of the clips that are chosen.
 
-    On a CPU nothing is computed for other clips, and some are changed at a time; on another device
-    all are, since asking which are chosen would wait for it.
+    On a CPU nothing is computed for other clips; on another device all are changed, since asking
+    which are chosen would wait for it.
 
     Args:
         change: Maps clips and what was drawn for each to as many clips of the same shape.
@@ -27,7 +25,6 @@ def on_chosen(change: Callable[..., Tensor], chosen: Tensor, x: Tensor, *drawn: 
     rows = chosen.nonzero().squeeze(1)
     if not len(rows):
         return x
-    changed = x.clone() if len(rows) < len(x) else torch.empty_like(x)
-    for part in torch.split(rows, max(1, PART * len(x) // x.numel())):
-        changed.index_copy_(0, part, change(*(t.index_select(0, part) for t in (x, *drawn))))
-    return changed
+    if len(rows) == len(x):
+        return change(x, *drawn)
+    return x.index_copy(0, rows, change(*(t.index_select(0, rows) for t in (x, *drawn))))
