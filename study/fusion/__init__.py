@@ -1,10 +1,10 @@
-"""The fusion of a study: candidates, choice of the method, files, sentences; other systems.
+"""The fusion of a study: candidates, methods compared, files, sentences; other systems.
 
 Nothing is imported here; the files:
 
     study_candidates  `read_library`: the trials of a study and the systems that were imported
     fuse              `fuse`: which candidates, by which method and decision, and what it is worth
-    choice            which method: the default, unless another gains one standard error
+    choice            the methods beside each other, and what any of them is worth
     files             `ensemble/`: the fusion's record, path and predictions
     stored            a stored fusion: its networks and rule, and what they predict of test
     sentences         the fusion in words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -10,13 +11,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from search_spaces import InputError
-from study.challenge.refit import refit_study, seed_of
+from study.challenge.refit import _trainings, refit_study, seed_of
 from study.challenge.submission import blind_probabilities
+from study.planning.plan import plan_study
 from study.results import read_results
 from support.finished_study import config_of, copy_study
 
@@ -42,6 +45,20 @@ def test_a_refit_trains_each_member_to_its_best_epoch_of_its_own_schedule(refitt
         seeds = [one["seed"] for one in found if one["trial"] == trial]
         own = results.trial(trial).spec["seed"]
         assert seeds == [own, seed_of(own, 1)]
+
+
+def test_a_refit_passes_its_more_clips_as_often_as_the_trial_passed_its_own(finished, synthetic):
+    results = read_results(finished)
+    member = next(m for m in results.ensemble.members if "band_svm" not in m.name)
+    trial = results.trial(member.trial)
+    in_steps = trial.spec["recipe"] | {"min_steps": 500}
+    longer = dataclasses.replace(trial, spec=trial.spec | {"recipe": in_steps})
+    plan = plan_study(config_of(synthetic), base=finished.parent.parent)
+    (training,) = _trainings(plan, SimpleNamespace(trial=lambda number: longer), member, 1)
+    task = plan.task.partitions
+    passes = (len(task["train"]) + len(task["devel"])) / len(task["train"])
+    assert training.spec.recipe.min_steps == round(500 * passes) > 500
+    assert training.last_epoch == trial.best_epoch
 
 
 def test_a_refit_sees_train_and_devel_and_no_other_clip(refitted):
