@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from study.results import read_results
 from study.tracking.store import open_client
-from study.tracking.store_checks import tracking_store
+from study.tracking.store_checks import LeftOutError, tracking_store
 from study.tracking.tracker import TrackingStore, escape_markdown
 
 
@@ -20,6 +22,25 @@ def test_a_store_is_found_again_from_another_folder(tmp_path, monkeypatch):
     monkeypatch.chdir("/")
     assert tracking_store(noted(store), tmp_path) == store
     assert tracking_store({"mlflow": None}, tmp_path) == store
+
+
+def test_a_store_in_the_project_moves_with_it_and_one_outside_counts_where_it_is_typed(
+    tmp_path, monkeypatch
+):
+    project = tmp_path / "project"
+    own = {"mlflow": {"tracking_uri": "sqlite:///runs/m.db", "artifact_root": None}}
+    then = noted(TrackingStore("sqlite:////was/here/runs/m.db", "/was/here/runs/mlartifacts"))
+    for state in (own, then | {"base": "/was/here"}):
+        found = tracking_store(state, project)
+        assert found.file == project / "runs" / "m.db"
+        assert found.artifact_root == str(project / "runs" / "mlartifacts")
+        with pytest.raises(LeftOutError, match="MLFLOW_TRACKING_URI names a store"):
+            tracking_store(state, None)
+    outside = noted(TrackingStore(f"sqlite:///{tmp_path}/mlflow.db", None)) | {"base": str(project)}
+    with pytest.raises(LeftOutError):
+        tracking_store(outside, project)
+    monkeypatch.chdir(tmp_path)
+    assert tracking_store(outside, project).file == tmp_path / "mlflow.db"
 
 
 def test_a_password_is_not_noted_but_taken_from_the_environment_again(monkeypatch):
