@@ -183,10 +183,8 @@ def average_of_bags(
         max_members: Most candidates in it.
         limits: What they may cost together.
     """
-    weights = np.mean([bag.weights for bag in bags], axis=0)
-    weights = weights.round(12)  # equal ones are told apart by position alone
-    order = np.lexsort((np.arange(weights.size), -weights))
-    order = fitting(order[weights[order] > 0], limits, most=max_members)
+    weights = mean_weights(bags)
+    order = heaviest(weights, max_members, limits)
     whole = FusionScorer(values, truth)
     total, path = whole.empty(), []
     for n, member in enumerate(order, start=1):
@@ -196,6 +194,20 @@ def average_of_bags(
     members, weights_kept = heaviest_first(weights)
     rule = FusionRule("average", weights_kept)
     return Selection("bagged_greedy", path[-1].uar, members, rule, tuple(path))
+
+
+def mean_weights(bags: Sequence[Bag]) -> NDArray[np.float64]:
+    """What bags weigh the candidates with on average, (candidates,)."""
+    weights = np.mean([bag.weights for bag in bags], axis=0)
+    return np.asarray(weights.round(12))  # equal ones are told apart by position alone
+
+
+def heaviest(
+    weights: NDArray[np.float64], max_members: int, limits: Limits | None
+) -> NDArray[np.intp]:
+    """Positions of the heaviest candidates that may be members together, heaviest first."""
+    order = np.argsort(-weights, kind="stable")
+    return fitting(order[weights[order] > 0], limits, most=max_members)
 
 
 def _draw_bag(

@@ -59,11 +59,15 @@ def fitting(
     if limits is None:
         return order[:most]
     inside = np.zeros(len(limits.costs), dtype=bool)
+    affordable = limits.affordable(inside)
     path: list[int] = []
     for member in order:
-        if (most is None or len(path) < most) and limits.affordable(inside)[member]:
+        if len(path) == most:
+            break
+        if affordable[member]:
             inside[member] = True
             path.append(int(member))
+            affordable = limits.affordable(inside)
     return np.asarray(path, dtype=np.intp)
 
 

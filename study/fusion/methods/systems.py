@@ -2,7 +2,8 @@
 
 Whatever selects can lose to what does not, where devel is small. Every bag of `bagged_greedy`
 leaves speakers out, and they judge: the fusion of the bags without a speaker, the best single
-trial in each of those bags, and the average, which nothing was fitted to.
+trial in each of those bags, and the average. Where not all candidates may be members, those of
+the fusion and of the average are chosen in the bags alone, too.
 """
 
 from __future__ import annotations
@@ -15,10 +16,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from study.fusion.methods.absent import absent_classes
-from study.fusion.methods.bagged import Bag, average_of_bags, draw_bags, drawn_together
+from study.fusion.methods.bagged import (
+    Bag,
+    average_of_bags,
+    draw_bags,
+    drawn_together,
+    heaviest,
+    mean_weights,
+)
 from study.fusion.methods.greedy import MAX_MEMBERS
-from study.fusion.methods.limits import Limits
+from study.fusion.methods.limits import Limits, fitting
 from study.fusion.methods.references import best_single, uniform
+from study.fusion.methods.rule import FusionRule
 from study.fusion.methods.scorer import check_candidates
 from study.fusion.methods.selection import Selection
 from study.metrics import count_by_speaker
@@ -87,8 +96,7 @@ def chosen(
         return systems["fusion"]
     if absent_classes(truth, values.shape[-1]):
         return replace(systems["fusion"], reason=NOT_JUDGED)
-    average = systems["uniform"].scores(values).argmax(axis=-1) == truth
-    worth = judge(values, truth, groups, bags, average)
+    worth = judge(values, truth, groups, bags, max_members=max_members, limits=limits)
     name = choose(worth)
     return replace(systems[name], reason=sentence(worth, name) if worth else "")
 
@@ -98,32 +106,52 @@ def judge(
     truth: NDArray[np.intp],
     groups: NDArray[np.intp],
     bags: Sequence[Bag],
-    average: NDArray[np.bool_],
+    *,
+    max_members: int | None = None,
+    limits: Limits | None = None,
 ) -> dict[str, Worth]:
     """Return what each system is worth, over the clips that some bag leaves out; {} without any.
+
+    Where not all candidates may be members, those who are were chosen without the clip, too.
 
     Args:
         values: (candidates, clips, classes).
         truth: Class indices, (clips,).
         groups: What was drawn together, (clips,).
         bags: Of `draw_bags`.
-        average: Whether the average recognises a clip, (clips,).
+        max_members: As in `chosen`.
+        limits: As in `chosen`.
     """
     correct = values.argmax(axis=-1) == truth
-    weights = np.zeros((truth.size, len(values)))
-    single, judged = np.zeros(truth.size), np.zeros(truth.size)
-    for bag in bags:
-        outside = bag.split.outside
-        weights[outside] += bag.weights
-        single[outside] += correct[bag.uars.argmax(), outside]
-        judged[outside] += 1
+    averages: dict[tuple[int, ...], NDArray[np.bool_]] = {}  # whether one recognises a clip
+    outside = np.zeros((truth.size, len(bags)), bool)
+    single, average = np.zeros(truth.size), np.zeros(truth.size)
+    for n, bag in enumerate(bags):
+        out = bag.split.outside
+        outside[out, n] = True
+        single[out] += correct[bag.uars.argmax(), out]
+        ranking = np.argsort(-bag.uars, kind="stable")
+        best = tuple(sorted(fitting(ranking, limits, most=max_members).tolist()))
+        if best not in averages:
+            rule = FusionRule.equal("average", len(best))
+            averages[best] = rule.scores(values[list(best)]).argmax(axis=-1) == truth
+        average[out] += averages[best][out]
+    judged = outside.sum(axis=1)
     seen = np.flatnonzero(judged)
     if not seen.size:
         return {}
-    scores = sum(weights[seen, m, None] * values[m, seen] for m in range(len(values)))
+    alike, which = np.unique(outside[seen], axis=0, return_inverse=True)
+    most = max_members or MAX_MEMBERS
+    kept = np.zeros((len(alike), len(values)))
+    for own, left_out in zip(kept, alike, strict=True):
+        weights = mean_weights([bag for bag, out in zip(bags, left_out, strict=True) if out])
+        members = heaviest(weights, most, limits)
+        own[members] = weights[members]
+    weights = kept[which.reshape(-1)]
+    scores = sum(weights[:, m, None] * values[m, seen] for m in range(len(values)))
     hits = {
         "fusion": np.argmax(scores, axis=-1) == truth[seen],
-        "uniform": average[seen],
+        "uniform": average[seen] / judged[seen],
         "single": single[seen] / judged[seen],
     }
     counts = {name: count_by_speaker(truth[seen], h, groups[seen]) for name, h in hits.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
-from study.fusion.methods.bagged import Bag
+from study.fusion.methods.bagged import Bag, draw_bags
 from study.fusion.methods.limits import limits_from_costs
 from study.fusion.methods.systems import Worth, choose, chosen, judge, sentence
 from study.honest.held_out import Split
@@ -69,7 +71,7 @@ def test_judges_are_the_clips_outside_of_a_bag_alone():
     first = Split(np.array([0, 1]), np.array([2, 3]))
     # the bag likes candidate 0, which is right inside and wrong outside
     bags = [Bag(first, np.array([0.9, 0.1]), np.array([1.0, 0.0]))]
-    worth = judge(values, labels, speakers, bags, np.array([True, True, True, False]))
+    worth = judge(values, labels, speakers, bags)
     assert {name: one.uar for name, one in worth.items()} == {
         "fusion": 0.0,
         "single": 0.0,
@@ -77,7 +79,7 @@ def test_judges_are_the_clips_outside_of_a_bag_alone():
     }
     assert worth["uniform"].gain == 0.5
     everyone = [Bag(Split(np.arange(4), np.arange(0)), np.array([1.0, 0.0]), np.ones(2))]
-    assert judge(values, labels, speakers, everyone, labels == 0) == {}
+    assert judge(values, labels, speakers, everyone) == {}
     assert choose({}) == "fusion"
 
 
@@ -100,3 +102,21 @@ def test_a_bound_on_members_and_limits_hold_for_every_system():
     limits = limits_from_costs(12, megabytes=np.ones(12), max_megabytes=5)
     assert len(chosen(values, labels, speakers=speakers, limits=limits).members) <= 5
     assert len(chosen(values, labels, speakers=speakers, max_members=3).members) <= 3
+
+
+@pytest.mark.parametrize("limited", ["megabytes", "max_members"])
+def test_systems_are_judged_with_as_many_members_as_they_may_have(limited):
+    # Ten equal and independent trials: nearly 90 % together, 70 % each. One may be taken.
+    values, labels, speakers = library([0.6] * 10)
+    one = {"max_members": 1}
+    if limited == "megabytes":
+        one = {"limits": limits_from_costs(10, megabytes=[1] * 10, max_megabytes=1)}
+    bags = draw_bags(values, labels, groups=speakers, families=None)
+    worth = judge(values, labels, speakers, bags, **one)
+    each = (values.argmax(-1) == labels).mean(axis=1)
+    assert worth["fusion"].uar <= each.max()
+    # the one that is best in a bag, judged by the speakers outside of it
+    assert worth["uniform"].uar == pytest.approx(worth["single"].uar)
+    assert judge(values, labels, speakers, bags)["fusion"].uar > each.max()
+    told = re.findall(r"([0-9.]+) %", chosen(values, labels, speakers=speakers, **one).reason)
+    assert max(map(float, told)) <= 100 * each.max() + 0.05
