@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -114,6 +115,18 @@ def read_rows(path: Path) -> CsvTable:
         where = path if error.line is None else f"{path}:{error.line}"
         raise InputError(f"{where}: {error}") from error
     return CsvTable(path, header, rows, lines)
+
+
+def cell_number(cell: str) -> float:
+    """The number in a cell; NaN where there is none.
+
+    >>> cell_number(" 1e-2"), cell_number("1_0"), cell_number("")  # 1_0 is a number of Python's
+    (0.01, nan, nan)
+    """
+    try:
+        return math.nan if "_" in cell else float(cell)
+    except ValueError:
+        return math.nan
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:

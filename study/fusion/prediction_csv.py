@@ -18,7 +18,7 @@ from study.corpus.clip_rows import MatchedRows, match_rows
 from study.corpus.layouts.names import FILE_COLUMNS, known_partition
 from study.corpus.spelling import nearest_name
 from study.files import read_rows
-from study.files.csv_files import CsvTable
+from study.files.csv_files import CsvTable, cell_number
 from study.results.probabilities import ROW_SUM_TOLERANCE
 
 PREDICTION_COLUMNS = ("prediction", "predictions", "predicted", "pred")
@@ -196,10 +196,7 @@ def _probabilities(path: Path, table: CsvTable, names: Sequence[str]) -> NDArray
     values = np.empty((len(table.rows), len(names)))
     for own, row, line in zip(values, table.rows, table.lines, strict=True):
         for position, column in enumerate(columns):
-            try:
-                own[position] = float(row[column])
-            except ValueError:
-                own[position] = np.nan
+            own[position] = cell_number(row[column])
             if not 0 <= own[position] <= 1:
                 raise InputError(
                     f"{path}:{line}: {names[position]} must be a probability in [0, 1], "

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from study.corpus.layouts.audio_files import LeftOut
 from study.corpus.layouts.problems import Problems
+from study.files.csv_files import cell_number
 
 # Timedeltas are read, too, but seconds are what a person should write.
 SEGMENT_RULE = "a segment must have start and end in seconds, 0 <= start < end, as in its name"
 BLIND = "?"  # the challenges' mark for a label that is kept back
 _SAME = 1e-6  # s; times that are rounded to microseconds
-_TIMEDELTA = re.compile(r"(?:(\d{1,6}) days?,? *)?(\d{1,9}):([0-5]?\d):([0-5]?\d(?:\.\d*)?)")
+_TIMEDELTA = re.compile(
+    r"(?=.)(?:(\d{1,6}) days?,? *)?(?:(\d{1,9}):([0-5]?\d):([0-5]?\d(?:\.\d*)?))?"
+)
 _SEGMENT = re.compile(r"(.*)#t=([0-9][0-9.e+-]*)(?:,([0-9][0-9.e+-]*))?", re.DOTALL)
 
 
@@ -127,6 +130,8 @@ def segment_times(start: str | None, end: str | None) -> tuple[float | None, flo
     ((1.25, None), (None, None), None)
     >>> segment_times("0 days 00:01:01.500000", "NaT"), segment_times("00:00:01", "0:00:02.5")
     ((61.5, None), (1.0, 2.5))
+    >>> segment_times("0 days", "NaT")  # pandas, where no time of the column needs more
+    (0.0, None)
     """
     first, last = _number(start), _number(end)
     kept = (first or 0.0) >= 0.0 and (last is None or last > (first or 0.0))
@@ -140,10 +145,7 @@ def _number(text: str | None) -> float | None:
     if (found := _TIMEDELTA.fullmatch(text.strip())) is not None:
         days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    try:
-        value = float(text)
-    except ValueError:
-        return math.nan
+    value = cell_number(text)
     return value if math.isfinite(value) else math.nan
 
 

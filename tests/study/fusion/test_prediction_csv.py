@@ -97,6 +97,12 @@ def test_segments_are_aligned_by_file_and_times(path):
     assert system.probabilities["test"].tolist() == [[0.5, 0.5]]
 
 
+def test_whole_files_with_times_of_pandas_are_whole_files(path):
+    rows = "a.wav,0 days,NaT,.1,.9\nb.wav,0 days,NaT,.8,.2\n"
+    system = read(path, "file,start,end,clear,mask\n" + rows, file_names={"devel": ["b.wav"]})
+    np.testing.assert_allclose(system.probabilities["devel"], [[0.8, 0.2]], atol=1e-6)
+
+
 @pytest.mark.parametrize("trained_on", ["train+devel", ["train", "dev"], "validation", "Devel"])
 def test_systems_that_have_seen_devel_are_refused(path, trained_on):
     with pytest.raises(InputError, match="trained on devel cannot be a candidate"):

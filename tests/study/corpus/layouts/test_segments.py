@@ -59,15 +59,29 @@ def test_segments_of_long_files_are_the_clips_they_were_cut_from(
 
 
 def test_times_may_be_timedeltas_or_stand_in_the_name(tmp_path: Path) -> None:
-    soundfile.write(tmp_path / "a.wav", np.zeros(4 * RATE), RATE)
-    names = ["a.wav", "a.wav", "a.wav#t=1.5,2", "a.wav#t=2,3"]
-    times = [("0 days 00:00:00.25", "0 days 00:00:01"), ("00:00:03", "NaT"), ("", ""), ("2", "3.0")]
-    rows = [[name, *pair, *own] for name, pair, own in zip(names, PAIRS, times, strict=True)]
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, np.zeros(4 * RATE), RATE)
+    names = ["a.wav", "a.wav", "a.wav#t=1.5,2", "a.wav#t=2,3", "b.wav"]
+    times = [
+        ("0 days 00:00:00.25", "0 days 00:00:01"),
+        ("00:00:03", "NaT"),
+        ("", ""),
+        ("2", "3.0"),
+        ("0 days", "NaT"),  # a whole file, as pandas and audformat write a column of them
+    ]
+    pairs = [*PAIRS, PAIRS[-1]]
+    rows = [[name, *pair, *own] for name, pair, own in zip(names, pairs, times, strict=True)]
     write_csv(tmp_path / "m.csv", [["file", "label", "split", "start", "end"], *rows])
     clips = read_corpus(tmp_path).clips
-    assert [(clip.start, clip.end) for clip in clips] == [(0.25, 1), (3, None), (1.5, 2), (2, 3)]
+    assert [(clip.start, clip.end) for clip in clips] == [
+        (0.25, 1),
+        (3, None),
+        (1.5, 2),
+        (2, 3),
+        (0, None),
+    ]
     assert [clip.file_name for clip in clips[:2]] == ["a.wav#t=0.25,1", "a.wav#t=3"]
-    assert {clip.path for clip in clips} == {tmp_path / "a.wav"}
+    assert {clip.path for clip in clips[:4]} == {tmp_path / "a.wav"}
     rows[3][-1] = "3.5"
     write_csv(tmp_path / "m.csv", [["file", "label", "split", "start", "end"], *rows])
     with pytest.raises(InputError, match=r"m\.csv line 5: a segment .* as in its name"):
@@ -75,7 +89,8 @@ def test_times_may_be_timedeltas_or_stand_in_the_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [("-1", "1"), ("1", "1"), ("2", "1"), ("x", "1"), ("nan", "1"), ("0", "inf")]
+    ("start", "end"),
+    [("-1", "1"), ("1", "1"), ("2", "1"), ("x", "1"), ("nan", "1"), ("0", "inf"), ("0", "1_0")],
 )
 def test_times_that_make_no_sense_are_refused(tmp_path: Path, start: str, end: str) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(80), RATE)
