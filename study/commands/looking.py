@@ -121,6 +121,6 @@ def ui(
         raise InputError(f"{folder}: the study was not tracked in MLflow (tracking: false)")
     store, experiment = (
         tracking_store(state, project_folder(study)),
-        state["mlflow"]["experiment_id"],
+        state["mlflow"].get("experiment_id"),
     )
     raise typer.Exit(serve(store, port=port, experiment_id=experiment, echo=echo))

@@ -64,7 +64,7 @@ def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed
     if sampling_rate is not None and not 1000 <= sampling_rate <= 192_000:
         raise InputError(f"--sampling-rate must be in [1000, 192000] Hz, got {sampling_rate}")
     from search_spaces.space_yaml import load_space
-    from study.files import check_output
+    from study.files import check_output, new_file
     from study.planning.input_images import input_images
     from study.planning.preview import draw_png, preview_clip, specs_to_draw
 
@@ -76,5 +76,7 @@ def _draw(name: str, source: Path, output: Path, sampling_rate: int | None, seed
         seen = [input_images(spec, clip.waveform, clip.sampling_rate) for spec in specs]
     except ValueError as error:
         raise InputError(f"{name}: at {clip.sampling_rate} Hz {error}") from error
-    output.write_bytes(draw_png(seen))
+    picture = draw_png(seen)
+    with new_file(output) as file:
+        file.write(picture)
     return f"{output}: {len(seen)} specs, shown on {clip.name} at {clip.sampling_rate} Hz"

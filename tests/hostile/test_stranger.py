@@ -204,6 +204,15 @@ def test_credentials_go_nowhere(stranger, spectune, listener, monkeypatch, synth
     assert got == []
 
 
+@pytest.mark.parametrize("mlflow", [{}, {"experiment_id": None}])
+def test_the_store_of_a_study_that_notes_no_experiment_is_shown(
+    tracked_copy, spectune, monkeypatch, mlflow
+):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    change_json(tracked_copy / "state.json", mlflow=mlflow)
+    assert spectune("ui", tracked_copy)[:2] == (0, "MLflow: http://127.0.0.1:9\n")
+
+
 PLACES = [
     "sqlite:///{}/mine.db", "sqlite:///{}/new.db", "sqlite:///../mine.db", "sqlite:///mine.db",
     "sqlite:///%00", "postgresql://me@127.0.0.1:9/x", "file:///{}/x", ":", "sqlite:",

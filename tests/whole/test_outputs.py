@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from pathlib import Path
 
@@ -117,6 +118,20 @@ def test_a_table_that_was_not_written_whole_is_one(finished, spectune, monkeypat
         code, _, err = spectune("leaderboard", finished)
     assert code == 3
     assert "not all could be written to standard output: No space left on device" in err
+
+
+def test_a_picture_is_written_whole_or_not_at_all(place, spectune):
+    (place / "p.png").write_bytes(b"before")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        clip = "corpus/wav/test_00001.wav"
+        code, _, err = spectune("spaces", "demo", "--preview", clip, "-o", "p.png")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (code, "stopped, files cannot be written: File too large" in err) == (3, True)
+    assert (place / "p.png").read_bytes() == b"before"
+    assert sorted(path.name for path in place.iterdir()) == ["corpus", "p.png", "study.yaml"]
 
 
 @pytest.mark.parametrize("seed", ["-1", "9" * 30])
