@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -146,12 +147,19 @@ def _has_host(uri: str) -> bool:
 def sqlite_uri(path: Path, base: Path | None = None) -> str:
     """The SQLAlchemy URI of a database file, safe for `%` and `?` in its path.
 
+    All else stays as it is: MLflow makes the folder that it reads there, without decoding it.
+
     Args:
         path: The file.
         base: A folder that the URI is to be relative to; by default it is absolute.
+
+    Raises:
+        InputError: The path is no UTF-8, so that no URI can name it.
     """
     named = path.absolute() if base is None else path.relative_to(base)
-    return "sqlite:///" + quote(str(named), safe="/ #;:@&=+$,!~*'()[]")
+    if (text := str(named).encode(errors="replace").decode()) != str(named):
+        raise InputError(f"{text}: a database must have a path in UTF-8")
+    return "sqlite:///" + re.sub(r"[%?\x00-\x1f]", lambda found: quote(found[0]), str(named))
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -47,6 +47,8 @@ def check_stores(plan: Plan) -> None:
     """
     if plan.config.storage:
         check_storage(plan.config.storage)
+    else:
+        sqlite_uri(plan.folder / "optuna.db")
     if plan.config.tracking:
         with contextlib.suppress(LeftOutError):
             check_tracking(tracking_store(plan.state, plan.project))

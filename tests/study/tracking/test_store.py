@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from study.tracking.store import (
     TrackingStore,
     initialise,
     is_transient,
+    open_client,
     resolve_tracking,
     sqlite_path,
     sqlite_uri,
@@ -56,7 +58,22 @@ def test_a_store_that_cannot_work_is_refused_with_its_value(tmp_path, uri):
     assert repr(uri) in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "ü", "a&b=c"])
+@pytest.mark.parametrize("name", ["нуль", "a\\b", 'a"b', "a^b"])
+def test_mlflow_makes_no_folder_of_another_name(tmp_path, empty_database, name):
+    """It does where the address of the database has escapes."""
+    (tmp_path / name).mkdir()
+    shutil.copy(empty_database, tmp_path / name)
+    client = open_client(resolve_tracking(tmp_path / name, {}))
+    assert [one.name for one in client.search_experiments()] == ["Default"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_database_whose_path_is_no_text_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"a\?/mlflow\.db: a database must have a path in UTF-8"):
+        resolve_tracking(tmp_path / "a\udcff", {})
+
+
+@pytest.mark.parametrize("name", ["a b", "a%20b", "a?b", "a#b", "ü", "a&b=c", "a\nb"])
 def test_the_path_of_a_database_survives_its_uri(tmp_path, name):
     from sqlalchemy.engine import make_url
 
