@@ -11,6 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from search_spaces.grammar.bounded_file import check_regular
+
 
 def save_checkpoint(state: dict[str, Any], path: Path) -> None:
     """Write nested dicts and lists of tensors and JSON values, atomically."""
@@ -27,6 +29,7 @@ def load_checkpoint(path: Path) -> dict[str, Any] | None:
     A checkpoint only saves time: without one the trial starts anew and gives the same numbers.
     """
     try:
+        check_regular(path)
         with safe_open(path, framework="pt") as file:
             plan = json.loads(file.metadata()["plan"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from search_spaces.backbones.backbones import BandStatistics, BandSvm
 from search_spaces.front_end.front_end import FrontEnd
+from search_spaces.grammar.bounded_file import check_regular
 from search_spaces.grammar.errors import InputError
 from search_spaces.spec import TrialSpec
 
@@ -98,6 +99,7 @@ def fold_prefix(fold: int) -> str:
 
 def _read(path: Path, start: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors whose names begin with `start`, and what the file says about itself."""
+    check_regular(path)
     with safe_open(path, framework="pt") as file:
         about = json.loads((file.metadata() or {}).get("spectune", "{}"))
         names = [name for name in file.keys() if name.startswith(start)]  # noqa: SIM118

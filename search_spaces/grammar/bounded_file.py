@@ -5,10 +5,31 @@ It stands in the lowest room, since all rooms read such files.
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
 from search_spaces.grammar.errors import InputError
+
+
+def check_regular(path: str | os.PathLike[str]) -> int:
+    """Check, before a file is opened, that it is a regular one, which has an end.
+
+    Args:
+        path: The file; links are followed.
+
+    Returns:
+        The bytes that it has.
+
+    Raises:
+        InputError: It is a folder, a pipe or a device.
+        OSError: It is not there, or may not be looked at.
+    """
+    about = os.stat(path)  # noqa: PTH116 (of 36,000 small files: less time than Path.stat)
+    if not stat.S_ISREG(about.st_mode):
+        kind = "a folder" if stat.S_ISDIR(about.st_mode) else "a pipe or a device"
+        raise InputError(f"{path}: cannot be read: it must be a regular file, got {kind}")
+    return about.st_size
 
 
 def check_bounded(path: Path, most: int) -> int:
@@ -25,13 +46,10 @@ def check_bounded(path: Path, most: int) -> int:
         InputError: It is a folder, a pipe or a device, or larger.
         OSError: It is not there, or may not be looked at.
     """
-    about = path.stat()
-    if not stat.S_ISREG(about.st_mode):
-        kind = "a folder" if stat.S_ISDIR(about.st_mode) else "a pipe or a device"
-        raise InputError(f"{path}: cannot be read: it must be a regular file, got {kind}")
-    if about.st_size > most:
-        raise InputError(f"{path}: must be under {most} bytes, got {about.st_size}")
-    return about.st_size
+    size = check_regular(path)
+    if size > most:
+        raise InputError(f"{path}: must be under {most} bytes, got {size}")
+    return size
 
 
 def read_bounded(path: Path, most: int) -> bytes:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from runners.checkpoint import load_checkpoint
+from runners.model import load_front_end
 from runners.npy_files import load_array
 from search_spaces.grammar.bounded_file import read_bounded
 from search_spaces.grammar.errors import InputError
@@ -16,7 +18,7 @@ from search_spaces.grammar.yaml_file import load_yaml
 from study.corpus import read_corpus
 from study.corpus.layouts import audio_files
 from study.corpus.layouts.tables import header_of
-from study.files import read_object
+from study.files import file_sha256, read_object
 from study.locate import results_folder
 from support.endless import ENDLESS
 
@@ -30,10 +32,21 @@ def endless(request, tmp_path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("read", [load_yaml, read_object, load_array])
+@pytest.mark.parametrize("read", [load_yaml, read_object, load_array, load_front_end])
 def test_a_file_without_an_end_is_refused_with_its_name(endless, read):
     with pytest.raises(InputError, match=r"f\.yaml: "):
         read(endless)
+
+
+@pytest.mark.parametrize("make", ["pipe", "device", "folder"])
+def test_nothing_but_a_file_has_a_digest(tmp_path, make):
+    ENDLESS[make](tmp_path / "f.yaml")
+    with pytest.raises(InputError, match=r"f\.yaml: cannot be read: it must be a regular file"):
+        file_sha256(tmp_path / "f.yaml")
+
+
+def test_a_checkpoint_without_an_end_is_none(endless):
+    assert load_checkpoint(endless) is None
 
 
 def test_a_mapped_array_may_be_large_but_is_a_file(endless):
