@@ -186,6 +186,8 @@ def copied_from(state: Mapping[str, Any], folder: Path) -> str | None:
     if was["folder"] == here["folder"]:
         return None
     try:
+        if Path(str(was["folder"])).samefile(folder):  # by a link, or mounted twice
+            return None
         there = read_object(Path(was["folder"]) / "state.json").get("id")
     except (InputError, OSError, TypeError, ValueError):
         return None

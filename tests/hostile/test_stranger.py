@@ -328,6 +328,18 @@ def test_a_project_that_was_moved_goes_on_in_its_new_place(
     assert files(tracked.parents[1]) == before
 
 
+def test_results_that_lie_elsewhere_behind_a_link_are_no_copy_of_themselves(
+    tracked_copy, spectune, tmp_path
+):
+    noted = json.loads((tracked_copy / "state.json").read_text())["id"]
+    (tmp_path / "results").rename(tmp_path / "large-disk")
+    (tmp_path / "results").symlink_to("large-disk")
+    before = kinds(tmp_path / "mlflow.db")
+    assert spectune("reconcile", "study.yaml")[0] == 0
+    assert json.loads((tracked_copy / "state.json").read_text())["id"] == noted
+    assert kinds(tmp_path / "mlflow.db") == before
+
+
 def test_a_copy_has_runs_of_its_own_in_a_shared_store(
     tracked, spectune, tmp_path, monkeypatch, empty_database
 ):
