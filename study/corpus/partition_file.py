@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from study.corpus.layouts import Problems, Row
 from study.corpus.layouts.names import PARTITION_RULE, Partition, known_partition
 from study.corpus.layouts.rows import BLIND
 from study.corpus.layouts.tables import read_table
+from study.files import new_file
 from study.files.csv_files import csv_text, spreadsheet_plain, spreadsheet_safe
 
 
@@ -59,8 +61,7 @@ def write_partitions(
         label = BLIND if row.label is None else row.label
         cells = [row.file_name, partitions[row.file_name], label, row.speaker or ""]
         table.append(cells + [row.metadata.get(column, "") for column in columns])
-    try:
-        with path.open("x", encoding="utf-8", newline="") as file:
-            file.write(csv_text(map(spreadsheet_safe, cells) for cells in table))
-    except FileExistsError as error:
-        raise InputError(f"{path}: exists already; nothing was written") from error
+    if os.path.lexists(path):
+        raise InputError(f"{path}: exists already; nothing was written")
+    with new_file(path) as file:
+        file.write(csv_text(map(spreadsheet_safe, cells) for cells in table).encode())

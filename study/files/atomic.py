@@ -13,12 +13,17 @@ from typing import IO, Any
 
 
 @contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Name the file in an error of writing it: the error of a full disk does not."""
+def naming(path: Path, part: Path | None = None) -> Iterator[None]:
+    """Name the file in an error of writing it: the error of a full disk names none.
+
+    Args:
+        path: As a person knows it.
+        part: What it is called until it is whole.
+    """
     try:
         yield
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or str(error.filename) == str(part):
             error.filename = str(path)
         raise
 
@@ -34,14 +39,15 @@ def new_file(path: Path, *, sync: bool = False) -> Iterator[IO[bytes]]:
     """
     part = path.with_name(f".{path.name}.part") if sync else _beside(path)
     try:
-        with naming(path), part.open("wb") as file:
+        with naming(path, part), part.open("wb") as file:
             yield file
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
         raise
 
 

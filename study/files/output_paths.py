@@ -22,6 +22,8 @@ def check_output(path: Path, *, inputs: Iterable[Path] = (), within: Iterable[Pa
         InputError: If there is something else than a file, or a file that is none of the output's.
         OSError: If there can be no such file: its name is too long, or its folder is a file.
     """
+    if path.is_symlink():  # a file would take the place of the link: of /dev/stdout, too
+        raise InputError(f"{path}: the output must be a file, got a link; name what it leads to")
     try:
         there = path.stat()
     except FileNotFoundError:

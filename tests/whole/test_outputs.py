@@ -36,6 +36,9 @@ def place(synthetic, tmp_path, monkeypatch) -> Path:
         (["demo", "--folder", "."], "study.yaml: must be the demo's own; name another --folder"),
         (["simulate-mask", "corpus", "study.yaml/x"], "study.yaml: File exists"),
         (["spaces", "demo", "--preview", "corpus", "-o", "d.png"], "d.png: the output must be a f"),
+        (["spaces", "demo", "--preview", "corpus", "-o", "no/p.png"], "no/p.png: No such file"),
+        (["predict", "b", "corpus/wav/test_00001.wav", "-o", "link"], "link: the output must be a"),
+        (["predict", "b", "corpus/wav/test_00001.wav", "-o", "gone"], "gone: the output must be a"),
         (["predict", "b", "corpus/wav/test_00001.wav", "-o", ""], ".: the output must be a file"),
         (["predict", "b", "corpus/wav/test_00001.wav", "-o", "corpus"], "corpus: the output must"),
         (["predict", "b", "a.wav", "-o", "a.wav"], "a.wav: the output must be another file than"),
@@ -49,11 +52,15 @@ def test_an_output_that_cannot_be_is_a_sentence_and_nothing_is_lost(place, spect
     (place / "b" / "c").write_text("of the bundle")
     (place / "b" / "bundle.json").write_text("{}")
     (place / "a.wav").write_bytes(b"audio")
+    (place / "link").symlink_to("study.yaml")  # as /dev/stdout is one to a file: it was replaced
+    (place / "gone").symlink_to("nowhere")
     before = {path: path.read_bytes() for path in place.iterdir() if path.is_file()}
     code, out, err = spectune(*words)
     assert (code, out) == (2, "")
     assert err.startswith(f"spectune: {told}")
     assert err.count("\n") == 1
+    assert (place / "link").is_symlink()
+    assert (place / "gone").is_symlink()
     assert {path: path.read_bytes() for path in place.iterdir() if path.is_file()} == before
 
 
@@ -120,16 +127,23 @@ def test_a_table_that_was_not_written_whole_is_one(finished, spectune, monkeypat
     assert "not all could be written to standard output: No space left on device" in err
 
 
-def test_a_picture_is_written_whole_or_not_at_all(place, spectune):
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["spaces", "demo", "--preview", "corpus/wav/test_00001.wav", "-o", "p.png"],
+        ["partition", "corpus", "--by", "clip", "-o", "p.csv"],
+    ],
+)
+def test_an_output_is_written_whole_or_not_at_all(place, spectune, words):
     (place / "p.png").write_bytes(b"before")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        clip = "corpus/wav/test_00001.wav"
-        code, _, err = spectune("spaces", "demo", "--preview", clip, "-o", "p.png")
+        code, _, err = spectune(*words)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert (code, "stopped, files cannot be written: File too large" in err) == (3, True)
+    told = f"stopped, files cannot be written: File too large: {words[-1]}"
+    assert (code, told in err) == (3, True)
     assert (place / "p.png").read_bytes() == b"before"
     assert sorted(path.name for path in place.iterdir()) == ["corpus", "p.png", "study.yaml"]
 
