@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -88,12 +89,13 @@ def collect(
         raise InputError(f"{', '.join(paths)}: {'; '.join(told)}")
     seen: set[str] = set()
     for item in items:
+        name = posixpath.normpath(item.name)  # ./a.wav is a.wav, as in a corpus
         if printable(item.name) != item.name:
             rule = "a name must be UTF-8 text without control characters"
             raise InputError(f"{printable(item.name)}: {rule}")
-        if item.name in seen:
+        if name in seen:
             raise InputError(f"{item.name}: is given twice; a prediction needs a name of its own")
-        seen.add(item.name)
+        seen.add(name)
     return items
 
 
@@ -136,7 +138,10 @@ def _folder(folder: Path, left_out: dict[str, list[str]], *, whole: bool) -> lis
 
 def _manifest(path: Path, *, label_column: str | None, audio: Path | None) -> list[Item]:
     table = read_rows(path).plain()
-    file_name, label = table.column(FILE_COLUMNS), table.column([label_column or "label"])
+    file_name, label = (
+        table.column(FILE_COLUMNS),
+        table.column(["label" if label_column is None else label_column]),
+    )
     times = table.column(["start"]), table.column(["end"])
     speaker = table.column(COLUMNS["speaker"])
     header = ", ".join(table.header) or "nothing"

@@ -95,10 +95,10 @@ def init_study(
         read = read_corpus(corpus, **how)
     look = look_at_audio(read.clips)
     keys = {
-        "corpus": os.path.relpath(corpus.resolve(), folder.resolve()),
+        "corpus": _relative(corpus, folder),
         "layout": layout,
         "label_column": label_column,
-        "audio": None if audio is None else os.path.relpath(audio, folder),
+        "audio": None if audio is None else _relative(audio, folder),
         "partitions": None if division is None else _PARTITIONS,
     }
     keys = {key: value for key, value in keys.items() if value is not None}
@@ -116,6 +116,11 @@ def init_study(
         echo(advice.caution)
     echo(f"wrote {path.name}; now: spectune run {path.name}")
     return path
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """What names a path in a file of a folder, links followed: `..` of a link leads elsewhere."""
+    return os.path.relpath(path.resolve(), folder.resolve())
 
 
 def _has_no_devel(listing: Listing) -> bool:

@@ -60,11 +60,12 @@ def uar_error(labels: ArrayLike, speakers: Sequence[str | None]) -> float:
     0.138
     """
     truth = np.asarray(labels)
-    names = np.array([f"clip {i}" if one is None else one for i, one in enumerate(speakers)])
+    who = [(i,) if one is None else one for i, one in enumerate(speakers)]
     terms = []
     for label in np.unique(truth):
-        n = int((truth == label).sum())
-        per_speaker = n / len(np.unique(names[truth == label]))
+        clips = np.flatnonzero(truth == label)
+        n = len(clips)
+        per_speaker = n / len({who[i] for i in clips})
         design_effect = 1 + (per_speaker - 1) * WITHIN_SPEAKER
         terms.append(RECALL * (1 - RECALL) / n * design_effect)
     return float(1.96 * np.sqrt(np.sum(terms)) / len(terms))

@@ -65,6 +65,12 @@ def convert_weights(
         )
     except InputError as error:
         raise InputError(f"{source}: holds no weights of {backbone}: {error}") from error
+    for (
+        own
+    ) in names.values():  # packed in integers, numbers lack their scale; no network is complex
+        if not tensors[own].is_floating_point():
+            kind = str(tensors[own].dtype).removeprefix("torch.")
+            raise InputError(f"{source}: {own} must have floating-point values, got {kind}")
     state = {
         name: tensors[own].to(wanted[name].dtype).contiguous().clone()
         for name, own in names.items()

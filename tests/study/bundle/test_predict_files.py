@@ -89,6 +89,9 @@ def test_a_manifest_and_standard_input_name_clips(synthetic, tmp_path):
         collect([str(tmp_path / "none.wav")], stdin=[])
     with pytest.raises(InputError, match="given twice"):
         collect([str(file), str(file)], stdin=[])
+    (tmp_path / "m.csv").write_text("file,label\na.wav,x\n./a.wav,y\n")
+    with pytest.raises(InputError, match=r"^\./a\.wav: is given twice"):
+        collect([str(tmp_path / "m.csv")], stdin=[])
     with pytest.raises(InputError, match="no audio files"):
         collect(["-"], stdin=[])
 
@@ -173,6 +176,8 @@ def test_a_label_column_must_be_there(synthetic, tmp_path):
     path, _ = labelled(synthetic, tmp_path, n=4)
     with pytest.raises(InputError, match="needs the column 'mood' of --label-column, got file, t"):
         collect([str(path)], stdin=[], label_column="mood")
+    with pytest.raises(InputError, match="needs the column '' of --label-column"):
+        collect([str(path)], stdin=[], label_column="")
     for option in ({"label_column": "truth"}, {"audio": tmp_path}):
         with pytest.raises(InputError, match=r"^--(label-column|audio): is of a manifest"):
             collect([str(tmp_path)], stdin=[], **option)

@@ -116,12 +116,15 @@ def test_a_corpus_of_folders_has_no_other_folder_of_audio(tmp_path: Path) -> Non
     assert "a corpus of folders must be its own folder of audio" in problem_of(root, tmp_path)
 
 
-def test_init_writes_the_folder_down_and_a_study_reads_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("linked", [False, True])
+def test_init_writes_the_folder_down_and_a_study_reads_it(tmp_path: Path, linked: bool) -> None:
     root, audio = manifest(tmp_path / "c", NAMES), record(tmp_path / "data")
-    (tmp_path / "s").mkdir()
-    path = init_study(root, folder=tmp_path / "s", audio=audio, echo=lambda text: None)
+    (tmp_path / "s/deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "s/deep")
+    folder = tmp_path / ("link" if linked else "s")
+    path = init_study(root, folder=folder, audio=audio, echo=lambda text: None)
     config = load_config(path)
-    assert config.audio == "../data"
+    assert config.audio == ("../../data" if linked else "../data")
     assert open_corpus(config, base=path.parent).clips[0].path == audio / NAMES[0]
 
 

@@ -65,3 +65,10 @@ def test_the_error_is_that_of_simulated_speakers(n_speakers, n_clips):
     labels = np.repeat(["a", "b"], n_speakers * n_clips)
     speakers = [str(i) for i in np.tile(np.repeat(np.arange(n_speakers), n_clips), 2)]
     assert uar_error(labels, speakers) == pytest.approx(1.96 * uars.std(), rel=0.05)
+
+
+def test_clips_without_a_speaker_are_nobodys_whatever_speakers_are_called():
+    labels = ["a"] * 4
+    assert uar_error(labels, ["clip 2", "clip 2", None, None]) == uar_error(
+        labels, ["x", "x", None, None]
+    )

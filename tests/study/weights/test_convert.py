@@ -145,6 +145,13 @@ def test_an_archive_whose_parts_are_compressed_is_refused(tmp_path):
             lambda s: s | {"_part0.weight": s["_part0.weight"].to_sparse()},
             "one mapping of names to tensors; it holds none",
         ),
+        *(
+            (
+                lambda s, kind=kind: s | {"_part0.weight": s["_part0.weight"].to(kind)},
+                f"_part0.weight must have floating-point values, got {str(kind)[6:]}",
+            )
+            for kind in (torch.int8, torch.bool, torch.complex64)
+        ),
         (lambda s: {"state_dict": s, "state_dict_ema": s}, "it holds state_dict, state_dict_ema"),
         (lambda s: list(s.values()), "it holds none"),
         (lambda s: {}, "it holds none"),
