@@ -20,7 +20,7 @@ from study.text import NOTHING, aligned, percent
 
 TOGETHER_NOTE = (
     "together: all trainings of a spec, their probabilities averaged; specs are ranked by it, and "
-    "the fusion's best single is rank 1"
+    "rank 1 is the best single trial"
 )
 
 

@@ -16,6 +16,7 @@ from study.fusion.sentences import all_sentences
 from study.fusion.study_candidates import read_library
 from study.honest import HonestValue
 from study.results import StudyLock, StudyResults, read_results
+from study.results.leaderboard import write_leaderboard
 from study.tracking.runs import FusionRun
 from study.tracking.study_run import continue_tracker, describe_study
 from study.tracking.tracker import Tracker
@@ -29,7 +30,7 @@ def select_fusion(
     compare: bool = False,
     echo: Callable[[str], None] = print,
 ) -> tuple[Fusion, dict[str, Any]] | None:
-    """Select the fusion, write it and log it; None where there is nothing to select from.
+    """Select the fusion, write it and the leaderboard, log it; None where there is none to select.
 
     Args:
         config: The study.
@@ -56,6 +57,8 @@ def select_fusion(
     fusion = fuse(library, chosen, limits=limits, compare=compare, echo=echo)
     record = record_of(fusion, results, measure=chosen.max_ms is not None)
     folder = write_fusion(fusion, results, record)
+    # Specs that were trained again are ranked by what the fusion has of them together.
+    write_leaderboard(read_results(results.folder), results.folder / "leaderboard.csv")
     run = FusionRun(
         "fusion",
         {"n_candidates": record["n_candidates"], **chosen.model_dump(exclude={"method"}),

@@ -44,6 +44,8 @@ def test_the_best_specs_are_trained_again_with_other_seeds(repeated):
     assert rows[0].mean >= rows[1].mean
     assert "over seeds, by mean" in seeds_lines(rows, rank="mean")[0]
     assert sorted(len(c.trials) for c in read_library(results).candidates) == [1, 2, 2]
+    table = (repeated / "leaderboard.csv").read_text()
+    assert "together" in table.splitlines()[0].split(",")  # written when the fusion knows them
 
 
 def test_a_study_with_all_its_seeds_has_nothing_left_to_run(repeated, synthetic):

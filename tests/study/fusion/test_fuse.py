@@ -28,7 +28,7 @@ from study.honest import CandidateEpochs
 from study.metrics import uar_of_probabilities
 from study.metrics.permutation_tests import Comparison
 from study.results import read_results
-from study.results.leaderboard import leaderboard
+from study.results.leaderboard import leaderboard, write_leaderboard
 from study.results.probabilities import labels_of, load_epoch
 from study.results.status import leaderboard_lines, status_lines, status_of
 from study.search.select_fusion import select_again
@@ -330,6 +330,8 @@ def test_best_single_is_the_first_row_of_the_leaderboard_also_where_a_spec_was_t
     assert results.system_of(results.best).uar == first.get("together", first["uar"])
     assert results.system_of(results.best).uar == pytest.approx(single["uar"], abs=1e-12)
     assert status_of(folder)["best"]["uar"] == pytest.approx(single["uar"], abs=1e-12)
+    said = write_leaderboard(results, tmp_path / "said.csv").read_text()
+    assert (folder / "leaderboard.csv").read_text() == said
     pair = sorted((lucky.number, worst.number))
     repeated = [row for row in rows if "together" in row]
     assert [row["trial"] for row in repeated] == pair
