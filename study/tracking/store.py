@@ -231,7 +231,7 @@ def is_made(path: Path) -> bool:
     if not path.exists() or path.stat().st_size == 0:
         return False
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as database:
+        with open_read_only(path) as database:
             found = {name for (name,) in database.execute("select name from sqlite_master")}
     except sqlite3.OperationalError:
         raise
@@ -243,6 +243,11 @@ def is_made(path: Path) -> bool:
             f" written to it (MLFLOW_TRACKING_URI names another store)"
         )
     return True
+
+
+def open_read_only(path: Path) -> closing[sqlite3.Connection]:
+    """Open an SQLite file that is there, to read it; it is closed at the end of the block."""
+    return closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True))
 
 
 def _follow_move(path: Path, root: str) -> None:

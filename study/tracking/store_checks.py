@@ -22,6 +22,7 @@ from study.text import without_passwords
 from study.tracking.store import (
     TrackingStore,
     is_made,
+    open_read_only,
     resolve_tracking,
     sqlite_path,
     sqlite_uri,
@@ -151,6 +152,9 @@ def tracking_store(state: Mapping[str, Any], project: Path | None) -> TrackingSt
 def store_to_add_to(results: StudyResults, project: Path | None) -> TrackingStore:
     """Return the MLflow store that a study's run is in, to add something to it; none is made.
 
+    In a store that the environment does not name the run must be there already: else a stranger's
+    folder that lies where one types would be added to what is one's own.
+
     Raises:
         LeftOutError: There is none that may be used, or the run in it is that of another copy.
         InputError: As :func:`tracking_store`.
@@ -158,12 +162,22 @@ def store_to_add_to(results: StudyResults, project: Path | None) -> TrackingStor
     store = tracking_store(results.state, project)
     if store.within is not None and not (store.file and store.file.exists()):
         raise LeftOutError(f"MLflow is left out: there is no {store.file}; {REMEDY}")
+    if store.within is not None and store.file and not _knows(store.file, results.state.get("id")):
+        raise LeftOutError(f"MLflow is left out: the study's run is not in {store.file}; {REMEDY}")
     original = copied_from(results.state, results.folder)
     if original is not None and shares_runs(store, original):
         raise LeftOutError(
             f"MLflow is left out: {results.folder} is a copy of {original}; {REMEDY}"
         )
     return store
+
+
+def _knows(path: Path, study_id: object) -> bool:
+    """Whether an SQLite store has the run of a study; also where it cannot be read just now."""
+    query = "select 1 from tags where key = 'spectune.study_id' and value = ?"
+    with contextlib.suppress(sqlite3.Error), open_read_only(path) as database:
+        return database.execute(query, (str(study_id),)).fetchone() is not None
+    return True
 
 
 def shares_runs(store: TrackingStore, original: str) -> bool:

@@ -262,6 +262,33 @@ def test_a_database_that_is_not_mlflows_is_never_written(
     assert [p.name for p in tmp_path.glob("*.db*")].count(path.name) == 1
 
 
+@pytest.mark.parametrize("noted", ["project", "base", "address", "other.db"])
+def test_a_strangers_study_where_one_types_is_not_added_to_ones_own_store(
+    tracked, spectune, tmp_path, monkeypatch, noted
+):
+    base = tracked.parents[1]
+    shutil.copytree(base / "mlartifacts", tmp_path / "mlartifacts")
+    own = shutil.copy(base / "mlflow.db", tmp_path / ("other.db" if "." in noted else "mlflow.db"))
+    stranger = shutil.copytree(tracked, tmp_path / "downloads" / "tiny")
+    said = json.loads((stranger / "state.json").read_text())["mlflow"] | {"run_id": "f" * 32}
+    if noted == "address":
+        said["tracking_uri"] = f"sqlite:///{own}"
+    elif "." in noted:
+        said["tracking_uri"] = "sqlite:///other.db"
+    here = {"base": str(tmp_path)} if noted == "base" else {"project": "../.."}
+    where = {"project": "/nowhere"} if noted == "address" else here
+    change_json(stranger / "state.json", id="e" * 32, mlflow=said, **where)
+    monkeypatch.chdir(tmp_path)
+    before = Path(own).read_bytes()
+    for words in (
+        ["ensemble", stranger, "ensemble.method=greedy"],
+        ["export", stranger, "-o", "b"],
+    ):
+        code, out, err = spectune(*words)
+        assert (code, "MLflow is left out" in out + err) == (0, True)
+    assert Path(own).read_bytes() == before
+
+
 def test_in_the_projects_store_artifacts_stay_in_the_project(tracked_copy, spectune, tmp_path):
     out_of = tmp_path.parent / f"{tmp_path.name}-victim"
     with sqlite3.connect(tmp_path / "mlflow.db") as database:
