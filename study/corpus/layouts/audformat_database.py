@@ -14,15 +14,18 @@ from typing import Any
 
 import yaml
 
+from search_spaces.grammar.bounded_file import check_bounded, read_bounded
 from search_spaces.grammar.errors import InputError
 from study.corpus.layouts.problems import Problems
 from study.corpus.layouts.rows import Row, Source, segment_name
+from study.files.csv_files import MAX_BYTES
 
 _HEADER = "db.yaml"
 _SPEAKER = ("speaker", "speaker_id")
 _SPLITS = ("train", "dev", "test")
 _MISSING = ("nan", "NaT", "<NA>")  # as pandas prints them
-_MOST_BYTES = 50_000_000
+_MOST_HEADER = 50_000_000  # bytes
+_DEEPEST = 20
 
 
 def is_audformat(source: Source) -> bool:
@@ -67,17 +70,28 @@ def _load_header(root: Path) -> Any:
         ) from error
     path = root / _HEADER
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES} bytes")
-        text = path.read_text("utf-8")
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise ValueError("YAML aliases, which can make a small file a huge one")
+        text = read_bounded(path, _MOST_HEADER).decode()
+        _check_small(text)
         return audformat.Database.load_header_from_yaml(yaml.load(text, yaml.SafeLoader))
     except Exception as error:  # what the package raises for a wrong header is not documented
         message = str(error).replace("\n", " ")
         raise InputError(
             f"{path}: must be the header of an audformat database: {message}"
         ) from error
+
+
+def _check_small(text: str) -> None:
+    """Check that YAML is as small as it looks, and not so deep that reading it takes hours.
+
+    Raises:
+        ValueError: It is not.
+    """
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > _DEEPEST:
+            raise ValueError(f"YAML aliases, or more than {_DEEPEST} levels")
 
 
 def _label_column(database: Any, source: Source) -> str:
@@ -128,6 +142,9 @@ def _load_tables(database: Any, tables: list[tuple[str, Any]], source: Source) -
                 f"{pickled}: is never unpickled, since that runs code; delete it, the table is read"
                 " from its .parquet or .csv"
             )
+        for table in (source.root / f"db.{key}{ending}" for ending in (".csv", ".parquet")):
+            if table.exists():
+                check_bounded(table, MAX_BYTES)
         try:
             database[key].load(str(source.root / f"db.{key}"))
         except Exception as error:

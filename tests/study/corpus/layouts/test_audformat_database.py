@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,12 +74,24 @@ def test_an_audformat_table_is_never_unpickled(truth: Corpus, tmp_path: Path) ->
         read_corpus(tmp_path / "c")
 
 
+@pytest.mark.timeout(60)
+def test_an_audformat_table_is_a_file_and_no_pipe(truth: Corpus, tmp_path: Path) -> None:
+    audformat_database(truth, tmp_path / "c")
+    for table in (tmp_path / "c").glob("db.mask.dev.*"):
+        table.unlink()
+    os.mkfifo(tmp_path / "c/db.mask.dev.csv")
+    with pytest.raises(InputError, match=r"db\.mask\.dev\.csv: cannot be read: it must be a reg"):
+        read_corpus(tmp_path / "c")
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     ("header", "told"),
     [
         ("name: !!python/object/apply:os.mkdir [HERE]", "could not determine a constructor"),
         ("a: &a [1]\nb: *a", "YAML aliases"),
         ("[", "must be the header of an audformat database"),
+        ("[" * 50_000, "more than 20 levels"),
     ],
 )
 def test_a_hostile_audformat_header_runs_nothing(tmp_path: Path, header: str, told: str) -> None:
