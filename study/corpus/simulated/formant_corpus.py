@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ from study.corpus.layouts.names import PARTITIONS
 from study.corpus.layouts.write_compare import is_written, shuffled_names, write_labels
 from study.corpus.simulated.formant_voices import Voice, draw_voice, speak
 from study.corpus.simulated.masks import MASK_DB
-from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
+from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record, write_wav
 from study.files import new_folder
 
 GENERATOR_VERSION = 1  # raised whenever the same seed gives other bytes
@@ -157,7 +156,7 @@ def _write_audio(
     rng = np.random.default_rng([GENERATOR_VERSION, seed])
     for name, i in shuffled_names([partition for partition, *_ in every], rng):
         _, label, speaker, wave = every[i]
-        soundfile.write(folder / name, wave, rate, subtype="PCM_16")
+        write_wav(folder / name, wave, rate)
         clips.append((name, label, speaker))
     return clips
 

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 from scipy.signal import oaconvolve
 
@@ -38,7 +37,7 @@ from study.corpus.simulated.masks import (
     filter_frequencies,
     filter_taps,
 )
-from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record
+from study.corpus.simulated.recording import octaves_above_60_hz, random_eq, record, write_wav
 from study.files import new_folder
 from study.files.csv_files import csv_text, spreadsheet_safe
 from study.progress import Progress, no_progress, with_progress
@@ -171,7 +170,7 @@ def _write_audio(
         voice = clips.waveform(piece.clip)[piece.start : piece.stop].astype(np.float64)
         rng = np.random.default_rng([GENERATOR_VERSION, seed, i])
         wave = _perform(rng, voice, people[piece.voice], piece.label, clips.sampling_rate)
-        soundfile.write(folder / piece.file_name, wave, clips.sampling_rate, subtype="PCM_16")
+        write_wav(folder / piece.file_name, wave, clips.sampling_rate)
 
     with ThreadPoolExecutor(n_cores()) as pool:
         written = pool.map(write, range(len(pieces)))

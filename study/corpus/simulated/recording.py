@@ -5,13 +5,30 @@ Both classes of a simulated corpus go through the same draws: none of these give
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from study.files.atomic import naming
+
 Array = NDArray[np.floating[Any]]
+
+
+def write_wav(path: Path, wave: Array, sampling_rate: int) -> None:
+    """Write a mono file of 16 bits.
+
+    Raises:
+        OSError: It cannot be written; libsndfile itself says nothing of the kind for a full disk.
+    """
+    whole = io.BytesIO()
+    soundfile.write(whole, wave, sampling_rate, format="WAV", subtype="PCM_16")
+    with naming(path):
+        path.write_bytes(whole.getvalue())
 
 
 def octaves_above_60_hz(frequencies: Array) -> Array:
