@@ -38,7 +38,7 @@ from search_spaces.recipe import NoAveraging, make_schedule
 
 FORMAT = 3  # of a checkpoint; another where the same spec would go on to other numbers
 FIT_CLIPS = 2000  # training clips that the statistics of `normalize: band` are taken from
-REFRESH_BATCHES = 10  # of training, from which BatchNorm statistics are taken for an evaluation
+REFRESH_BATCHES = 4  # of training, from which BatchNorm statistics are taken for an evaluation
 
 
 class Training:
