@@ -14,7 +14,7 @@ from study.corpus.layouts.rows import Row, split_segment
 from study.corpus.spelling import nearest_name
 
 # Line ends and other control characters, and bytes of a file name that are no UTF-8.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _MOST_HINTS = 20  # each looks through a folder, and no more are shown
 NO_FILE = "a listed clip must be a file on disk"
 

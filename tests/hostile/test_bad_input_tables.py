@@ -105,6 +105,10 @@ REFUSED = {
     "an escape sequence": (relabelled("\x1b[2J", "a"), "must not hold control characters"),
     "a null byte": (relabelled("b\0", "a"), "must not hold control characters"),
     "a line separator": (relabelled("b\u2028", "a"), "must not hold control characters"),
+    "not a character": (
+        relabelled("b\uffff", "a"),
+        "must not hold control characters",
+    ),
     "white space apart": (csv_of(labels=[" a", "a", " a", "a", "?"]), "more than white space"),
     "Unicode forms apart": (relabelled("\u00e9", "e\u0301"), "more than their Unicode form"),
     "UTF-16": (csv_of().encode("utf-16"), "line 1: must be UTF-8 text, got byte 0xff"),
