@@ -80,8 +80,9 @@ def replace_text(path: Path | str, text: str) -> Path:
 
 def write_json(path: Path, plain: Mapping[str, Any]) -> None:
     """Write a JSON file whole, also after a power cut."""
+    text = json.dumps(plain, indent=1, ensure_ascii=False)
     with new_file(path, sync=True) as file:
-        file.write(json.dumps(plain, indent=1, ensure_ascii=False).encode())
+        file.write(text.encode(errors="backslashreplace"))  # for paths: JSON reads it back
 
 
 def _beside(path: Path) -> Path:

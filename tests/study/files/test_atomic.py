@@ -73,3 +73,8 @@ def test_a_folder_is_there_as_a_whole_or_not_at_all(tmp_path):
         (partial / "whole").write_text("x")
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["o", "o.partial", "whole"]
     assert (tmp_path / "o").stat().st_mode & 0o777 == 0o755
+
+
+def test_json_keeps_a_path_that_is_no_utf8(tmp_path):
+    write_json(tmp_path / "a.json", {"of": os.fsdecode(b"a\xff/\xc3\xa4")})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"of": "a\udcff/ä"}
