@@ -110,7 +110,7 @@ class StudyConfig(_Strict):
     submission: SubmissionConfig = SubmissionConfig()
     slots: int | None = Field(default=None, ge=1, le=256)  # trials at once; null: one per GPU, or 1
     threads: int | None = Field(default=None, ge=1, le=1024)  # of a slot; null: its share of cores
-    keep_weights: int = Field(default=30, ge=0)  # the best trials' weights; the fusion's are kept
+    keep_weights: int = Field(default=30, ge=0)  # the best trials'; the last fusion's stay
     hang_minutes: float = Field(default=10.0, gt=0)  # a silent worker is replaced after that long
     checkpoint_seconds: float = Field(default=30.0, ge=0)
     results: str = "results"  # folder, relative to study.yaml

@@ -43,7 +43,7 @@ pad: repeat               # what shorter clips are filled up with: repeat, refle
 # ensemble: {{max_members: 8}}
 # refit: {{seeds: 3}}       # networks per member that `spectune refit` trains on train+devel
 # submission: {{team: team, tries: 5}}  # in the file names of `spectune submit`; how many it writes
-# keep_weights: 30        # the best trials' weights that stay on disk; the fusion's always do
+# keep_weights: 30        # the best trials' weights that stay on disk; others are trained again
 # results: results        # where results/<name>/ is made; relative to this file
 # storage: postgresql://... # an Optuna storage URL; by default SQLite in the results folder
 # experiment: {name}      # of MLflow; its store is $MLFLOW_TRACKING_URI or mlflow.db in this folder

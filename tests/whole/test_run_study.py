@@ -256,11 +256,14 @@ def test_what_a_study_leaves_when_it_stops_is_called_interrupted(synthetic, tmp_
 
 
 def test_only_the_best_weights_and_the_fusions_are_kept(synthetic, tmp_path):
-    run(synthetic, tmp_path, keep_weights=1, budget={"trials": 4})
-    results = read_results(tmp_path / "results" / "tiny")
+    folder, two = tmp_path / "results" / "tiny", {"max_members": 2}
+    run(synthetic, tmp_path, keep_weights=4, budget={"trials": 4}, ensemble=two)
+    members = {member.trial for member in read_results(folder).ensemble.members}
+    assert len(members) == 2
+    run(synthetic, tmp_path, keep_weights=1, budget={"trials": 5}, ensemble=two)
+    results = read_results(folder)
     kept = {t.number for t in results.trials if t.file("model.safetensors").exists()}
-    assert results.best.number in kept
-    assert {member.trial for member in results.ensemble.members} <= kept
+    assert kept == {results.best.number, *members}
 
 
 def test_a_study_is_tracked_in_mlflow_and_found_again_by_a_second_session(
