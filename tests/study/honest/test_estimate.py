@@ -128,7 +128,7 @@ def test_noise_is_worth_half_however_well_it_was_selected():
         for seed in range(12)
     ]
     apparent = np.mean([value.apparent for value in values])
-    assert apparent > 0.62
+    assert apparent > 0.6
     assert np.mean([value.nested.uar for value in values]) == pytest.approx(0.5, abs=0.03)
     assert np.mean([value.out_of_bag for value in values]) == pytest.approx(0.5, abs=0.03)
     assert np.mean([value.single.uar for value in values]) == pytest.approx(0.5, abs=0.03)

@@ -63,7 +63,8 @@ def test_a_file_that_was_changed_since_it_was_installed_is_refused(site, tmp_pat
     with pytest.raises(InputError, match="was changed since the package Tiny-Weights was"):
         resolve_weights([BACKBONE], folder=tmp_path)
     (site / FILE).unlink()
-    with pytest.raises(InputError, match="the package Tiny-Weights lacks its file"):
+    # Some readers of metadata, which other packages bring, leave missing files out themselves.
+    with pytest.raises(InputError, match=r"Tiny-Weights (lacks its file|must have one)"):
         resolve_weights([BACKBONE], folder=tmp_path)
 
 
@@ -72,6 +73,7 @@ def test_packages_without_one_file_of_weights_are_refused(site, tmp_path):
         resolve_weights([Timm("test_resnet", pretrained="numpy")], folder=tmp_path)
     record = site / "tiny_weights-0.3.dist-info" / "RECORD"
     record.write_text(record.read_text() + "tiny_weights/more.pt,,\n")
+    (site / "tiny_weights" / "more.pt").write_bytes(b"more")
     with pytest.raises(InputError, match=rf"it has 2 of them: {FILE}, tiny_weights/more.pt"):
         resolve_weights([BACKBONE], folder=tmp_path)
 
