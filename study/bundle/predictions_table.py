@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 
@@ -74,7 +75,10 @@ def figures_lines(
         labels = [item.label for item in judged]
         guesses = [classes[i] for i in probabilities[known].argmax(1)]
         speakers = all_known(item.speaker for item in judged)
-        lines.append(interval(labels, guesses, speakers).sentence())
+        found = interval(labels, guesses, speakers)
+        if found.low is None:  # why, but not what a study could do about it
+            found = dataclasses.replace(found, note=found.note.partition(";")[0])
+        lines.append(found.sentence())
         counts = confusion_matrix(labels, guesses, classes).tolist()
         rows = [("label \\ predicted", *map(printable, classes))]
         rows += [

@@ -89,7 +89,7 @@ def import_predictions(
             names = [row[column].strip() for row in table.rows]
             raise InputError(
                 f"{path}: must predict every clip of {partition}, {len(missing)} of {len(clips)} "
-                f"are missing ({_some(missing, names)}){_why(matched)}."
+                f"are missing ({_some(missing, names)}){_why(matched, table, names)}."
             )
         if not missing and clips:
             probabilities[partition] = values[[matched.rows[name] for name in clips]]
@@ -104,10 +104,16 @@ def _some(missing: Sequence[str], names: Sequence[str]) -> str:
     return some if near is None else f"{some}; the file has {near!r} for {missing[0]!r}"
 
 
-def _why(matched: MatchedRows) -> str:
+def _why(matched: MatchedRows, table: CsvTable, names: Sequence[str]) -> str:
+    """How names were compared, and the first row that is of no clip: it may be the one meant."""
     if matched.hint:
         return f": {matched.hint}"
-    return f", names compared by {matched.by}" if matched.rows else ""
+    if not matched.rows:
+        return ""
+    known = set(matched.rows.values())
+    strays = [i for i in range(len(names)) if i not in known]
+    stray = f"; line {table.lines[strays[0]]}, {names[strays[0]]!r}, is no clip" if strays else ""
+    return f", names compared by {matched.by}{stray}"
 
 
 def _trained_on(

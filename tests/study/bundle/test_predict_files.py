@@ -172,6 +172,12 @@ def test_without_labels_nothing_is_told_of_them():
     assert told == "3 clips with a label that is no class of the bundle in no figure: 'c' (3)"
 
 
+def test_a_table_of_few_speakers_is_not_told_what_a_study_could_do():
+    items = [Item(f"{i}.wav", Path(f"{i}.wav"), label="a", speaker=f"s{i % 2}") for i in range(4)]
+    told = figures_lines(items, ("a", "b"), np.array([[0.9, 0.1]] * 3 + [[0.1, 0.9]]))[0]
+    assert told.endswith("(2 speakers, 4 clips; no interval: 2 speakers, and it takes at least 5)")
+
+
 def test_a_label_column_must_be_there(synthetic, tmp_path):
     path, _ = labelled(synthetic, tmp_path, n=4)
     with pytest.raises(InputError, match="needs the column 'mood' of --label-column, got file, t"):

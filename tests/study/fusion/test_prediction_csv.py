@@ -139,6 +139,11 @@ GOOD = "devel_1.wav,.9,.1\ndevel_2.wav,.2,.8\n"
         ("file,score\na,.5\n", {}, "needs a column per class"),
         ("file,clear,mask\ndevel_1.wav,.9\n", {}, r"svm.csv:2: must have 3 cells"),
         ("file,clear,mask\ndevel_1.wav,.9,.1\n", {}, r"1 of 2 are missing \(devel_2.wav\)"),
+        (
+            "file,clear,mask\ndevel_1.wav,.9,.1\ndevel_9.wav,.5,.5\n",
+            {},
+            r"names compared by file name; line 3, 'devel_9.wav', is no clip",
+        ),
         ("file,clear,mask\n" + GOOD + GOOD, {}, r"svm.csv:4: every clip may occur once"),
         ("file,clear,mask\ndevel_1.wav,nan,.1\n", {}, r"svm.csv:2: clear must be a probability"),
         ("file,clear,mask\ndevel_1.wav,x,.1\n", {}, "got 'x'"),
