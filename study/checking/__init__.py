@@ -11,8 +11,7 @@ Nothing is imported here; the files, in the order of a check:
     facts_cache     facts kept by path, size and time of the files
     table           the clips of a corpus as columns
     audio           findings about audio files
-    copies          findings about equal audio and near-duplicates
-    overlaps        findings about segments that share time of a file
+    copies          findings about equal audio, near-duplicates and segments that share time
     counts          clips, speakers and time per partition and class; findings about them
     names           findings about labels and speakers as they are written
     voices          whether voice and class can be told apart

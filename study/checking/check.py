@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from study.checking.audio import audio_findings
-from study.checking.copies import copy_findings
+from study.checking.copies import copy_findings, overlap_findings
 from study.checking.counts import (
     ClassCount,
     Counts,
@@ -27,7 +27,6 @@ from study.checking.findings import KINDS, MOST_NAMES, Finding, found
 from study.checking.leakage import Probe, probe_labels, probe_partitions
 from study.checking.listing import Listed, read_listing
 from study.checking.names import name_findings
-from study.checking.overlaps import overlap_findings
 from study.checking.table import ClipTable
 from study.checking.voices import voice_findings
 from study.corpus.audio.waveform_cache import default_cache_root

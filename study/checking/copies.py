@@ -1,7 +1,8 @@
-"""The same audio more than once: equal samples, and near-duplicates across partitions."""
+"""The same audio more than once: equal samples, near-duplicates, and shared time of one file."""
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -19,6 +20,7 @@ from study.corpus.audio.samples import UNKNOWN, decode_segment
 from study.corpus.layouts.names import PARTITIONS
 
 LONGEST = 30.0  # s of a clip that are compared
+LEAST_S = 0.001  # of shared time: ends and beginnings are rounded
 
 
 def copy_findings(table: ClipTable, places: Sequence[Place]) -> list[Finding]:
@@ -56,6 +58,43 @@ def near_duplicates(
             if height >= SAME:
                 alike.append(((a, b), height))
     return sorted(alike, key=lambda one: (-one[1], one[0]))
+
+
+def overlap_findings(table: ClipTable, places: Sequence[Place]) -> list[Finding]:
+    """Clips that share time of a file with a clip of another partition, each once.
+
+    Found by the times in the label files alone, whatever lies there; copies and links of a file,
+    which have the same bytes, are that file.
+    """
+    files: dict[bytes, list[tuple[float, float, int]]] = defaultdict(list)
+    for row in np.flatnonzero(table.partition >= 0).tolist():
+        path, (start, end) = places[row]
+        file = bytes(table.facts["sha256"][row]) or os.fsencode(path)
+        files[file].append((start or 0.0, np.inf if end is None else end, row))
+    pairs = [pair for segments in files.values() for pair in _across(table, segments)]
+    told = [
+        f"{table.names[a]} ({PARTITIONS[table.partition[a]]}) and {table.names[b]} "
+        f"({PARTITIONS[table.partition[b]]})"
+        for a, b in sorted(pairs)
+    ]
+    return found("overlap", told)
+
+
+def _across(
+    table: ClipTable, segments: Sequence[tuple[float, float, int]]
+) -> list[tuple[int, int]]:
+    """Rows of two partitions that overlap: each segment with the latest end of those before it."""
+    if all(start == 0 and end == np.inf for start, end, _ in segments):
+        return []  # whole files, which are the same audio: `copy_findings` has them
+    latest: dict[int, tuple[float, int]] = {}  # of each partition: the end, and whose it is
+    pairs = []
+    for start, end, row in sorted(segments):
+        own = int(table.partition[row])
+        for other, (until, before) in latest.items():
+            if other != own and until > start + LEAST_S:
+                pairs.append((before, row))
+        latest[own] = max(latest.get(own, (0.0, row)), (end, row))
+    return pairs
 
 
 def _wave(place: Place, rate: int) -> NDArray[Any]:

@@ -9,8 +9,8 @@ import pytest
 import soundfile
 
 from study.checking.check import check_corpus
+from study.checking.copies import overlap_findings
 from study.checking.facts import FACTS
-from study.checking.overlaps import overlap_findings
 from study.checking.table import ClipTable
 from study.corpus.corpus import Reading
 from study.corpus.layouts.names import PARTITIONS
