@@ -87,18 +87,19 @@ def chosen(
     groups = drawn_together(speakers, truth.size)
     bags = draw_bags(values, truth, groups=groups, families=families, limits=limits, seed=seed)
     most = max_members or MAX_MEMBERS
-    systems = {
-        "fusion": average_of_bags(values, truth, bags, max_members=most, limits=limits),
-        "uniform": uniform(values, truth, max_members=max_members, limits=limits),
-        "single": best_single(values, truth, limits=limits),
-    }
+    fusion = average_of_bags(values, truth, bags, max_members=most, limits=limits)
     if len(values) == 1:
-        return systems["fusion"]
+        return fusion
     if absent_classes(truth, values.shape[-1]):
-        return replace(systems["fusion"], reason=NOT_JUDGED)
+        return replace(fusion, reason=NOT_JUDGED)
     worth = judge(values, truth, groups, bags, max_members=max_members, limits=limits)
     name = choose(worth)
-    return replace(systems[name], reason=sentence(worth, name) if worth else "")
+    system = fusion
+    if name == "uniform":
+        system = uniform(values, truth, max_members=max_members, limits=limits)
+    elif name == "single":
+        system = best_single(values, truth, limits=limits)
+    return replace(system, reason=sentence(worth, name) if worth else "")
 
 
 def judge(

@@ -32,7 +32,7 @@ def matched(clips: list[str], *rows: str, header: str = "file") -> MatchedRows:
         ),
         (
             ["x/a.wav", "y/b.wav"],
-            ["/home/me/y/b.wav", "/home/me/x/a.wav"],
+            ["/their/disk/y/b.wav", "/their/disk/x/a.wav"],
             "file name, without the first 2 folders of the table's names",
         ),
         (
